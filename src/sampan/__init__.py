@@ -1,0 +1,23 @@
+"""sampan: builds container images from Dockerfiles, ships them and runs them; no daemon.
+
+    from sampan import Engine
+    engine = Engine()
+
+What is named in `__all__` is public. It is imported on first use, so that `import sampan.errors` stays cheap.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["Engine", "__version__"]
+
+if TYPE_CHECKING:
+    from sampan.engine import Engine
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Engine":
+        from sampan.engine import Engine
+
+        return Engine
+    raise AttributeError(f"module 'sampan' has no attribute {name!r}")

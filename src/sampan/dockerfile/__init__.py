@@ -1,0 +1,1 @@
+"""From a Dockerfile's source to typed instructions and stages, and .dockerignore patterns. Pure: no I/O."""

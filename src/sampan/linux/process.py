@@ -1,0 +1,50 @@
+"""Processes: who is alive, and the only way to other programs."""
+
+import os
+from collections.abc import Sequence
+
+
+def start_time(pid: int) -> int:
+    """Start time of `pid` in clock ticks since boot (field 22 of /proc/PID/stat), 0 when there is no such process.
+
+    A pid alone may have been given to another process since; with its start time it names one process for a whole boot.
+    """
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            stat = file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    fields = stat[stat.rindex(b")") + 2 :].split()
+    if fields[0] in (b"Z", b"X"):
+        return 0
+    return int(fields[19])
+
+
+def is_alive(pid: int, started: int) -> bool:
+    """Whether the process `pid` that started at `started` still runs (a zombie does not)."""
+    return pid > 0 and started > 0 and start_time(pid) == started
+
+
+def boot_id() -> str:
+    """The kernel's identifier of this boot."""
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        return file.read().strip()
+
+
+def run(command: Sequence[str], *, input_text: str = "", timeout_seconds: float = 600) -> tuple[int, str, str]:
+    """Run a program to its end: (exit code, stdout, stderr). Not for the start path: subprocess is imported here.
+
+    Raises FileNotFoundError when there is no such program.
+    """
+    import subprocess
+
+    done = subprocess.run(
+        list(command), input=input_text, capture_output=True, text=True, timeout=timeout_seconds, errors="replace"
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def own_identity() -> tuple[int, int, str]:
+    """(pid, start time, boot id) of this process: what a lease is held by."""
+    pid = os.getpid()
+    return pid, start_time(pid), boot_id()

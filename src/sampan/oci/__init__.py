@@ -1,0 +1,1 @@
+"""Typed OCI documents, references, digests and platforms. Pure: no I/O."""

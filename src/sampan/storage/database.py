@@ -1,0 +1,121 @@
+"""One SQLite database per root: WAL, synchronous=FULL, any number of processes at once.
+
+Rooms keep their SQL in a `store.py` of their own and reach the database through `Database` only.
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from sampan.errors import SampanError, Unavailable, Unsupported
+from sampan.storage.schema import MIGRATIONS
+
+BUSY_TIMEOUT_SECONDS = 60.0
+Value = str | int | float | bytes | None
+Row = tuple[Value, ...]
+
+
+class Database:
+    """A connection that any thread of this process may use; calls are serialised.
+
+    Every write stands in a `transaction()`, which takes the write lock at once (BEGIN IMMEDIATE), so that what was read
+    inside it still holds when it commits.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Open `path`, making or migrating it as needed. Raises Unsupported for the store of a newer sampan."""
+        self._lock = threading.RLock()
+        fresh = not os.path.exists(path)
+        self._connection = sqlite3.connect(
+            path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        if fresh:
+            os.chmod(path, 0o600)
+            self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA foreign_keys=ON")
+        self._migrate(path)
+
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
+    def _migrate(self, path: str) -> None:
+        version = self._version()
+        if version > len(MIGRATIONS):
+            raise Unsupported(
+                f"the store at {os.path.dirname(path)} was written by a newer sampan (schema {version}, this one knows"
+                f" {len(MIGRATIONS)})",
+                hint="use that sampan, or another --root",
+            )
+        if version == len(MIGRATIONS):
+            return
+        with self.transaction():
+            for number in range(self._version(), len(MIGRATIONS)):
+                for statement in _statements(MIGRATIONS[number]):
+                    self._connection.execute(statement)
+                self._connection.execute(f"PRAGMA user_version={number + 1}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One atomic change; nested uses join the outer one. Raises Unavailable when the disk is full or the lock stays taken."""
+        with self._lock:
+            if self._connection.in_transaction:
+                yield
+                return
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException as error:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                if isinstance(error, sqlite3.OperationalError):
+                    raise _explained(error) from error
+                raise
+
+    def execute(self, sql: str, values: Sequence[Value] = ()) -> int:
+        """Run one statement that changes rows and return how many it changed. Raises sqlite3.IntegrityError."""
+        with self._lock:
+            try:
+                return self._connection.execute(sql, values).rowcount
+            except sqlite3.OperationalError as error:
+                raise _explained(error) from error
+
+    def rows(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
+        """All rows of a query."""
+        with self._lock:
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            except sqlite3.OperationalError as error:
+                raise _explained(error) from error
+
+    def row(self, sql: str, values: Sequence[Value] = ()) -> Row | None:
+        """The first row of a query, or None."""
+        with self._lock:
+            try:
+                found: Row | None = self._connection.execute(sql, values).fetchone()
+            except sqlite3.OperationalError as error:
+                raise _explained(error) from error
+            return found
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _explained(error: sqlite3.OperationalError) -> SampanError:
+    text = str(error)
+    if "full" in text or "disk I/O" in text:
+        return Unavailable(f"the store's database cannot be written: {text}", hint="free some disk space, then try again")
+    if "locked" in text:
+        return Unavailable(f"the store's database stayed locked for {BUSY_TIMEOUT_SECONDS:.0f} s by another process")
+    return SampanError(f"the store's database failed: {text}")

@@ -1,0 +1,111 @@
+"""Where everything of one root lives. Every name outside the root carries a key derived from it.
+
+    <root>/state.db              images, containers, networks, volumes, build cache, leases
+    <root>/layers/<snapshot>/    unpacked layers, overlayfs form (whiteouts are 0/0 character devices)
+    <root>/containers/<id>/      upper, work, merged, config.json, log, exit record, /etc files
+    <root>/volumes/<name>/_data  volumes
+    <root>/tmp/                  what is being made; each entry belongs to a lease
+    /run/sampan/<key>/           sockets, locks, runtime state; gone at reboot
+"""
+
+import hashlib
+import os
+from typing import NamedTuple
+
+DEFAULT_ROOT = "/var/lib/sampan"
+DEFAULT_RUN = "/run/sampan"
+
+
+class Paths(NamedTuple):
+    """The folders of one root. `key` (8 hex digits) marks what belongs to it elsewhere: bridge, nft table, cgroups."""
+
+    root: str
+    run: str
+    key: str
+
+    @property
+    def database(self) -> str:
+        return self.root + "/state.db"
+
+    @property
+    def blobs(self) -> str:
+        return self.root + "/blobs"
+
+    @property
+    def layers(self) -> str:
+        return self.root + "/layers"
+
+    @property
+    def containers(self) -> str:
+        return self.root + "/containers"
+
+    @property
+    def volumes(self) -> str:
+        return self.root + "/volumes"
+
+    @property
+    def tmp(self) -> str:
+        return self.root + "/tmp"
+
+    @property
+    def locks(self) -> str:
+        return self.run + "/locks"
+
+    @property
+    def runtime(self) -> str:
+        """State directory of the OCI runtime (`crun --root`)."""
+        return self.run + "/runtime"
+
+    @property
+    def exits(self) -> str:
+        """Where monitors write exit codes. In the root, not in /run: an exit code outlives a reboot."""
+        return self.root + "/exits"
+
+    @property
+    def sockets(self) -> str:
+        return self.run + "/sockets"
+
+    @property
+    def bridge(self) -> str:
+        """Name of the default bridge, at most 15 bytes: sampan0 for the default root."""
+        return "sampan0" if self.root == DEFAULT_ROOT else "sp" + self.key
+
+    @property
+    def firewall_table(self) -> str:
+        return "sampan" if self.root == DEFAULT_ROOT else "sampan_" + self.key
+
+    @property
+    def cgroup(self) -> str:
+        """Parent cgroup of this root's containers, relative to the cgroup mount."""
+        return "/sampan-" + self.key
+
+    def container(self, container_id: str) -> str:
+        return self.containers + "/" + container_id
+
+    def layer(self, snapshot_id: str) -> str:
+        return self.layers + "/" + snapshot_id
+
+
+def paths_of(root: str | None = None) -> Paths:
+    """The paths of `root`; None means $SAMPAN_ROOT, then /var/lib/sampan. Nothing is created."""
+    chosen = os.path.realpath(root or os.environ.get("SAMPAN_ROOT") or DEFAULT_ROOT)
+    key = hashlib.sha256(chosen.encode()).hexdigest()[:8]
+    return Paths(root=chosen, run=f"{DEFAULT_RUN}/{key}", key=key)
+
+
+def create(paths: Paths) -> None:
+    """Make the folders that are missing. Idempotent; raises OSError."""
+    for folder, mode in (
+        (paths.root, 0o711),
+        (paths.layers, 0o700),
+        (paths.containers, 0o710),
+        (paths.volumes, 0o711),
+        (paths.tmp, 0o700),
+        (paths.exits, 0o700),
+        (DEFAULT_RUN, 0o711),
+        (paths.run, 0o711),
+        (paths.locks, 0o700),
+        (paths.runtime, 0o700),
+        (paths.sockets, 0o700),
+    ):
+        os.makedirs(folder, mode, exist_ok=True)

@@ -1,0 +1,129 @@
+"""The database's schema, as a list of migrations: entry N takes a store of version N to N + 1.
+
+An entry that has been released is never edited; a change is a new entry at the end.
+"""
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE snapshot(
+        id TEXT PRIMARY KEY,            -- name of the folder under layers/
+        diff_id TEXT,                   -- sha256 of the uncompressed tar; NULL while it is being computed
+        size INTEGER NOT NULL,          -- bytes of regular files
+        created_at INTEGER NOT NULL     -- ns since the epoch, as all times here
+    );
+    CREATE INDEX snapshot_diff_id ON snapshot(diff_id);
+
+    CREATE TABLE image(
+        id TEXT PRIMARY KEY,            -- "sha256:..." of config
+        config TEXT NOT NULL,           -- the image configuration, byte for byte
+        size INTEGER NOT NULL,
+        created_at INTEGER NOT NULL     -- when it came into this store
+    );
+    CREATE TABLE image_layer(
+        image_id TEXT NOT NULL REFERENCES image(id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,      -- 0 is the lowest
+        snapshot_id TEXT NOT NULL REFERENCES snapshot(id),
+        PRIMARY KEY(image_id, position)
+    ) WITHOUT ROWID;
+    CREATE INDEX image_layer_snapshot ON image_layer(snapshot_id);
+    CREATE TABLE tag(
+        reference TEXT PRIMARY KEY,     -- normalised: docker.io/library/busybox:latest
+        image_id TEXT NOT NULL REFERENCES image(id) ON DELETE CASCADE,
+        tagged_at INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX tag_image ON tag(image_id);
+
+    CREATE TABLE container(
+        id TEXT PRIMARY KEY,            -- 64 hex digits
+        name TEXT NOT NULL UNIQUE,      -- without the slash
+        image_id TEXT NOT NULL,         -- no foreign key: rmi --force may take the image away
+        layers TEXT NOT NULL,           -- JSON list of snapshot ids, lowest first
+        spec TEXT NOT NULL,             -- JSON: everything that does not change in its life (containers/model.py)
+        created_at INTEGER NOT NULL,
+        status TEXT NOT NULL,           -- created running paused restarting removing exited dead
+        pid INTEGER NOT NULL DEFAULT 0,
+        pid_start INTEGER NOT NULL DEFAULT 0,   -- start time of pid, field 22 of /proc/PID/stat
+        monitor_pid INTEGER NOT NULL DEFAULT 0,
+        monitor_start INTEGER NOT NULL DEFAULT 0,
+        boot_id TEXT NOT NULL DEFAULT '',
+        started_at INTEGER NOT NULL DEFAULT 0,
+        finished_at INTEGER NOT NULL DEFAULT 0,
+        exit_code INTEGER NOT NULL DEFAULT 0,
+        oom_killed INTEGER NOT NULL DEFAULT 0,
+        error TEXT NOT NULL DEFAULT '',
+        restart_count INTEGER NOT NULL DEFAULT 0,
+        stopped_by_user INTEGER NOT NULL DEFAULT 0,
+        health TEXT NOT NULL DEFAULT ''         -- JSON of Docker's State.Health, '' without a check
+    );
+    CREATE INDEX container_status ON container(status);
+    CREATE TABLE health_due(            -- containers that the supervisor probes
+        container_id TEXT PRIMARY KEY REFERENCES container(id) ON DELETE CASCADE
+    ) WITHOUT ROWID;
+
+    CREATE TABLE network(
+        id TEXT PRIMARY KEY,            -- 64 hex digits
+        name TEXT NOT NULL UNIQUE,
+        driver TEXT NOT NULL,
+        bridge TEXT NOT NULL,           -- interface name
+        subnet TEXT NOT NULL,           -- 172.18.0.0/16
+        gateway TEXT NOT NULL,
+        internal INTEGER NOT NULL DEFAULT 0,
+        labels TEXT NOT NULL DEFAULT '{}',
+        options TEXT NOT NULL DEFAULT '{}',
+        created_at INTEGER NOT NULL
+    );
+    CREATE TABLE endpoint(
+        container_id TEXT NOT NULL,
+        network_id TEXT NOT NULL REFERENCES network(id),
+        id TEXT NOT NULL,
+        ip TEXT NOT NULL,
+        mac TEXT NOT NULL,
+        host_interface TEXT NOT NULL,
+        PRIMARY KEY(container_id, network_id),
+        UNIQUE(network_id, ip)
+    ) WITHOUT ROWID;
+    CREATE TABLE port(
+        container_id TEXT NOT NULL,
+        protocol TEXT NOT NULL,
+        host_ip TEXT NOT NULL,          -- 0.0.0.0 for all
+        host_port INTEGER NOT NULL,
+        container_port INTEGER NOT NULL,
+        PRIMARY KEY(protocol, host_port, host_ip)
+    ) WITHOUT ROWID;
+    CREATE INDEX port_container ON port(container_id);
+
+    CREATE TABLE volume(
+        name TEXT PRIMARY KEY,
+        driver TEXT NOT NULL DEFAULT 'local',
+        labels TEXT NOT NULL DEFAULT '{}',
+        options TEXT NOT NULL DEFAULT '{}',
+        anonymous INTEGER NOT NULL DEFAULT 0,
+        created_at INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE volume_use(
+        volume TEXT NOT NULL,
+        container_id TEXT NOT NULL,
+        PRIMARY KEY(volume, container_id)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE build_step(
+        key TEXT PRIMARY KEY,           -- digest of everything that decides the step's result (builder/cachekey.py)
+        parent_key TEXT NOT NULL,
+        position TEXT NOT NULL,         -- where it stands, to find what to compare a miss with
+        inputs TEXT NOT NULL,           -- JSON: words, arguments, files; what a miss is explained from
+        snapshot_id TEXT REFERENCES snapshot(id),   -- NULL when the step changed no file
+        created_at INTEGER NOT NULL,
+        used_at INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX build_step_position ON build_step(position, used_at);
+
+    CREATE TABLE lease(
+        resource TEXT NOT NULL,         -- snapshot:<id>, tmp:<name>, cgroup:<path>, container:<id>
+        pid INTEGER NOT NULL,
+        pid_start INTEGER NOT NULL,
+        boot_id TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        PRIMARY KEY(resource, pid, pid_start)
+    ) WITHOUT ROWID;
+    """,
+)
