@@ -1,0 +1,75 @@
+"""Control groups, both versions: find a group's processes, end them, remove it. Paths are as in `cgroupsPath`."""
+
+import errno
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+MOUNT = "/sys/fs/cgroup"
+
+
+def folders(path: str) -> Iterator[str]:
+    """The group's folder in every hierarchy where it exists."""
+    if os.path.exists(MOUNT + "/cgroup.controllers"):
+        roots = [MOUNT]
+    else:
+        roots = [entry.path for entry in os.scandir(MOUNT) if entry.is_dir(follow_symlinks=False)]
+    for root in roots:
+        folder = root + path
+        if os.path.isdir(folder):
+            yield folder
+
+
+def processes(path: str) -> frozenset[int]:
+    """Pids in the group and the groups below it."""
+    found: set[int] = set()
+    for folder in folders(path):
+        for directory, _, _ in os.walk(folder):
+            try:
+                with open(directory + "/cgroup.procs") as file:
+                    found.update(int(line) for line in file)
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.ENODEV):
+                    raise
+    return frozenset(found)
+
+
+def kill(path: str, *, timeout_seconds: float = 10.0) -> None:
+    """Send SIGKILL to everything in the group until nothing is left in it."""
+    deadline = time.monotonic() + timeout_seconds
+    while time.monotonic() < deadline:
+        pids = processes(path)
+        if not pids:
+            return
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        time.sleep(0.002)
+
+
+def remove(path: str) -> bool:
+    """Remove the group and those below it, in every hierarchy; False when something was still in use."""
+    gone = True
+    for folder in folders(path):
+        for directory, _, _ in os.walk(folder, topdown=False):
+            gone = _remove_folder(directory) and gone
+    return gone
+
+
+def _remove_folder(folder: str) -> bool:
+    # A process that has ended may be counted for some milliseconds more.
+    for pause in (0.0, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064):
+        try:
+            time.sleep(pause)
+            os.rmdir(folder)
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+        else:
+            return True
+    return False

@@ -1,0 +1,42 @@
+"""Overlay mounts."""
+
+import os
+from collections.abc import Sequence
+
+from sampan.linux import namespace, syscall
+
+
+def overlay(layers_folder: str, lower: Sequence[str], upper: str, work: str, target: str) -> None:
+    """Mount overlayfs at `target`; `lower` are names below `layers_folder`, lowest first. Raises OSError.
+
+    mount(2) takes one page of options, and forty layers with long paths overflow it: names are given relative to the
+    layers' folder, which becomes the working directory. Call it only in a thread of `namespace.in_private_mounts`.
+    An image without layers gets an empty folder below, because overlayfs wants one.
+    """
+    os.chdir(layers_folder)
+    names = list(reversed(lower)) or [_empty_folder()]
+    # index=off and metacopy=off: an upper directory must stay usable as a layer, whatever the kernel's defaults are.
+    options = f"lowerdir={':'.join(names)},upperdir={upper},workdir={work},index=off,metacopy=off,redirect_dir=off"
+    try:
+        syscall.mount("overlay", target, "overlay", 0, options)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot mount overlay of {len(names)} layers: {error.strerror}", target) from error
+
+
+def _empty_folder() -> str:
+    os.makedirs("../tmp/empty", 0o755, exist_ok=True)
+    return "../tmp/empty"
+
+
+def overlay_root(layers_folder: str, lower: Sequence[str], upper: str, work: str) -> int:
+    """A directory descriptor of a merged view that is mounted nowhere: it is gone when the descriptor is closed.
+
+    The mount namespace that it was mounted in ends here; the descriptor keeps the file system alive. `upper` and `work`
+    are absolute paths on one file system. Raises OSError.
+    """
+
+    def body() -> int:
+        overlay(layers_folder, lower, upper, work, upper)
+        return os.open(upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    return namespace.in_private_mounts(body)

@@ -1,0 +1,61 @@
+"""The OCI runtime's verbs after `create`. Where crun's own protocol is simple it is spoken directly: a process less."""
+
+import os
+import signal
+from collections.abc import Sequence
+
+from sampan.errors import StartFailed
+from sampan.linux import cgroup
+from sampan.runtime.probe import Program
+
+
+def start(runtime: Program, runtime_root: str, container_id: str) -> None:
+    """Let a created container run. Raises StartFailed or, when it was deleted meanwhile, FileNotFoundError."""
+    if runtime.is_crun:
+        # `crun start` is just this: its container waits in a read of the fifo.
+        fifo = f"{runtime_root}/{container_id}/exec.fifo"
+        fd = os.open(fifo, os.O_WRONLY | os.O_CLOEXEC)
+        os.unlink(fifo)
+        os.write(fd, b"0")
+        os.close(fd)
+        return
+    code = call(runtime, runtime_root, ("start", container_id))
+    if code != 0:
+        raise StartFailed(f"{runtime.name} start failed with exit code {code}", exit_code=125)
+
+
+def delete(runtime: Program, runtime_root: str, container_id: str, cgroups_path: str) -> None:
+    """Forget a container that has ended or never started; what still runs in its cgroup is killed. Idempotent."""
+    if cgroup.processes(cgroups_path):
+        cgroup.kill(cgroups_path)
+    state = f"{runtime_root}/{container_id}"
+    if not runtime.is_crun and os.path.isdir(state):
+        call(runtime, runtime_root, ("delete", "--force", container_id))
+    if os.path.isdir(state):
+        for name in os.listdir(state):
+            os.unlink(f"{state}/{name}")
+        os.rmdir(state)
+    cgroup.remove(cgroups_path)
+
+
+def call(runtime: Program, runtime_root: str, arguments: Sequence[str], *, quiet: bool = False) -> int:
+    """Run one verb of the runtime with our stdio (`quiet`: with none) and return its exit code."""
+    command = [runtime.path, "--root", runtime_root, *arguments]
+    actions = [(os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_RDWR, 0) for fd in range(3)] if quiet else []
+    pid = os.posix_spawn(runtime.path, command, dict(os.environ), file_actions=actions)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def send_signal(pid: int, number: int) -> bool:
+    """Send a signal to a container's first process; False when it has ended."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    try:
+        signal.pidfd_send_signal(descriptor, number)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True

@@ -1,0 +1,141 @@
+"""conmon: it holds one container's stdio, terminal, log, attach socket and exit code, and outlives us."""
+
+import json
+import os
+import socket
+from typing import NamedTuple
+
+from sampan.errors import Unavailable
+from sampan.runtime import failures
+from sampan.runtime.probe import Program
+
+_SYNC_FD = 60  # a dup2 target must not be one of its sources: numbers from 60 on never are
+_RESERVED_FD = 70
+_TEXT_LIMIT = 1 << 16
+
+
+class MonitorOptions(NamedTuple):
+    """One container for one monitor. `log` is "k8s-file:PATH" or "none"; `exit_command` runs when the container ended.
+
+    `inherited` are descriptors that the monitor keeps open as long as it lives (reserved ports).
+    """
+
+    container_id: str
+    name: str
+    bundle: str
+    runtime_root: str
+    exits: str
+    sockets: str
+    log: str
+    terminal: bool = False
+    interactive: bool = False
+    exit_command: tuple[str, ...] = ()
+    inherited: tuple[int, ...] = ()
+
+
+def spawn(conmon: Program, runtime: Program, options: MonitorOptions) -> int:
+    """Create (not start) the container of a bundle and return the pid of its first process.
+
+    Must run in the mount namespace that holds the bundle's root. Raises StartFailed with the runtime's reason.
+    """
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    try:
+        actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
+            (os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_RDWR, 0) for fd in (0, 1, 2)
+        ]
+        actions.append((os.POSIX_SPAWN_DUP2, writer, _SYNC_FD))
+        for number, fd in enumerate(options.inherited):
+            actions.append((os.POSIX_SPAWN_DUP2, fd, _RESERVED_FD + number))
+        environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "_OCI_SYNCPIPE": str(_SYNC_FD)}
+        pid = os.posix_spawn(conmon.path, _command(conmon, runtime, options), environment, file_actions=actions)
+    finally:
+        os.close(writer)
+    with open(reader, "rb") as answers:
+        os.waitpid(pid, 0)  # conmon puts itself into the background
+        line = answers.readline(_TEXT_LIMIT)
+    return _created_pid(line, runtime)
+
+
+def _command(conmon: Program, runtime: Program, options: MonitorOptions) -> list[str]:
+    command = [
+        conmon.path, "--api-version", "1",
+        "-c", options.container_id,
+        "-u", options.container_id,
+        "-n", options.name,
+        "-r", runtime.path,
+        "-b", options.bundle,
+        "-p", options.bundle + "/pidfile",
+        "-P", options.bundle + "/conmon.pid",
+        "--exit-dir", options.exits,
+        "--persist-dir", options.bundle,
+        "--socket-dir-path", options.sockets,
+        "-l", options.log,
+        "--log-level", "error",
+        "--no-sync-log",
+        "--runtime-arg", "--root",
+        "--runtime-arg", options.runtime_root,
+    ]  # fmt: skip
+    if options.terminal:
+        command.append("-t")
+    if options.interactive:
+        command.append("-i")
+    if options.exit_command:
+        command += ["--exit-command", options.exit_command[0]]
+        for argument in options.exit_command[1:]:
+            command += ["--exit-command-arg", argument]
+    return command
+
+
+def _created_pid(line: bytes, runtime: Program) -> int:
+    if not line:
+        raise Unavailable(
+            "the container monitor ended before the container was created", hint="see `sampan info` for the programs in use"
+        )
+    answer = json.loads(line)
+    pid = int(answer["data"])
+    if pid <= 0:
+        raise failures.start_failed(runtime.name, str(answer.get("message", "")))
+    return pid
+
+
+def attach(sockets: str, container_id: str) -> socket.socket:
+    """Connect to a running container's stdio.
+
+    Each packet from it is one byte for the stream (2 stdout, 3 stderr) and up to 8192 bytes; what is written is the
+    container's standard input, ended by shutdown(SHUT_WR). Raises OSError when the monitor is gone.
+    """
+    folder = os.open(f"{sockets}/{container_id}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        # The name of a unix socket has at most 108 bytes; through a descriptor it is always short.
+        connection.connect(f"/proc/self/fd/{folder}/attach")
+    except OSError:
+        connection.close()
+        raise
+    finally:
+        os.close(folder)
+    return connection
+
+
+def resize(bundle: str, rows: int, columns: int) -> None:
+    """Set the size of a container's terminal."""
+    try:
+        fd = os.open(bundle + "/winsz", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return  # the container has ended, there is no terminal any more
+    try:
+        os.write(fd, f"{rows} {columns}\n".encode())
+    finally:
+        os.close(fd)
+
+
+def exit_code(exits: str, container_id: str) -> int | None:
+    """The exit code that the monitor wrote, None while the container runs."""
+    try:
+        with open(f"{exits}/{container_id}") as file:
+            text = file.read().strip()
+    except FileNotFoundError:
+        return None
+    return int(text) if text else None
+
+

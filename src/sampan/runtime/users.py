@@ -1,0 +1,74 @@
+"""Who a process runs as: `-u` and USER looked up in the passwd and group files of a root file system. Pure."""
+
+from typing import NamedTuple
+
+from sampan.errors import InvalidArgument
+from sampan.runtime.spec import User
+
+MAXIMUM_ID = 2147483647
+
+
+class Identity(NamedTuple):
+    """A resolved user and its home directory ("/" when it has none)."""
+
+    user: User
+    home: str
+
+
+def resolve(text: str, passwd: str, group: str, extra_groups: tuple[str, ...] = ()) -> Identity:
+    """Resolve "name|uid[:group|gid]" ("" is root) as Docker does; a numeric user need not exist.
+
+    Without a group the user's own group and its supplementary ones are taken. Raises InvalidArgument in Docker's words.
+    """
+    user_text, _, group_text = text.partition(":")
+    entry = _passwd_entry(user_text or "0", passwd)
+    if entry is None and not user_text.isdigit() and user_text:
+        raise InvalidArgument(f"unable to find user {user_text}: no matching entries in passwd file")
+    name, uid, gid, home = entry if entry is not None else ("", _identifier(user_text or "0"), 0, "/")
+    groups: list[int] = []
+    if group_text:
+        gid = _group_id(group_text, group)
+    elif name:
+        groups = [number for _, number, members in _groups(group) if name in members and number != gid]
+    groups += [_group_id(extra, group) for extra in extra_groups]
+    unique = tuple(dict.fromkeys(groups if group_text else [gid, *groups]))
+    return Identity(User(uid, gid, unique), home or "/")
+
+
+def _identifier(text: str) -> int:
+    number = int(text) if text.isdigit() else -1
+    if not 0 <= number <= MAXIMUM_ID:
+        raise InvalidArgument(f"uids and gids must be in range 0-{MAXIMUM_ID}")
+    return number
+
+
+def _passwd_entry(text: str, passwd: str) -> tuple[str, int, int, str] | None:
+    number = int(text) if text.isdigit() else None
+    if number is not None and number > MAXIMUM_ID:
+        raise InvalidArgument(f"uids and gids must be in range 0-{MAXIMUM_ID}")
+    for line in passwd.splitlines():
+        fields = line.split(":")
+        if len(fields) < 6 or not fields[2].isdigit() or not fields[3].isdigit():
+            continue
+        if fields[0] == text or (number is not None and int(fields[2]) == number):
+            return fields[0], int(fields[2]), int(fields[3]), fields[5]
+    return None
+
+
+def _groups(group: str) -> list[tuple[str, int, tuple[str, ...]]]:
+    found = []
+    for line in group.splitlines():
+        fields = line.split(":")
+        if len(fields) >= 3 and fields[2].isdigit():
+            members = fields[3].split(",") if len(fields) > 3 else []
+            found.append((fields[0], int(fields[2]), tuple(members)))
+    return found
+
+
+def _group_id(text: str, group: str) -> int:
+    for name, number, _ in _groups(group):
+        if name == text:
+            return number
+    if text.isdigit():
+        return _identifier(text)
+    raise InvalidArgument(f"unable to find group {text}: no matching entries in group file")
