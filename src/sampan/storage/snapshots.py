@@ -1,0 +1,114 @@
+"""Snapshots: unpacked layers, one folder each, in overlayfs form.
+
+A removed file is a character device 0/0, a folder that hides what lies below has the xattr trusted.overlay.opaque=y.
+A snapshot has no parent: an image or a build step is a list of snapshots, lowest first. Its id is known before its
+content is; from new() until the rows that refer to it are committed it is leased by the process that makes it.
+"""
+
+import os
+import time
+from typing import NamedTuple
+
+from sampan.linux import files
+from sampan.storage import leases
+from sampan.storage.database import Database
+from sampan.storage.paths import Paths
+
+OPAQUE_XATTR = "trusted.overlay.opaque"
+
+
+class Snapshot(NamedTuple):
+    """A recorded snapshot; `size` is the bytes of its regular files, `diff_id` "" while it is not known."""
+
+    id: str
+    diff_id: str
+    size: int
+
+
+def lease_of(snapshot_id: str) -> str:
+    """The lease that protects a snapshot."""
+    return "snapshot:" + snapshot_id
+
+
+def new(database: Database, paths: Paths) -> str:
+    """Make an empty snapshot, mode 0755 of root, leased by this process, and return its id (16 hex digits)."""
+    snapshot_id = os.urandom(8).hex()
+    # The lease first: a folder without a row or a lease is garbage to whoever sees it.
+    leases.take(database, lease_of(snapshot_id))
+    folder = paths.layer(snapshot_id)
+    os.mkdir(folder, 0o755)
+    os.chmod(folder, 0o755)
+    os.chown(folder, 0, 0)
+    return snapshot_id
+
+
+def record(database: Database, snapshot_id: str, *, diff_id: str, size: int) -> None:
+    """Enter a finished snapshot, in the caller's transaction, which also commits what refers to it.
+
+    The lease stays: release() it after that commit.
+    """
+    with database.transaction():
+        database.execute(
+            "INSERT INTO snapshot(id, diff_id, size, created_at) VALUES(?, ?, ?, ?)",
+            (snapshot_id, diff_id or None, size, time.time_ns()),
+        )
+
+
+def set_diff_id(database: Database, snapshot_id: str, *, diff_id: str, size: int) -> None:
+    """Fill in what was not known yet when the snapshot was recorded."""
+    with database.transaction():
+        database.execute("UPDATE snapshot SET diff_id = ?, size = ? WHERE id = ?", (diff_id, size, snapshot_id))
+
+
+def hold(database: Database, snapshot_id: str) -> bool:
+    """Lease a recorded snapshot, so that no collection takes it; False when it is gone already."""
+    with database.transaction():
+        if database.row("SELECT 1 FROM snapshot WHERE id = ?", (snapshot_id,)) is None:
+            return False
+        leases.take(database, lease_of(snapshot_id))
+    return True
+
+
+def release(database: Database, snapshot_id: str) -> None:
+    """Give up this process's lease: committed rows refer to the snapshot, or it may be collected."""
+    leases.release(database, lease_of(snapshot_id))
+
+
+def discard(database: Database, paths: Paths, snapshot_id: str) -> None:
+    """Remove a snapshot that nothing refers to: row, folder, lease. Raises sqlite3.IntegrityError when in use."""
+    with database.transaction():
+        database.execute("DELETE FROM snapshot WHERE id = ?", (snapshot_id,))
+    remove_folder(paths, snapshot_id)
+    release(database, snapshot_id)
+
+
+def remove_folder(paths: Paths, snapshot_id: str) -> None:
+    """Take a snapshot's folder away: out of layers/ at once, then its content. One that is gone is no error."""
+    layers, temporary = _open_folder(paths.layers), _open_folder(paths.tmp)
+    name = f"removed-{snapshot_id}"
+    try:
+        try:
+            os.rename(snapshot_id, name, src_dir_fd=layers, dst_dir_fd=temporary)
+        except FileNotFoundError:
+            pass
+        files.remove_tree(temporary, name)
+    finally:
+        os.close(layers)
+        os.close(temporary)
+
+
+def _open_folder(path: str) -> int:
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def find(database: Database, snapshot_id: str) -> Snapshot | None:
+    row = database.row("SELECT id, diff_id, size FROM snapshot WHERE id = ?", (snapshot_id,))
+    return None if row is None else Snapshot(str(row[0]), str(row[1] or ""), int(row[2] or 0))
+
+
+def find_by_diff_id(database: Database, diff_id: str) -> Snapshot | None:
+    """Any snapshot with that content, the oldest first; hold() it before relying on it."""
+    row = database.row(
+        "SELECT id, diff_id, size FROM snapshot WHERE diff_id = ? ORDER BY created_at LIMIT 1", (diff_id,)
+    )
+    return None if row is None else Snapshot(str(row[0]), str(row[1]), int(row[2] or 0))
