@@ -1,0 +1,1 @@
+"""Dockerfile and context to image: step graph, cache keys, layers, progress."""

@@ -1,0 +1,1 @@
+"""The public Python face: one object that builds, runs, lists and removes."""

@@ -1,0 +1,1 @@
+"""Images: models, the store, archives, bootstrap from a distribution's packages."""

@@ -1,0 +1,1 @@
+"""The process that watches what needs watching, and ends when nothing does."""
