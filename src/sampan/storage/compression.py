@@ -1,0 +1,131 @@
+"""Compressed streams: what they are is told by their first bytes, never by a name."""
+
+import io
+from collections.abc import Callable
+from typing import BinaryIO, NamedTuple, cast
+
+from sampan.errors import Corrupt
+from sampan.storage.tar import Readable
+
+_CHUNK = 1 << 18
+
+
+class Limits(NamedTuple):
+    """A bomb is more than `ratio` bytes for each compressed one, once `free_bytes` came out; or more than `bytes`."""
+
+    bytes: int = 1 << 38
+    ratio: int = 2000
+    free_bytes: int = 1 << 28
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def open_decompressed(stream: Readable, *, limits: Limits = DEFAULT_LIMITS) -> Readable:
+    """A stream of the plain bytes of a gzip, bzip2, xz, zstd or plain stream.
+
+    Its read() raises Corrupt where the data are damaged, cut short, or a bomb.
+    """
+    head = b""
+    while len(head) < 6 and (piece := stream.read(6 - len(head))):
+        head += piece
+    source = _Counted(head, stream)
+    for magic, name, opener in _FORMATS:
+        if head.startswith(magic):
+            return _Decompressed(name, opener(cast(BinaryIO, source)), source, limits)
+    return source
+
+
+class _Counted(io.RawIOBase):
+    """The compressed stream with its first bytes put back; counts what was taken from it."""
+
+    def __init__(self, head: bytes, stream: Readable) -> None:
+        self._head, self._stream = head, stream
+        self.count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        size = _CHUNK if size < 0 else size
+        if self._head:
+            piece, self._head = self._head[:size], self._head[size:]
+        else:
+            piece = self._stream.read(size)
+        self.count += len(piece)
+        return piece
+
+    def readinto(self, target: object, /) -> int:
+        view = memoryview(target).cast("B")  # type: ignore[arg-type]
+        piece = self.read(len(view))
+        view[: len(piece)] = piece
+        return len(piece)
+
+
+class _Decompressed:
+    def __init__(self, name: str, opened: "_Opened", source: _Counted, limits: Limits) -> None:
+        self._name, self._source, self._limits = name, source, limits
+        self._plain, self._damage = opened
+        self._total = 0
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            piece = self._plain.read(size)
+        except (EOFError, OSError, self._damage) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # the kernel's, about what is beneath
+            raise self._damaged(str(error)) from error
+        self._total += len(piece)
+        if not piece and size and not self._total and self._source.count < _SHORTEST:
+            raise self._damaged("it holds nothing")
+        allowed = min(max(self._limits.free_bytes, self._source.count * self._limits.ratio), self._limits.bytes)
+        if self._total > allowed:
+            raise Corrupt(
+                f"the {self._name} stream unpacks to more than {allowed} bytes from {self._source.count}: it looks"
+                " like a bomb",
+                hint="unpack it by hand, and use the plain tar, if it is meant to be so",
+            )
+        return piece
+
+    def _damaged(self, reason: str) -> Corrupt:
+        return Corrupt(f"unexpected EOF: the {self._name} stream is damaged or cut short: {reason}")
+
+
+_Opened = tuple[Readable, type[Exception]]
+_SHORTEST = 9  # bytes; no complete stream of any format is shorter
+
+
+def _gzip(source: BinaryIO) -> _Opened:
+    from isal import igzip, isal_zlib
+
+    # isal's types are thinner than what it does.
+    plain = igzip.GzipFile(fileobj=source, mode="rb")  # type: ignore[no-untyped-call]
+    return cast(Readable, plain), cast("type[Exception]", isal_zlib.error)
+
+
+def _bzip2(source: BinaryIO) -> _Opened:
+    import bz2
+
+    return bz2.BZ2File(source), ValueError
+
+
+def _xz(source: BinaryIO) -> _Opened:
+    import lzma
+
+    return lzma.LZMAFile(source), lzma.LZMAError
+
+
+def _zstd(source: BinaryIO) -> _Opened:
+    import zstandard
+
+    # A window of 128 MB is what `zstd --long` asks for; more would let a stream of a few bytes take that much memory.
+    decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+    return cast(Readable, decompressor.stream_reader(source, read_across_frames=True)), zstandard.ZstdError
+
+
+_FORMATS: tuple[tuple[bytes, str, Callable[[BinaryIO], _Opened]], ...] = (
+    (b"\x1f\x8b", "gzip", _gzip),
+    (b"BZh", "bzip2", _bzip2),
+    (b"\xfd7zXZ\x00", "xz", _xz),
+    (b"\x28\xb5\x2f\xfd", "zstd", _zstd),
+)

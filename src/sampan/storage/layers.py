@@ -1,0 +1,186 @@
+"""Layers between folder and tar: pack() writes a snapshot's folder in one deterministic way.
+
+A layer's tar is sorted folder by folder, a folder before what is in it; times are whole seconds, users and groups
+numbers, of xattrs only security.capability is kept; a removed file is an empty `.wh.NAME`, a folder that hides what
+lies below holds `.wh..wh..opq` (image-spec, layer.md). The same files give the same bytes, so the diff ID is known
+without keeping the tar.
+"""
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Callable
+from typing import NamedTuple
+
+from sampan.errors import Corrupt
+from sampan.linux import files
+from sampan.storage import tar
+from sampan.storage.snapshots import OPAQUE_XATTR
+
+WHITEOUT = ".wh."
+OPAQUE_MARK = ".wh..wh..opq"
+CAPABILITY_XATTR = "security.capability"
+_CHUNK = 1 << 20
+
+
+class Packed(NamedTuple):
+    """A layer as a tar: `diff_id` is "sha256:..." of it, `size` the bytes of the regular files in it."""
+
+    diff_id: str
+    size: int
+
+
+def pack(layer_path: str, write: Callable[[bytes], object]) -> Packed:
+    """Give the tar of a layer's folder to `write`, in pieces. Raises OSError; Corrupt if a file shrinks meanwhile."""
+    root = os.open(layer_path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return _Packing(root, write).run()
+    finally:
+        os.close(root)
+
+
+def measure(layer_path: str) -> Packed:
+    """Diff ID and size of a layer's folder; nothing is written."""
+    return pack(layer_path, lambda piece: None)
+
+
+class _Packing:
+    """One walk over a layer. Only one folder is open at a time, so that depth costs no descriptors."""
+
+    def __init__(self, root: int, write: Callable[[bytes], object]) -> None:
+        self._root, self._write = root, write
+        self._digest = hashlib.sha256()
+        self._pieces: list[bytes] = []
+        self._pending = 0
+        self._size = 0
+        self._links: dict[tuple[int, int], bytes] = {}
+
+    def run(self) -> Packed:
+        # Entries still to be written, the next one last: (folder, name, what stat says).
+        todo = self._listed("", self._root)
+        folder, fd = "", os.dup(self._root)
+        try:
+            while todo:
+                parent, name, info = todo.pop()
+                if parent != folder:
+                    os.close(fd)
+                    fd = -1
+                    fd = files.open_beneath(self._root, parent, os.O_RDONLY | os.O_DIRECTORY)
+                    folder = parent
+                if stat.S_ISDIR(info.st_mode):
+                    todo += self._folder(f"{parent}/{name}" if parent else name, info)
+                else:
+                    self._entry(fd, parent, name, info)
+        finally:
+            if fd >= 0:
+                os.close(fd)
+        self._emit(tar.END)
+        self._flush()
+        return Packed("sha256:" + self._digest.hexdigest(), self._size)
+
+    def _listed(self, path: str, fd: int) -> list[tuple[str, str, os.stat_result]]:
+        with os.scandir(fd) as entries:
+            found = [(path, entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
+        # By bytes: text order would depend on how a name's bytes are decoded.
+        found.sort(key=lambda item: os.fsencode(item[1]), reverse=True)
+        return found
+
+    def _folder(self, path: str, info: os.stat_result) -> list[tuple[str, str, os.stat_result]]:
+        fd = files.open_beneath(self._root, path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            self._emit(self._header(os.fsencode(path) + b"/", tar.DIRECTORY, info))
+            if _xattr(fd, OPAQUE_XATTR) == b"y":
+                mark = os.fsencode(f"{path}/{OPAQUE_MARK}")
+                mode = stat.S_IMODE(info.st_mode)
+                self._emit(tar.header(mark, tar.REGULAR, mode=mode, uid=info.st_uid, gid=info.st_gid))
+            return self._listed(path, fd)
+        finally:
+            os.close(fd)
+
+    def _entry(self, fd: int, parent: str, name: str, info: os.stat_result) -> None:
+        path = os.fsencode(f"{parent}/{name}" if parent else name)
+        kind = stat.S_IFMT(info.st_mode)
+        if kind == stat.S_IFCHR and info.st_rdev == 0:
+            hidden = os.fsencode(f"{parent}/{WHITEOUT}{name}" if parent else WHITEOUT + name)
+            # The device's own time says when something was removed, which is no content: it would only change digests.
+            self._emit(tar.header(hidden, tar.REGULAR, mode=0o600))
+            return
+        if info.st_nlink > 1:
+            first = self._links.setdefault((info.st_dev, info.st_ino), path)
+            if first is not path:
+                self._emit(self._header(path, tar.HARD_LINK, info, link=first))
+                return
+        if kind == stat.S_IFREG:
+            self._file(fd, name, path, info)
+        elif kind == stat.S_IFLNK:
+            self._emit(self._header(path, tar.SYMLINK, info, link=os.fsencode(os.readlink(name, dir_fd=fd))))
+        elif kind in (stat.S_IFCHR, stat.S_IFBLK):
+            self._emit(self._header(path, tar.CHARACTER if kind == stat.S_IFCHR else tar.BLOCK_DEVICE, info))
+        elif kind == stat.S_IFIFO:
+            self._emit(self._header(path, tar.FIFO, info))
+        # A socket means nothing without the process that made it: tar has no kind for it.
+
+    def _header(self, path: bytes, kind: bytes, info: os.stat_result, *, link: bytes = b"") -> bytes:
+        device = info.st_rdev if kind in (tar.CHARACTER, tar.BLOCK_DEVICE) else 0
+        return tar.header(
+            path,
+            kind,
+            mode=stat.S_IMODE(info.st_mode),
+            uid=info.st_uid,
+            gid=info.st_gid,
+            mtime=info.st_mtime_ns // 10**9,
+            link=link,
+            major=os.major(device),
+            minor=os.minor(device),
+        )
+
+    def _file(self, folder: int, name: str, path: bytes, info: os.stat_result) -> None:
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            capability = _xattr(fd, CAPABILITY_XATTR)
+            self._emit(
+                tar.header(
+                    path,
+                    tar.REGULAR,
+                    mode=stat.S_IMODE(info.st_mode),
+                    uid=info.st_uid,
+                    gid=info.st_gid,
+                    size=info.st_size,
+                    mtime=info.st_mtime_ns // 10**9,
+                    xattrs={CAPABILITY_XATTR: capability} if capability else {},
+                )
+            )
+            left = info.st_size
+            while left:
+                piece = os.read(fd, min(left, _CHUNK))
+                if not piece:
+                    raise Corrupt(f"{os.fsdecode(path)} became shorter while its layer was read")
+                left -= len(piece)
+                self._emit(piece)
+        finally:
+            os.close(fd)
+        self._size += info.st_size
+        if info.st_size % tar.BLOCK:
+            self._emit(bytes(-info.st_size % tar.BLOCK))
+
+    def _emit(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self._pending += len(piece)
+        if self._pending >= _CHUNK:
+            self._flush()
+
+    def _flush(self) -> None:
+        joined = b"".join(self._pieces)
+        self._pieces, self._pending = [], 0
+        self._digest.update(joined)
+        self._write(joined)
+
+
+def _xattr(fd: int, name: str) -> bytes:
+    try:
+        return os.getxattr(fd, name)
+    except OSError as error:
+        if error.errno in (errno.ENODATA, errno.ENOTSUP):
+            return b""
+        raise
