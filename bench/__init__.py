@@ -1,0 +1,1 @@
+"""Scenarios side by side: sampan, and docker and podman where they are."""
