@@ -73,3 +73,21 @@ def _remove_folder(folder: str) -> bool:
         else:
             return True
     return False
+
+
+def freeze(path: str) -> None:
+    """Stop everything in the group where it is. Raises OSError."""
+    _set_frozen(path, "FROZEN", "1")
+
+
+def thaw(path: str) -> None:
+    """Let a frozen group go on."""
+    _set_frozen(path, "THAWED", "0")
+
+
+def _set_frozen(path: str, legacy: str, unified: str) -> None:
+    for folder in folders(path):
+        for name, text in (("freezer.state", legacy), ("cgroup.freeze", unified)):
+            if os.path.exists(f"{folder}/{name}"):
+                with open(f"{folder}/{name}", "w") as file:
+                    file.write(text)

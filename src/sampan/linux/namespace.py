@@ -42,14 +42,14 @@ def in_private_mounts(function: Callable[[], T]) -> T:
 
     Mounts made inside do not reach the host; the host's later mounts and unmounts reach the inside where they are shared.
     The working directory is the thread's own too. Where the host mounts cgroup2 beside cgroup v1, that mount is covered:
-    crun before 1.9 refuses such hosts, and a plain unmount would let it write into the directory below.
+    crun before 1.9 refuses such hosts. It writes folders into what it takes for a cgroup mount: a tmpfs dies with them.
     """
 
     def body() -> T:
         syscall.unshare(syscall.CLONE_NEWNS)
         syscall.mount("", "/", "", syscall.MS_REC | syscall.MS_SLAVE)
         if is_hybrid():
-            syscall.mount("tmpfs", _HYBRID, "tmpfs", syscall.MS_RDONLY, "size=4k")
+            syscall.mount("tmpfs", _HYBRID, "tmpfs", 0, "size=256k")
         return function()
 
     return in_own_thread(body)

@@ -85,7 +85,7 @@ def _run(
     def inside(root: int) -> int:
         stubs.extend(_missing(root, step))
         who = bundle.identity(root, step.user)
-        files.make_directories(root, step.cwd, 0o755, 0, 0)
+        os.close(files.make_directories(root, step.cwd))
         bundle.write_config(folder, _spec_options(step, who, filter_, folder, cgroups_path))
         if runtime.is_crun and not filter_.cached:
             compiled = _compile_filter(paths, runtime, run_id, folder, cgroups_path, filter_)

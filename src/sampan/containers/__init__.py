@@ -1,0 +1,1 @@
+"""The life of containers: options, compilation into an OCI bundle, records, start to removal."""

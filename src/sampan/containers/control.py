@@ -1,0 +1,154 @@
+"""Verbs on a container that runs: stop, kill, wait, pause, unpause, rename."""
+
+from sampan.containers import ending, signals, start, store
+from sampan.containers.model import Container
+from sampan.errors import Conflict, InvalidArgument, NotFound
+from sampan.linux import cgroup
+from sampan.runtime import driver, monitor
+from sampan.storage import locks
+from sampan.storage.database import Database
+from sampan.storage.paths import Paths
+
+DEFAULT_STOP_SECONDS = 10
+
+
+def stop(
+    database: Database, paths: Paths, container_id: str, *, timeout_seconds: int | None = None, signal_name: str = ""
+) -> None:
+    """Ask a container to end, and kill it when it has not after the grace time (-1 waits for ever). A stopped one is left.
+
+    Signal and grace come from the call, else from the container, else SIGTERM and 10 s.
+    """
+    container = _get(database, container_id)
+    if not container.is_running:
+        return
+    name = signal_name or container.spec.config.stop_signal or "TERM"
+    number = signals.number(name)
+    grace = timeout_seconds
+    if grace is None:
+        grace = container.spec.options.stop_timeout
+    if grace is None:
+        grace = DEFAULT_STOP_SECONDS
+    with database.transaction():
+        store.update(database, container.id, stopped_by_user=1)
+    if container.status == "paused":
+        cgroup.thaw(start.cgroups_path(paths, container))
+    driver.send_signal(container.pid, number)
+    if not ending.wait_gone(container.pid, container.pid_start, 1e6 if grace < 0 else grace):
+        ending.kill_group(paths, container)
+    finish(database, paths, container)
+
+
+def finish(database: Database, paths: Paths, container: Container) -> int:
+    """Wait for the monitor's last word after a container's process has ended, and record it."""
+    ending.wait_gone(container.monitor_pid, container.monitor_start, 10.0)
+    code = ending.settle(database, paths, container.id)
+    return 0 if code is None else code
+
+
+def kill(database: Database, paths: Paths, container_id: str, signal_name: str = "KILL") -> None:
+    """Send a signal. After SIGKILL the container's end is waited for and recorded. Raises Conflict when it does not run."""
+    container = _get(database, container_id)
+    number = signals.number(signal_name)
+    if not container.is_running:
+        raise Conflict(f"container {container.id} is not running")
+    if number == 9:
+        with database.transaction():
+            store.update(database, container.id, stopped_by_user=1)
+        ending.kill_group(paths, container)
+        finish(database, paths, container)
+        return
+    driver.send_signal(container.pid, number)
+
+
+def wait(database: Database, paths: Paths, container_id: str) -> int:
+    """Block until a container is not running and return its exit code."""
+    container = _get(database, container_id)
+    while container.is_running:
+        ending.wait_gone(container.pid, container.pid_start, 1e6)
+        code = _written_code(paths, container)
+        if not locks.is_attended(paths, container.id):
+            ending.settle(database, paths, container.id)
+        if code is not None:
+            return code
+        found = store.get(database, container_id)
+        if found is None:
+            return 0  # removed by somebody before its code could be read
+        container = found
+    return container.exit_code
+
+
+def _written_code(paths: Paths, container: Container) -> int | None:
+    """The exit code, once the monitor has written it."""
+    code = monitor.exit_code(paths.exits, container.id)
+    if code is None:
+        ending.wait_gone(container.monitor_pid, container.monitor_start, 10.0)
+        code = monitor.exit_code(paths.exits, container.id)
+    return code
+
+
+def pause(database: Database, paths: Paths, container_id: str) -> None:
+    """Freeze every process of a container. Raises Conflict."""
+    with locks.container(paths, container_id):
+        container = _get(database, container_id)
+        if container.status == "paused":
+            raise Conflict(f"Container {container.id} is already paused")
+        if not container.is_running:
+            raise Conflict(f"container {container.id} is not running")
+        cgroup.freeze(start.cgroups_path(paths, container))
+        with database.transaction():
+            store.update(database, container.id, status="paused")
+
+
+def unpause(database: Database, paths: Paths, container_id: str) -> None:
+    """Let a paused container go on. Raises Conflict."""
+    with locks.container(paths, container_id):
+        container = _get(database, container_id)
+        if container.status != "paused":
+            raise Conflict(f"Container {container.id} is not paused")
+        cgroup.thaw(start.cgroups_path(paths, container))
+        with database.transaction():
+            store.update(database, container.id, status="running")
+
+
+def rename(database: Database, container_id: str, name: str) -> None:
+    """Give a container another name. Raises InvalidArgument or Conflict in Docker's words."""
+    import sqlite3
+
+    chosen = store.check_name(name)
+    container = _get(database, container_id)
+    try:
+        with database.transaction():
+            store.update(database, container.id, name=chosen)
+    except sqlite3.IntegrityError as error:
+        holder = store.find(database, chosen)
+        raise Conflict(
+            f'Error when allocating new name: Conflict. The container name "/{chosen}" is already in use by container'
+            f' "{holder.id}". You have to remove (or rename) that container to be able to reuse that name.'
+        ) from error
+
+
+def top(container: Container, paths: Paths, arguments: tuple[str, ...] = ()) -> tuple[list[str], list[list[str]]]:
+    """`ps` of the host for the container's processes: (titles, rows). Raises Conflict, or InvalidArgument from ps."""
+    from sampan.linux import process
+
+    if not container.is_running:
+        raise Conflict(f"container {container.id} is not running")
+    code, out, err = process.run(["ps", *(arguments or ("-ef",))])
+    if code != 0:
+        raise InvalidArgument(f"ps: {err.strip()}")
+    lines = out.splitlines()
+    titles = lines[0].split()
+    if "PID" not in titles:
+        raise InvalidArgument("Couldn't find PID field in ps output")
+    column = titles.index("PID")
+    pids = {str(pid) for pid in cgroup.processes(start.cgroups_path(paths, container))}
+    rows = [line.split(None, len(titles) - 1) for line in lines[1:]]
+    return titles, [row for row in rows if row[column] in pids]
+
+
+def _get(database: Database, container_id: str) -> Container:
+    container = store.get(database, container_id)
+    if container is None:
+        raise NotFound(f"No such container: {container_id}")
+    return container

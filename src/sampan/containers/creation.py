@@ -1,0 +1,56 @@
+"""`create`: an image and options become a record. Nothing is mounted or started."""
+
+import json
+import os
+import time
+
+from sampan.containers import compile as compilation
+from sampan.containers import mounts, names, store
+from sampan.containers.model import Container, Spec
+from sampan.containers.options import RunOptions
+from sampan.images import store as images
+from sampan.linux import fault
+from sampan.oci.config import HealthConfig, image_config_from_json
+from sampan.storage import leases
+from sampan.storage.database import Database
+from sampan.storage.paths import Paths
+
+
+def lease_of(container_id: str) -> str:
+    """What a process holds while it starts a container."""
+    return f"container:{container_id}"
+
+
+def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool = False) -> Container:
+    """Make a container's record; with `lease` this process holds it, because it is going to start it.
+
+    Raises NotFound for an image that is not here, Conflict for a name in use, InvalidArgument for bad options.
+    """
+    name = store.check_name(options.name) if options.name else ""
+    compilation.check(options, os.cpu_count() or 1)
+    image_id, document, layers = images.start_facts(database, options.image)
+    image = image_config_from_json(json.loads(document))
+    config = compilation.merge(options, image.config)
+    health = {"Status": "starting", "FailingStreak": 0, "Log": []} if has_check(config.healthcheck) else None
+    container_id = os.urandom(32).hex()
+    with database.transaction():
+        points = mounts.plan(database, paths, container_id, options, image.config.volumes)
+        container = Container(
+            id=container_id,
+            name=name or names.random_name(store.names(database)),
+            image_id=image_id,
+            layers=layers,
+            spec=Spec(options, config, points),
+            created_at=time.time_ns(),
+            health=health,
+        )
+        store.insert(database, container)
+        if lease:
+            leases.take(database, lease_of(container_id))
+    fault.point("create.committed")
+    return container
+
+
+def has_check(health: HealthConfig | None) -> bool:
+    """Whether a configuration asks for health checks."""
+    return health is not None and bool(health.test) and health.test[0] != "NONE"

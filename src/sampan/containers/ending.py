@@ -1,0 +1,176 @@
+"""The end of a container: its exit is recorded, what it held is freed, and with --rm it goes away.
+
+`settle` is the one place where an exit becomes a state. Whoever notices an exit calls it: the foreground `run`, the
+monitor's exit command, `stop`, and each command's first look around.
+"""
+
+import os
+import time
+
+from sampan.containers import creation, start, store
+from sampan.containers.model import Container
+from sampan.errors import Conflict, NotFound
+from sampan.linux import fault, files, process
+from sampan.networks import connect as networking
+from sampan.runtime import driver, monitor, probe
+from sampan.storage import leases, locks
+from sampan.storage.database import Database
+from sampan.storage.paths import Paths
+from sampan.volumes import store as volumes
+
+_LOST = 255  # the monitor died with the container's exit code
+
+
+def settle(database: Database, paths: Paths, container_id: str) -> int | None:
+    """Record the exit of a container that has ended and free what it held; its exit code, None while it runs.
+
+    Idempotent, and safe to be called by several processes at once. With --rm the container is removed.
+    """
+    with locks.container(paths, container_id):
+        container = store.get(database, container_id)
+        if container is None:
+            locks.forget(paths, container_id)
+            return None
+        if not container.is_running:
+            return container.exit_code
+        code = monitor.exit_code(paths.exits, container_id)
+        if code is None:
+            if is_alive(container):
+                return None
+            code = _LOST
+        return _settle(database, paths, container, code)
+
+
+def is_alive(container: Container) -> bool:
+    """Whether the container's first process or its monitor still runs."""
+    return container.boot_id == process.boot_id() and (
+        process.is_alive(container.monitor_pid, container.monitor_start)
+        or process.is_alive(container.pid, container.pid_start)
+    )
+
+
+def _settle(database: Database, paths: Paths, container: Container, code: int) -> int:
+    free(database, paths, container)
+    fault.point("settle.freed")
+    if container.spec.options.remove and container.spec.options.restart.name == "no":
+        _remove(database, paths, container, remove_volumes=True)
+        return code
+    folder = paths.container(container.id)
+    with database.transaction():
+        store.update(
+            database,
+            container.id,
+            status="exited",
+            pid=0,
+            monitor_pid=0,
+            exit_code=code,
+            finished_at=_exit_time(paths, container.id),
+            oom_killed=int(os.path.exists(folder + "/oom")),
+            error="" if code != _LOST or monitor.exit_code(paths.exits, container.id) is not None else "monitor lost",
+        )
+        database.execute("DELETE FROM health_due WHERE container_id = ?", (container.id,))
+        leases.release(database, creation.lease_of(container.id))
+    fault.point("settle.committed")
+    return code
+
+
+def _exit_time(paths: Paths, container_id: str) -> int:
+    try:
+        return os.stat(f"{paths.exits}/{container_id}").st_mtime_ns
+    except FileNotFoundError:
+        return time.time_ns()
+
+
+def free(database: Database, paths: Paths, container: Container) -> None:
+    """Give back what only a running container needs: network, runtime state, cgroup."""
+    options = container.spec.options
+    if options.network not in ("none", "host") and not options.network.startswith("container:"):
+        networking.disconnect(database, paths, container.id)
+    runtime = probe.runtime(options.runtime)
+    driver.delete(runtime, paths.runtime, container.id, start.cgroups_path(paths, container))
+    # The monitor's entry in the socket folder outlives it.
+    socket_entry = f"{paths.sockets}/{container.id}"
+    if os.path.islink(socket_entry):
+        os.unlink(socket_entry)
+
+
+def remove(
+    database: Database, paths: Paths, container_id: str, *, force: bool = False, remove_volumes: bool = False
+) -> None:
+    """`rm`: take a container away, killing it first with `force`. Raises NotFound or Conflict in Docker's words."""
+    with locks.container(paths, container_id):
+        container = store.get(database, container_id)
+        if container is None:
+            locks.forget(paths, container_id)
+            raise NotFound(f"No such container: {container_id}")
+        if container.is_running and not force:
+            if container.status == "paused":
+                reason = "container is paused and must be unpaused first"
+            else:
+                reason = "container is running: stop the container before removing or force remove"
+            raise Conflict(f'cannot remove container "/{container.name}": {reason}', hint=f"sampan rm -f {container.name}")
+        if container.is_running:
+            kill_group(paths, container)
+            free(database, paths, container)
+        _remove(database, paths, container, remove_volumes=remove_volumes)
+
+
+def kill_group(paths: Paths, container: Container) -> None:
+    """End everything in the container at once and wait until its first process is gone."""
+    from sampan.linux import cgroup
+
+    path = start.cgroups_path(paths, container)
+    if container.status == "paused":
+        cgroup.thaw(path)
+    driver.send_signal(container.pid, 9)
+    cgroup.kill(path)
+    wait_gone(container.pid, container.pid_start, 5.0)
+    wait_gone(container.monitor_pid, container.monitor_start, 5.0)
+
+
+def wait_gone(pid: int, started: int, timeout_seconds: float) -> bool:
+    """Wait until the process that started at `started` has ended."""
+    if not process.is_alive(pid, started):
+        return True
+    import select
+
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        poll.poll(timeout_seconds * 1000)
+    finally:
+        os.close(descriptor)
+    return not process.is_alive(pid, started)
+
+
+def _remove(database: Database, paths: Paths, container: Container, *, remove_volumes: bool) -> None:
+    with database.transaction():
+        gone = volumes.release(database, container.id, remove_anonymous=remove_volumes)
+        store.delete(database, container.id)
+        database.execute("DELETE FROM lease WHERE resource = ?", (creation.lease_of(container.id),))
+    fault.point("remove.committed")
+    volumes.remove_folders(paths, gone)
+    remove_files(paths, container.id)
+
+
+def remove_files(paths: Paths, container_id: str) -> None:
+    """Take away the files of a container that has no row any more, while its lock is held."""
+    top = os.open(paths.containers, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        files.remove_tree(top, container_id)
+    finally:
+        os.close(top)
+    try:
+        os.unlink(f"{paths.exits}/{container_id}")
+    except FileNotFoundError:
+        pass
+    locks.forget(paths, container_id)
+
+
+def remove_locked(database: Database, paths: Paths, container: Container) -> None:
+    """Remove a container that is not running, with its anonymous volumes, by one who holds its lock."""
+    _remove(database, paths, container, remove_volumes=True)

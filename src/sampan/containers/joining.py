@@ -1,0 +1,35 @@
+"""Namespaces of other containers or of the host: --pid, --ipc, --uts, --network container:X."""
+
+from sampan.containers import store
+from sampan.containers.options import RunOptions
+from sampan.errors import Conflict, InvalidArgument
+from sampan.storage.database import Database
+
+_NAMES = {"pid": "PID", "ipc": "IPC", "uts": "UTS", "net": "network"}
+
+
+def namespace(database: Database, text: str, kind: str) -> str:
+    """Path of a namespace of the running container `text`. Raises NotFound or Conflict in Docker's words."""
+    container = store.find(database, text)
+    if not container.is_running:
+        if kind == "net":
+            raise Conflict(f"cannot join network of a non running container: {container.id}")
+        raise Conflict(f"failed to join {_NAMES[kind]} namespace: container {container.id} is not running")
+    return f"/proc/{container.pid}/ns/{kind}"
+
+
+def namespaces(database: Database, options: RunOptions) -> dict[str, str]:
+    """pid, ipc and uts as "private", "host" or a path. Raises InvalidArgument, NotFound, Conflict."""
+    wishes = {"pid": options.pid_mode, "ipc": options.ipc_mode, "uts": options.uts_mode}
+    return {kind: _wish(database, kind, wish) for kind, wish in wishes.items()}
+
+
+def _wish(database: Database, kind: str, wish: str) -> str:
+    if wish in ("", "private", "shareable", "none"):
+        return "private"
+    if wish == "host":
+        return "host"
+    word, separator, name = wish.partition(":")
+    if word != "container" or not separator:
+        raise InvalidArgument(f"invalid {_NAMES[kind]} mode: {wish}")
+    return namespace(database, name, kind)

@@ -1,0 +1,122 @@
+"""A container's record: what it was made from, which never changes, and the state it is in."""
+
+import json
+from typing import Any, NamedTuple
+
+from sampan.containers.options import Device, Mount, PortBinding, RestartPolicy, RunOptions, Ulimit
+from sampan.oci.config import (
+    ContainerConfig,
+    HealthConfig,
+    container_config_from_json,
+    container_config_to_json,
+)
+
+
+class MountPoint(NamedTuple):
+    """A mount as it was decided at creation: `source` is a host path, `volume` the volume's name or ""."""
+
+    type: str  # bind, volume, tmpfs
+    source: str
+    destination: str
+    volume: str = ""
+    read_only: bool = False
+    options: tuple[str, ...] = ()
+    propagation: str = ""
+    copy: bool = False  # fill an empty volume from the image at the first start
+    mode: str = ""  # as inspect shows it
+
+
+class Spec(NamedTuple):
+    """What a container was made from. `config` is the image's configuration with the options laid over it."""
+
+    options: RunOptions
+    config: ContainerConfig
+    mounts: tuple[MountPoint, ...] = ()
+
+
+class Container(NamedTuple):
+    """A row of the container table. Times in ns since the epoch, 0 = never. `health` is Docker's State.Health or None."""
+
+    id: str
+    name: str
+    image_id: str
+    layers: tuple[str, ...]
+    spec: Spec
+    created_at: int
+    status: str = "created"
+    pid: int = 0
+    pid_start: int = 0
+    monitor_pid: int = 0
+    monitor_start: int = 0
+    boot_id: str = ""
+    started_at: int = 0
+    finished_at: int = 0
+    exit_code: int = 0
+    oom_killed: bool = False
+    error: str = ""
+    restart_count: int = 0
+    stopped_by_user: bool = False
+    health: dict[str, Any] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Running in Docker's sense: a paused container is."""
+        return self.status in ("running", "paused")
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """Entrypoint and command, as they will be executed."""
+        return (*(self.spec.config.entrypoint or ()), *(self.spec.config.cmd or ()))
+
+
+def spec_to_json(spec: Spec) -> str:
+    """The text stored in the row: options that differ from the default, the merged configuration, the mounts."""
+    defaults = RunOptions._field_defaults
+    options = {
+        key: _plain(value)
+        for key, value in spec.options._asdict().items()
+        if key not in defaults or value != defaults[key]
+    }
+    document = {
+        "options": options,
+        "config": container_config_to_json(spec.config),
+        "mounts": [mount._asdict() for mount in spec.mounts],
+    }
+    return json.dumps(document, separators=(",", ":"))
+
+
+def spec_from_json(text: str) -> Spec:
+    """Read what `spec_to_json` wrote."""
+    document = json.loads(text)
+    return Spec(
+        options=_options(document["options"]),
+        config=container_config_from_json(document["config"]),
+        mounts=tuple(_tupled(MountPoint(**mount)) for mount in document["mounts"]),
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return value._asdict()
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return dict(value) if isinstance(value, dict) else value
+
+
+def _tupled(mount: MountPoint) -> MountPoint:
+    return mount._replace(options=tuple(mount.options))
+
+
+def _options(fields: dict[str, Any]) -> RunOptions:
+    decoded: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+    for key, kind in (("ports", PortBinding), ("ulimits", Ulimit), ("devices", Device)):
+        if key in decoded:
+            decoded[key] = tuple(kind(**item) for item in decoded[key])
+    if "mounts" in decoded:
+        decoded["mounts"] = tuple(Mount(**{**item, "options": tuple(item["options"])}) for item in decoded["mounts"])
+    if "restart" in decoded:
+        decoded["restart"] = RestartPolicy(**decoded["restart"])
+    if decoded.get("healthcheck") is not None:
+        health = decoded["healthcheck"]
+        decoded["healthcheck"] = HealthConfig(**{**health, "test": tuple(health["test"])})
+    return RunOptions(**decoded)

@@ -1,0 +1,152 @@
+"""What can be asked of a container, one options value per verb, shared by CLI, API and Python."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from sampan.oci.config import HealthConfig
+
+
+class Mount(NamedTuple):
+    """A mount that was asked for. `type` is bind, volume or tmpfs.
+
+    `source` is a host path (bind), a volume's name ("" = anonymous) or "" (tmpfs). `options` are tmpfs options such as
+    "size=1m". `create_source` makes a missing bind source, as -v does and --mount does not.
+    """
+
+    type: str
+    source: str
+    target: str
+    read_only: bool = False
+    options: tuple[str, ...] = ()
+    propagation: str = ""
+    no_copy: bool = False
+    create_source: bool = False
+    relabel: str = ""  # the z or Z of -v, shown by inspect, no effect without SELinux
+
+
+class PortBinding(NamedTuple):
+    """One published port. `host_port` 0 asks for an ephemeral one; `host_ip` "" means all addresses.
+
+    `host_port_end` above `host_port` asks for the first free one of the range, both ends included.
+    """
+
+    container_port: int
+    protocol: str = "tcp"
+    host_ip: str = ""
+    host_port: int = 0
+    host_port_end: int = 0
+
+
+class Ulimit(NamedTuple):
+    name: str
+    soft: int
+    hard: int
+
+
+class Device(NamedTuple):
+    host_path: str
+    container_path: str
+    permissions: str = "rwm"
+
+
+class RestartPolicy(NamedTuple):
+    name: str = "no"
+    maximum_retries: int = 0
+
+
+class RunOptions(NamedTuple):
+    """Options of `create` and `run`. None and () mean: as the image says, or Docker's default.
+
+    Sizes in bytes, `nano_cpus` in 1e-9 CPUs, `stop_timeout` in seconds. `user` is "name|uid[:group|gid]".
+    """
+
+    image: str
+    command: tuple[str, ...] = ()
+    name: str = ""
+    entrypoint: tuple[str, ...] | None = None  # () clears the image's
+    env: tuple[str, ...] = ()
+    labels: Mapping[str, str] = {}
+    annotations: Mapping[str, str] = {}
+    user: str = ""
+    groups: tuple[str, ...] = ()
+    working_dir: str = ""
+    hostname: str = ""
+    domainname: str = ""
+    tty: bool = False
+    interactive: bool = False
+    attach: tuple[str, ...] = ()  # of stdin, stdout, stderr; () = as interactive and detach say
+    remove: bool = False
+    init: bool = False
+    network: str = "bridge"  # none, bridge, host, container:ID, or a network's name
+    network_aliases: tuple[str, ...] = ()
+    ip: str = ""
+    mac_address: str = ""
+    ports: tuple[PortBinding, ...] = ()
+    publish_all: bool = False
+    expose: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
+    dns_options: tuple[str, ...] = ()
+    extra_hosts: tuple[str, ...] = ()  # "name:ip"
+    mounts: tuple[Mount, ...] = ()
+    volumes_from: tuple[str, ...] = ()
+    read_only: bool = False
+    privileged: bool = False
+    cap_add: tuple[str, ...] = ()
+    cap_drop: tuple[str, ...] = ()
+    security_options: tuple[str, ...] = ()
+    devices: tuple[Device, ...] = ()
+    device_cgroup_rules: tuple[str, ...] = ()
+    sysctls: Mapping[str, str] = {}
+    ulimits: tuple[Ulimit, ...] = ()
+    memory_bytes: int = 0
+    memory_reservation_bytes: int = 0
+    memory_swap_bytes: int = 0  # memory and swap together, -1 = no limit
+    nano_cpus: int = 0
+    cpu_shares: int = 0
+    cpu_period: int = 0
+    cpu_quota: int = 0
+    cpuset_cpus: str = ""
+    cpuset_mems: str = ""
+    pids_limit: int = 0  # 0 and -1 = no limit
+    shm_size_bytes: int = 67108864
+    oom_score_adj: int = 0
+    oom_kill_disable: bool = False
+    pid_mode: str = ""
+    ipc_mode: str = ""
+    uts_mode: str = ""
+    cgroupns_mode: str = ""
+    cgroup_parent: str = ""
+    restart: RestartPolicy = RestartPolicy()
+    stop_signal: str = ""
+    stop_timeout: int | None = None
+    healthcheck: HealthConfig | None = None  # fields that are set win over the image's
+    runtime: str = ""
+    platform: str = ""
+    pull: str = "missing"  # always, missing, never
+    log_driver: str = "json-file"
+    log_options: Mapping[str, str] = {}
+    cidfile: str = ""
+
+
+class ExecOptions(NamedTuple):
+    """Options of `exec`."""
+
+    command: tuple[str, ...]
+    tty: bool = False
+    interactive: bool = False
+    detach: bool = False
+    env: tuple[str, ...] = ()
+    user: str = ""
+    working_dir: str = ""
+    privileged: bool = False
+
+
+class LogOptions(NamedTuple):
+    """Options of `logs`. `since` and `until` in ns since the epoch, 0 = open; `tail` -1 = all lines."""
+
+    follow: bool = False
+    since: int = 0
+    until: int = 0
+    tail: int = -1
+    timestamps: bool = False

@@ -1,0 +1,186 @@
+"""Volumes in the database and below <root>/volumes."""
+
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from sampan.errors import Conflict, InvalidArgument, NotFound
+from sampan.linux import files
+from sampan.storage.database import Database, Row
+from sampan.storage.paths import Paths
+
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_COLUMNS = "name, driver, labels, options, anonymous, created_at"
+
+
+class Volume(NamedTuple):
+    """A volume. `mountpoint` is its folder on the host; `created_at` in ns since the epoch."""
+
+    name: str
+    driver: str
+    labels: Mapping[str, str]
+    options: Mapping[str, str]
+    anonymous: bool
+    created_at: int
+    mountpoint: str
+
+
+def _volume(paths: Paths, row: Row) -> Volume:
+    return Volume(
+        name=str(row[0]),
+        driver=str(row[1]),
+        labels=json.loads(str(row[2])),
+        options=json.loads(str(row[3])),
+        anonymous=bool(row[4]),
+        created_at=int(row[5] or 0),
+        mountpoint=folder(paths, str(row[0])),
+    )
+
+
+def folder(paths: Paths, name: str) -> str:
+    """Where a volume's content lives."""
+    return f"{paths.volumes}/{name}/_data"
+
+
+def check_name(name: str) -> None:
+    """Raises InvalidArgument in Docker's words."""
+    if not _NAME.fullmatch(name):
+        raise InvalidArgument(
+            f'create {name}: "{name}" includes invalid characters for a local volume name, only'
+            ' "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path'
+        )
+
+
+def ensure(
+    database: Database,
+    paths: Paths,
+    name: str = "",
+    *,
+    driver: str = "local",
+    labels: Mapping[str, str] | None = None,
+    options: Mapping[str, str] | None = None,
+) -> Volume:
+    """The volume `name`, made when it is not there; "" makes an anonymous one. Joins a surrounding transaction.
+
+    Raises InvalidArgument for a bad name or an unknown driver.
+    """
+    if driver not in ("", "local"):
+        raise InvalidArgument(
+            f'create {name}: error looking up volume plugin {driver}: plugin "{driver}" not found',
+            hint="only the local driver exists",
+        )
+    if options:
+        raise InvalidArgument(f"create {name}: invalid option: {next(iter(options))!r}", hint="bind mounts do what they are for")
+    anonymous = not name
+    chosen = name or os.urandom(32).hex()
+    check_name(chosen)
+    with database.transaction():
+        database.execute(
+            "INSERT OR IGNORE INTO volume(name, driver, labels, anonymous, created_at) VALUES(?, 'local', ?, ?, ?)",
+            (chosen, json.dumps(dict(labels or {})), int(anonymous), time.time_ns()),
+        )
+        # The folder before the commit: a row never stands for a folder that is missing.
+        os.makedirs(f"{paths.volumes}/{chosen}", 0o711, exist_ok=True)
+        if not os.path.isdir(folder(paths, chosen)):
+            os.mkdir(folder(paths, chosen), 0o755)
+    return get(database, paths, chosen)
+
+
+def get(database: Database, paths: Paths, name: str) -> Volume:
+    """Raises NotFound."""
+    row = database.row(f"SELECT {_COLUMNS} FROM volume WHERE name = ?", (name,))
+    if row is None:
+        raise NotFound(f"get {name}: no such volume")
+    return _volume(paths, row)
+
+
+def all_volumes(database: Database, paths: Paths) -> list[Volume]:
+    """Every volume by name."""
+    return [_volume(paths, row) for row in database.rows(f"SELECT {_COLUMNS} FROM volume ORDER BY name")]
+
+
+def use(database: Database, name: str, container_id: str) -> None:
+    """Note that a container has the volume, in the caller's transaction."""
+    database.execute("INSERT OR IGNORE INTO volume_use VALUES(?, ?)", (name, container_id))
+
+
+def users(database: Database, name: str) -> list[str]:
+    """Ids of the containers that have the volume."""
+    return [str(row[0]) for row in database.rows("SELECT container_id FROM volume_use WHERE volume = ?", (name,))]
+
+
+def release(database: Database, container_id: str, *, remove_anonymous: bool) -> list[str]:
+    """Forget what a container used, in the caller's transaction; names of anonymous volumes that nobody uses any more and
+    whose rows are gone with it, to be removed by `remove_folders` after the commit."""
+    mine = [str(row[0]) for row in database.rows("SELECT volume FROM volume_use WHERE container_id = ?", (container_id,))]
+    database.execute("DELETE FROM volume_use WHERE container_id = ?", (container_id,))
+    gone = []
+    for name in mine if remove_anonymous else ():
+        removed = database.execute(
+            "DELETE FROM volume WHERE name = ? AND anonymous = 1"
+            " AND NOT EXISTS(SELECT 1 FROM volume_use WHERE volume = volume.name)",
+            (name,),
+        )
+        if removed:
+            gone.append(name)
+    return gone
+
+
+def remove(database: Database, paths: Paths, name: str, *, force: bool = False) -> None:
+    """Remove a volume that no container has. Raises NotFound (not with `force`) or Conflict."""
+    with database.transaction():
+        holders = users(database, name)
+        if holders:
+            raise Conflict(
+                f"remove {name}: volume is in use - [{', '.join(holders)}]", hint="remove those containers first"
+            )
+        if not database.execute("DELETE FROM volume WHERE name = ?", (name,)):
+            if force:
+                return
+            raise NotFound(f"get {name}: no such volume")
+    remove_folders(paths, [name])
+
+
+def prune(database: Database, paths: Paths, *, include_named: bool = False) -> list[tuple[str, int]]:
+    """Remove volumes that no container has (anonymous ones unless `include_named`): [(name, bytes)]."""
+    with database.transaction():
+        rows = database.rows(
+            "SELECT name FROM volume WHERE NOT EXISTS(SELECT 1 FROM volume_use WHERE volume = volume.name)"
+            + ("" if include_named else " AND anonymous = 1")
+        )
+        removed = [(str(row[0]), size(paths, str(row[0]))) for row in rows]
+        for name, _ in removed:
+            database.execute("DELETE FROM volume WHERE name = ?", (name,))
+    remove_folders(paths, [name for name, _ in removed])
+    return removed
+
+
+def size(paths: Paths, name: str) -> int:
+    """Bytes of the regular files in a volume."""
+    total = 0
+    for directory, _, names, fd in os.fwalk(folder(paths, name)):
+        del directory
+        total += sum(os.stat(entry, dir_fd=fd, follow_symlinks=False).st_size for entry in names)
+    return total
+
+
+def remove_folders(paths: Paths, names: list[str]) -> None:
+    """Remove the folders of volumes whose rows are gone."""
+    if not names:
+        return
+    top = os.open(paths.volumes, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in names:
+            files.remove_tree(top, name)
+    finally:
+        os.close(top)
+
+
+def sweep(database: Database, paths: Paths) -> None:
+    """Remove folders that no row names: what a crash between commit and removal left."""
+    with database.transaction():
+        known = {str(row[0]) for row in database.rows("SELECT name FROM volume")}
+        remove_folders(paths, [name for name in os.listdir(paths.volumes) if name not in known])
