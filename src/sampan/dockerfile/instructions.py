@@ -7,7 +7,11 @@ from sampan.oci.config import HealthConfig
 
 
 class Line(NamedTuple):
-    """Where an instruction stands: first and last line (from 1) and its source with continuations joined by one space."""
+    """Where an instruction stands: first and last line (from 1), and its source with continuation lines joined.
+
+    As in Docker nothing stands in place of the line's end, and the blanks at the start of a continuation line stay.
+    `last` counts the lines of here-documents, `source` doesn't hold them.
+    """
 
     first: int
     last: int
@@ -15,7 +19,8 @@ class Line(NamedTuple):
 
 
 class Heredoc(NamedTuple):
-    """A here-document. `expand` is False when its word was quoted; `chomp` is True for <<-; `text` ends in a newline."""
+    """A here-document. `expand` is False when its word was quoted; `chomp` is True for <<-, and the
+    leading tabs of its lines are gone from `text` already; `text` is empty or ends in a newline."""
 
     name: str
     text: str
@@ -152,7 +157,7 @@ class Warning_(NamedTuple):
 class Stage(NamedTuple):
     """One FROM and what follows it. `index` counts from 0."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides the method of tuple
     base: From
     instructions: tuple[Instruction, ...]  # without the FROM
 

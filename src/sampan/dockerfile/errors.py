@@ -1,0 +1,73 @@
+"""Errors in a Dockerfile, and the excerpt that shows where."""
+
+from collections.abc import Iterable
+
+from sampan.errors import InvalidArgument
+
+_NEAR = 3  # an edit distance from which two words are no longer taken for each other
+
+
+class ParseError(InvalidArgument):
+    """A Dockerfile that cannot be read. The message is BuildKit's.
+
+    `line` and `last` are the first and last line of the instruction at fault, from 1; 0 when the fault has no place.
+    """
+
+    def __init__(self, message: str, *, line: int = 0, last: int = 0, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.line = line
+        self.last = last or line
+
+
+class InstructionError(ParseError):
+    """An instruction whose words do not fit it: `reason` is what is wrong, the message says also on which line."""
+
+    def __init__(self, reason: str, *, line: int, last: int = 0, hint: str = "") -> None:
+        super().__init__(f"dockerfile parse error on line {line}: {reason}", line=line, last=last, hint=hint)
+        self.reason = reason
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that `word` is most likely a misspelling of: the smallest edit distance below 3, else "".
+
+    Case does not count; the answer is in upper case when `word` is, and in lower case otherwise.
+    """
+    wanted = word.lower()
+    best, distance = "", _NEAR
+    for candidate in known:
+        if abs(len(candidate) - len(wanted)) < distance:
+            steps = _edit_distance(wanted, candidate.lower())
+            if steps < distance:
+                best, distance = candidate, steps
+    if word.isupper():
+        return best.upper()
+    return best.lower() if word.islower() else best
+
+
+def _edit_distance(left: str, right: str) -> int:
+    previous = list(range(len(right) + 1))
+    for row, letter in enumerate(left, 1):
+        current = [row]
+        for column, other in enumerate(right, 1):
+            substituted = previous[column - 1] + (letter != other)
+            current.append(min(previous[column] + 1, current[-1] + 1, substituted))
+        previous = current
+    return previous[-1]
+
+
+def excerpt(text: str, name: str, first: int, last: int = 0) -> str:
+    """Lines `first` to `last` of a Dockerfile marked with >>> among their neighbours, as docker build prints them.
+
+    One line is shown with two neighbours on each side, several with one. The result ends without a newline.
+    """
+    lines = [line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n")]
+    first = min(max(first, 1), len(lines))
+    last = min(max(last, first), len(lines))
+    neighbours = 2 if first == last else 1
+    rule = "-" * 20
+    shown = [f"{name}:{first}", rule]
+    for number in range(max(1, first - neighbours), min(len(lines), last + neighbours) + 1):
+        mark = ">>>" if first <= number <= last else "   "
+        shown.append(f"{number:4d} | {mark} {lines[number - 1]}")
+    shown.append(rule)
+    return "\n".join(shown)
