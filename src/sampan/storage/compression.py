@@ -2,10 +2,13 @@
 
 import io
 from collections.abc import Callable
-from typing import BinaryIO, NamedTuple, cast
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from sampan.errors import Corrupt
 from sampan.storage.tar import Readable
+
+if TYPE_CHECKING:
+    import zstandard
 
 _CHUNK = 1 << 18
 
@@ -76,8 +79,6 @@ class _Decompressed:
                 raise  # the kernel's, about what is beneath
             raise self._damaged(str(error)) from error
         self._total += len(piece)
-        if not piece and size and not self._total and self._source.count < _SHORTEST:
-            raise self._damaged("it holds nothing")
         allowed = min(max(self._limits.free_bytes, self._source.count * self._limits.ratio), self._limits.bytes)
         if self._total > allowed:
             raise Corrupt(
@@ -92,7 +93,6 @@ class _Decompressed:
 
 
 _Opened = tuple[Readable, type[Exception]]
-_SHORTEST = 9  # bytes; no complete stream of any format is shorter
 
 
 def _gzip(source: BinaryIO) -> _Opened:
@@ -118,9 +118,41 @@ def _xz(source: BinaryIO) -> _Opened:
 def _zstd(source: BinaryIO) -> _Opened:
     import zstandard
 
-    # A window of 128 MB is what `zstd --long` asks for; more would let a stream of a few bytes take that much memory.
-    decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
-    return cast(Readable, decompressor.stream_reader(source, read_across_frames=True)), zstandard.ZstdError
+    return _ZstdStream(source), zstandard.ZstdError
+
+
+class _ZstdStream:
+    """Frames of zstd one after the other. The library's own stream reader takes a cut stream for a whole one."""
+
+    # One block of 4 bytes may stand for 128 KB: what is fed at once bounds the memory that a bomb can take.
+    _PIECE = 2048
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+        self._frame = self._new_frame()
+        self._inside = False
+        self._rest, self._plain = b"", b""
+
+    @staticmethod
+    def _new_frame() -> "zstandard.ZstdDecompressionObj":
+        import zstandard
+
+        # A window of 128 MB is what `zstd --long` asks for; more would let a few bytes take that much memory.
+        return zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+
+    def read(self, size: int, /) -> bytes:
+        while not self._plain:
+            piece = self._rest or self._source.read(self._PIECE)
+            if not piece:
+                if self._inside:
+                    raise EOFError("the last frame has no end")
+                return b""
+            self._inside = True
+            self._plain, self._rest = self._frame.decompress(piece), b""
+            if self._frame.eof:
+                self._rest, self._frame, self._inside = self._frame.unused_data, self._new_frame(), False
+        piece, self._plain = self._plain[:size], self._plain[size:]
+        return piece
 
 
 _FORMATS: tuple[tuple[bytes, str, Callable[[BinaryIO], _Opened]], ...] = (
