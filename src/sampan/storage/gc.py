@@ -1,0 +1,72 @@
+"""What nothing refers to goes away: snapshots on purpose (collect), leftovers of killed processes (sweep)."""
+
+import os
+from collections.abc import Callable, Collection
+from typing import NamedTuple
+
+from sampan.linux import fault, files
+from sampan.storage import leases, snapshots
+from sampan.storage.database import Database
+from sampan.storage.paths import Paths
+
+_SNAPSHOT, _TEMPORARY = "snapshot:", "tmp:"
+
+
+class Collected(NamedTuple):
+    """The snapshots that were removed, and the bytes of their regular files."""
+
+    snapshots: tuple[str, ...]
+    bytes: int
+
+
+def collect(database: Database, paths: Paths, roots: Collection[str] | Callable[[], Collection[str]] = ()) -> Collected:
+    """Remove the snapshots that no image, build step, container, living lease or entry of `roots` refers to.
+
+    A callable `roots` is asked inside the transaction that deletes the rows, so that its answer still holds then.
+    """
+    with database.transaction():
+        kept = set(roots() if callable(roots) else roots)
+        kept.update(name.removeprefix(_SNAPSHOT) for name in leases.held(database) if name.startswith(_SNAPSHOT))
+        rows = database.rows(
+            """
+            SELECT id, size FROM snapshot
+            WHERE id NOT IN (SELECT snapshot_id FROM image_layer)
+              AND id NOT IN (SELECT snapshot_id FROM build_step WHERE snapshot_id IS NOT NULL)
+              AND id NOT IN (SELECT json_each.value FROM container, json_each(container.layers))
+            """
+        )
+        gone = [(str(row[0]), int(row[1] or 0)) for row in rows if row[0] not in kept]
+        for snapshot_id, _ in gone:
+            database.execute("DELETE FROM snapshot WHERE id = ?", (snapshot_id,))
+    for snapshot_id, _ in gone:
+        fault.point("gc.forgotten")
+        snapshots.remove_folder(paths, snapshot_id)
+    return Collected(tuple(snapshot_id for snapshot_id, _ in gone), sum(size for _, size in gone))
+
+
+def sweep(database: Database, paths: Paths) -> list[str]:
+    """Remove what killed processes left: folders of layers/ and tmp/ that no row and no living lease names, and then
+    their void leases. Returns what was removed, as paths. Safe beside processes that work in the same store.
+    """
+    # The folders first: whoever makes one has committed its lease before, and commits its row before giving that up.
+    layers, temporary = os.listdir(paths.layers), os.listdir(paths.tmp)
+    with database.transaction():
+        rows = {str(row[0]) for row in database.rows("SELECT id FROM snapshot")}
+        held = leases.held(database)
+        void = leases.void(database)
+    orphans = [name for name in layers if name not in rows and _SNAPSHOT + name not in held]
+    leftovers = [name for name in temporary if _TEMPORARY + name not in held]
+    for name in orphans:
+        fault.point("gc.sweeping")
+        snapshots.remove_folder(paths, name)
+    if leftovers:
+        folder = os.open(paths.tmp, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for name in leftovers:
+                files.remove_tree(folder, name)
+        finally:
+            os.close(folder)
+    for lease in void:
+        if lease.resource.startswith((_SNAPSHOT, _TEMPORARY)):
+            leases.forget(database, lease)
+    return [paths.layer(name) for name in orphans] + [f"{paths.tmp}/{name}" for name in leftovers]
