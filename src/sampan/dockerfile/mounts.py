@@ -121,7 +121,7 @@ def _expanded(
 
 
 class _Draft:
-    """A mount that is filled field by field; a field may come before the type that forbids it, so that is judged last."""
+    """A mount that is filled field by field; a field may precede the type that forbids it, so that is judged last."""
 
     def __init__(self, fields: list[tuple[str, str | None]]) -> None:
         self._given = dict[str, str]()
