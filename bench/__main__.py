@@ -11,7 +11,7 @@ import sys
 from statistics import median
 
 from bench import imports, memory, report
-from bench.engines import HERE, Engine, engines
+from bench.engines import HERE, CommandFailed, Engine, engines
 from bench.report import Row
 from bench.scenarios import IMAGE, SCENARIOS, Scenario, classic_build
 from sampan.testing import busybox
@@ -38,15 +38,26 @@ def give_image(place: str, found: list[Engine]) -> None:
 
 def measure(scenario: Scenario, found: list[Engine], rounds: int) -> Row:
     seconds: dict[str, list[float]] = {engine.name: [] for engine in found}
-    for engine in found:
+    able = [engine for engine in found if is_able(scenario, engine)]
+    for _ in range(max(3, rounds // scenario.rounds)):
+        for engine in able:
+            seconds[engine.name].append(scenario.run(engine))
+    for engine in able:
+        engine.try_to("rm", "-f", "bench")
+    return Row(scenario, {name: values for name, values in seconds.items() if values})
+
+
+def is_able(scenario: Scenario, engine: Engine) -> bool:
+    """Prepare the scenario and run it once; an engine other than sampan that cannot is left out, and why is shown."""
+    try:
         scenario.prepare(engine)
         scenario.run(engine)
-    for _ in range(max(3, rounds // scenario.rounds)):
-        for engine in found:
-            seconds[engine.name].append(scenario.run(engine))
-    for engine in found:
-        engine.try_to("rm", "-f", "bench")
-    return Row(scenario, seconds)
+    except CommandFailed as error:
+        if engine.name == "sampan":
+            raise
+        print(f"bench: {engine.name} is left out of '{scenario.name}': {error}", file=sys.stderr)
+        return False
+    return True
 
 
 def main() -> int:
