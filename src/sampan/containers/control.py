@@ -3,7 +3,7 @@
 from sampan.containers import ending, signals, start, store
 from sampan.containers.model import Container
 from sampan.errors import Conflict, InvalidArgument, NotFound
-from sampan.linux import cgroup
+from sampan.linux import cgroup, process
 from sampan.runtime import driver, monitor
 from sampan.storage import locks
 from sampan.storage.database import Database
@@ -34,16 +34,19 @@ def stop(
     if container.status == "paused":
         cgroup.thaw(start.cgroups_path(paths, container))
     driver.send_signal(container.pid, number)
-    if not ending.wait_gone(container.pid, container.pid_start, 1e6 if grace < 0 else grace):
+    if not process.wait_gone(container.pid, container.pid_start, 1e6 if grace < 0 else grace):
         ending.kill_group(paths, container)
     finish(database, paths, container)
 
 
-def finish(database: Database, paths: Paths, container: Container) -> int:
-    """Wait for the monitor's last word after a container's process has ended, and record it."""
-    ending.wait_gone(container.monitor_pid, container.monitor_start, 10.0)
-    code = ending.settle(database, paths, container.id)
-    return 0 if code is None else code
+def finish(database: Database, paths: Paths, container: Container, *, is_attended: bool = False) -> int:
+    """Wait for the monitor's last word after a container's process has ended, record it, and return the exit code.
+
+    137 when the container was removed by force before its code could be read.
+    """
+    code = _written_code(paths, container)
+    ending.settle(database, paths, container.id, wait_monitor=is_attended)
+    return 137 if code is None else code
 
 
 def kill(database: Database, paths: Paths, container_id: str, signal_name: str = "KILL") -> None:
@@ -65,7 +68,7 @@ def wait(database: Database, paths: Paths, container_id: str) -> int:
     """Block until a container is not running and return its exit code."""
     container = _get(database, container_id)
     while container.is_running:
-        ending.wait_gone(container.pid, container.pid_start, 1e6)
+        process.wait_gone(container.pid, container.pid_start, 1e6)
         code = _written_code(paths, container)
         if not locks.is_attended(paths, container.id):
             ending.settle(database, paths, container.id)
@@ -79,12 +82,13 @@ def wait(database: Database, paths: Paths, container_id: str) -> int:
 
 
 def _written_code(paths: Paths, container: Container) -> int | None:
-    """The exit code, once the monitor has written it."""
-    code = monitor.exit_code(paths.exits, container.id)
-    if code is None:
-        ending.wait_gone(container.monitor_pid, container.monitor_start, 10.0)
+    """The exit code, once the monitor has written it; None when it ended without."""
+    while True:
         code = monitor.exit_code(paths.exits, container.id)
-    return code
+        if code is not None:
+            return code
+        if process.wait_gone(container.monitor_pid, container.monitor_start, 0.001):
+            return monitor.exit_code(paths.exits, container.id)
 
 
 def pause(database: Database, paths: Paths, container_id: str) -> None:
@@ -130,8 +134,6 @@ def rename(database: Database, container_id: str, name: str) -> None:
 
 def top(container: Container, paths: Paths, arguments: tuple[str, ...] = ()) -> tuple[list[str], list[list[str]]]:
     """`ps` of the host for the container's processes: (titles, rows). Raises Conflict, or InvalidArgument from ps."""
-    from sampan.linux import process
-
     if not container.is_running:
         raise Conflict(f"container {container.id} is not running")
     code, out, err = process.run(["ps", *(arguments or ("-ef",))])

@@ -21,10 +21,11 @@ from sampan.volumes import store as volumes
 _LOST = 255  # the monitor died with the container's exit code
 
 
-def settle(database: Database, paths: Paths, container_id: str) -> int | None:
+def settle(database: Database, paths: Paths, container_id: str, *, wait_monitor: bool = False) -> int | None:
     """Record the exit of a container that has ended and free what it held; its exit code, None while it runs.
 
-    Idempotent, and safe to be called by several processes at once. With --rm the container is removed.
+    Idempotent, and safe to be called by several processes at once. With --rm the container is removed. `wait_monitor`
+    is for who has attended the container: the monitor's exit command then looks at a file that would be made anew.
     """
     with locks.container(paths, container_id):
         container = store.get(database, container_id)
@@ -38,6 +39,10 @@ def settle(database: Database, paths: Paths, container_id: str) -> int | None:
             if is_alive(container):
                 return None
             code = _LOST
+        free(database, paths, container)
+        if wait_monitor:
+            process.wait_gone(container.monitor_pid, container.monitor_start, 1.0)
+        fault.point("settle.freed")
         return _settle(database, paths, container, code)
 
 
@@ -50,8 +55,6 @@ def is_alive(container: Container) -> bool:
 
 
 def _settle(database: Database, paths: Paths, container: Container, code: int) -> int:
-    free(database, paths, container)
-    fault.point("settle.freed")
     if container.spec.options.remove and container.spec.options.restart.name == "no":
         _remove(database, paths, container, remove_volumes=True)
         return code
@@ -62,7 +65,6 @@ def _settle(database: Database, paths: Paths, container: Container, code: int) -
             container.id,
             status="exited",
             pid=0,
-            monitor_pid=0,
             exit_code=code,
             finished_at=_exit_time(paths, container.id),
             oom_killed=int(os.path.exists(folder + "/oom")),
@@ -124,27 +126,8 @@ def kill_group(paths: Paths, container: Container) -> None:
         cgroup.thaw(path)
     driver.send_signal(container.pid, 9)
     cgroup.kill(path)
-    wait_gone(container.pid, container.pid_start, 5.0)
-    wait_gone(container.monitor_pid, container.monitor_start, 5.0)
-
-
-def wait_gone(pid: int, started: int, timeout_seconds: float) -> bool:
-    """Wait until the process that started at `started` has ended."""
-    if not process.is_alive(pid, started):
-        return True
-    import select
-
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        poll.poll(timeout_seconds * 1000)
-    finally:
-        os.close(descriptor)
-    return not process.is_alive(pid, started)
+    process.wait_gone(container.pid, container.pid_start, 5.0)
+    process.wait_gone(container.monitor_pid, container.monitor_start, 5.0)
 
 
 def _remove(database: Database, paths: Paths, container: Container, *, remove_volumes: bool) -> None:

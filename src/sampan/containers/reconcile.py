@@ -17,7 +17,8 @@ def look(database: Database, paths: Paths) -> None:
     boot = process.boot_id()
     rows = store.live(database)
     for container_id, _, monitor_pid, monitor_start, row_boot in rows:
-        if row_boot == boot and process.is_alive(monitor_pid, monitor_start):
+        ended = os.path.exists(f"{paths.exits}/{container_id}")
+        if not ended and row_boot == boot and process.is_alive(monitor_pid, monitor_start):
             continue
         if not locks.is_attended(paths, container_id):
             ending.settle(database, paths, container_id)

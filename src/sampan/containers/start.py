@@ -39,6 +39,7 @@ def start(database: Database, paths: Paths, container_id: str, hooks: Hooks = Ho
     Raises NotFound, Conflict (paused), StartFailed when its process could not be started (the record then says why, and
     is gone with --rm), Conflict for a port in use.
     """
+    _let_monitor_go(database, container_id)
     with locks.container(paths, container_id):
         container = store.get(database, container_id)
         if container is None:
@@ -49,6 +50,16 @@ def start(database: Database, paths: Paths, container_id: str, hooks: Hooks = Ho
             return False
         _Start(database, paths, container, hooks).run()
     return True
+
+
+def _let_monitor_go(database: Database, container_id: str) -> None:
+    """Wait for the monitor of the last run: when it ends it removes files that this run makes anew.
+
+    Without the lock, which the monitor's exit command may want.
+    """
+    container = store.get(database, container_id)
+    if container is not None and not container.is_running and container.monitor_pid:
+        process.wait_gone(container.monitor_pid, container.monitor_start, 10.0)
 
 
 class _Start:
@@ -132,7 +143,10 @@ class _Start:
 
     def _publish(self, endpoint: networks.Endpoint, undo: ExitStack) -> None:
         options = self.container.spec.options
-        bindings = [networking_ports.PortBinding(*port) for port in options.ports]
+        bindings = [
+            networking_ports.PortBinding(port.container_port, port.protocol, port.host_ip, port.host_port)
+            for port in options.ports
+        ]
         if options.publish_all:
             bound = {(port.container_port, port.protocol) for port in options.ports}
             for text in self.container.spec.config.exposed_ports:

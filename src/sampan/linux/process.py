@@ -25,6 +25,25 @@ def is_alive(pid: int, started: int) -> bool:
     return pid > 0 and started > 0 and start_time(pid) == started
 
 
+def wait_gone(pid: int, started: int, timeout_seconds: float) -> bool:
+    """Wait until the process that started at `started` has ended."""
+    if not is_alive(pid, started):
+        return True
+    import select
+
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        poll.poll(timeout_seconds * 1000)
+    finally:
+        os.close(descriptor)
+    return not is_alive(pid, started)
+
+
 def boot_id() -> str:
     """The kernel's identifier of this boot."""
     with open("/proc/sys/kernel/random/boot_id") as file:

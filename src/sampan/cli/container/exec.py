@@ -1,0 +1,59 @@
+"""`sampan exec`."""
+
+from sampan.cli.command import Command, Example, Invocation
+from sampan.cli.container.run_flags import ENV
+from sampan.cli.flags import Flag
+from sampan.cli.kinds import BOOL, LIST, STRING
+from sampan.cli.values.environment import environment
+from sampan.containers.options import ExecOptions
+from sampan.engine.engine import Engine
+
+COMMAND = Command(
+    arguments="[OPTIONS] CONTAINER COMMAND [ARG...]",
+    summary="Run a command in a running container",
+    examples=(
+        Example("A shell beside the running process", "exec -it web sh"),
+        Example("One command as another user", "exec -u 1000 web id"),
+    ),
+    flags=(
+        Flag("detach", BOOL, "Leave it running in the background", "d"),
+        Flag("detach-keys", STRING, "Keys that detach, such as ctrl-p,ctrl-q"),
+        Flag("env", ENV, "Environment variable, KEY=VALUE, or KEY to pass on its value here", "e"),
+        Flag("env-file", LIST, "File of environment variables, one a line"),
+        Flag("interactive", BOOL, "Keep stdin open", "i"),
+        Flag("privileged", BOOL, "Give the command all capabilities"),
+        Flag("tty", BOOL, "Give it a terminal", "t"),
+        Flag("user", STRING, "User, NAME|UID[:GROUP|GID]", "u"),
+        Flag("workdir", STRING, "Working directory", "w"),
+    ),
+    takes=(2, None),
+    interspersed=False,
+)
+
+
+def execute(invocation: Invocation) -> int:
+    from sampan.cli.container.streams import check_input, chosen_streams
+    from sampan.containers import execs
+
+    parsed = invocation.parsed
+    options = ExecOptions(
+        command=tuple(invocation.arguments[1:]),
+        tty=parsed.boolean("tty"),
+        interactive=parsed.boolean("interactive"),
+        detach=parsed.boolean("detach"),
+        env=environment(parsed.strings("env-file"), parsed.strings("env")),
+        user=parsed.string("user"),
+        working_dir=parsed.string("workdir"),
+        privileged=parsed.boolean("privileged"),
+    )
+    if not options.detach:
+        check_input(options.interactive, options.tty)
+    engine = Engine(invocation.settings.root or None)
+    return execs.run(
+        engine.database,
+        engine.paths,
+        invocation.arguments[0],
+        options,
+        streams=chosen_streams((), interactive=options.interactive),
+        detach_keys=parsed.string("detach-keys"),
+    )

@@ -1,0 +1,68 @@
+"""`sampan logs`."""
+
+import sys
+
+from sampan.cli.command import Command, Example, Invocation
+from sampan.cli.errors import ClientError
+from sampan.cli.flags import Flag
+from sampan.cli.kinds import BOOL, STRING
+from sampan.containers.options import LogOptions
+from sampan.engine.engine import Engine
+
+COMMAND = Command(
+    arguments="[OPTIONS] CONTAINER",
+    summary="Show what a container wrote",
+    examples=(
+        Example("The last lines, and what comes", "logs -f --tail 20 web"),
+        Example("What it wrote in the last ten minutes", "logs --since 10m web"),
+    ),
+    flags=(
+        Flag("details", BOOL, "Show the log driver's attributes"),
+        Flag("follow", BOOL, "Go on as it writes", "f"),
+        Flag("since", STRING, "From this time on (RFC 3339, seconds, or a duration before now such as 10m)"),
+        Flag("tail", STRING, "Number of lines from the end", "n", default="all"),
+        Flag("timestamps", BOOL, "Put the time before each line", "t"),
+        Flag("until", STRING, "Up to this time"),
+    ),
+    takes=(1, 1),
+)
+
+
+def execute(invocation: Invocation) -> int:
+    parsed = invocation.parsed
+    options = LogOptions(
+        follow=parsed.boolean("follow"),
+        since=_moment("since", parsed.string("since")),
+        until=_moment("until", parsed.string("until")),
+        tail=_tail(parsed.string("tail")),
+        timestamps=parsed.boolean("timestamps"),
+    )
+    engine = Engine(invocation.settings.root or None)
+    outputs = {"stdout": sys.stdout.buffer, "stderr": sys.stderr.buffer}
+    is_start = True
+    for line in engine.containers.logs(invocation.arguments[0], options):
+        output = outputs[line.stream]
+        if options.timestamps and is_start:
+            output.write(line.time.encode() + b" ")
+        output.write(line.text)
+        is_start = line.text.endswith(b"\n")
+        if options.follow or line.stream == "stdout":
+            output.flush()
+    return 0
+
+
+def _tail(text: str) -> int:
+    """Docker takes anything that is no number for all."""
+    return int(text) if text.isdigit() else -1
+
+
+def _moment(name: str, text: str) -> int:
+    """ns since the epoch, 0 for "". Raises ClientError in docker's words."""
+    from sampan.cli.values.times import read_moment
+
+    try:
+        return read_moment(text) if text else 0
+    except ValueError as error:
+        raise ClientError(
+            f'invalid value for "{name}": failed to parse value as time or duration: "{text}"'
+        ) from error

@@ -1,0 +1,99 @@
+"""`sampan run`."""
+
+import os
+import sys
+
+from sampan.cli.command import Command, Example, Invocation
+from sampan.cli.container.run_flags import RUN_FLAGS
+from sampan.cli.container.run_options import run_options
+from sampan.cli.errors import ClientError
+from sampan.containers.options import RunOptions
+from sampan.engine.engine import Engine
+
+COMMAND = Command(
+    arguments="[OPTIONS] IMAGE [COMMAND] [ARG...]",
+    summary="Make a container from an image and start it",
+    examples=(
+        Example("A shell that leaves nothing behind", "run --rm -it debian:bookworm-slim bash"),
+        Example("A web service in the background, on port 8080", "run -d --name web -p 8080:80 my-service:1.0"),
+    ),
+    flags=RUN_FLAGS,
+    takes=(1, None),
+    interspersed=False,
+    manner="run",
+)
+
+
+def execute(invocation: Invocation) -> int:
+    from sampan.cli.container.streams import check_input, chosen_streams
+
+    parsed = invocation.parsed
+    options = run_options(parsed)
+    detach = parsed.boolean("detach")
+    if detach and options.attach:
+        raise ClientError("conflicting options: cannot specify both --attach and --detach")
+    if options.cidfile:
+        check_cidfile(options.cidfile)
+    if not detach:
+        check_input(options.interactive, options.tty)
+    engine = Engine(invocation.settings.root or None)
+    warn(options)
+    options = find_image(engine, options)
+    if detach:
+        container = engine.containers.run(options)
+        write_cidfile(options.cidfile, container.id)
+        print(container.id)
+        return 0
+    from sampan.engine import foreground
+
+    how = foreground.Foreground(
+        streams=chosen_streams(options.attach, interactive=options.interactive),
+        detach_keys=parsed.string("detach-keys"),
+        proxy_signals=parsed.boolean("sig-proxy") and not options.tty,
+    )
+    return foreground.run(engine, options, how, lambda container_id: write_cidfile(options.cidfile, container_id))
+
+
+def find_image(engine: Engine, options: RunOptions) -> RunOptions:
+    """Look for the image as --pull says. Raises NotFound."""
+    from sampan.errors import NotFound
+
+    if options.pull == "never":
+        return options
+    try:
+        if options.pull == "always":
+            raise NotFound("")
+        engine.check_image(options.image)
+    except NotFound as error:
+        print(f"Unable to find image '{engine.tagged(options.image)}' locally", file=sys.stderr)
+        raise NotFound(
+            f"cannot pull {options.image}: this version of sampan fetches nothing from registries",
+            hint=f"make it with `sampan image bootstrap {options.image}`, `sampan import` or `sampan build`",
+        ) from error
+    return options
+
+
+def warn(options: RunOptions) -> None:
+    """What docker warns of and goes on."""
+    if options.network == "host" and (options.ports or options.publish_all):
+        print("WARNING: Published ports are discarded when using host network mode", file=sys.stderr)
+
+
+def check_cidfile(path: str) -> None:
+    if os.path.exists(path):
+        raise ClientError(
+            f"container ID file found, make sure the other container isn't running or delete {path}", exit_code=125
+        )
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+        os.unlink(path)
+    except OSError as error:
+        raise ClientError(
+            f"failed to create the container ID file: open {path}: {(error.strerror or '').lower()}", exit_code=127
+        ) from error
+
+
+def write_cidfile(path: str, container_id: str) -> None:
+    if path:
+        with open(path, "w") as file:
+            file.write(container_id)

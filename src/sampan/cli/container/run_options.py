@@ -1,0 +1,233 @@
+"""What the flags of `run` and `create` mean: the options that the engine takes."""
+
+from collections.abc import Mapping
+
+from sampan.cli.errors import OptionError
+from sampan.cli.flags import Parsed
+from sampan.cli.values.addresses import NetworkChoice, check_mac_address
+from sampan.cli.values.environment import environment, labels
+from sampan.cli.values.limits import read_device, read_restart
+from sampan.cli.values.mounts import check_mount, read_tmpfs, read_volume
+from sampan.cli.values.ports import read_expose, read_publish
+from sampan.containers.options import Mount, RunOptions, Ulimit
+from sampan.errors import InvalidArgument, Unsupported
+from sampan.oci.config import HealthConfig
+
+_BUILT_IN = ("bridge", "host", "none", "default")
+
+
+def run_options(parsed: Parsed) -> RunOptions:
+    """The options that a command line of `run` or `create` asks for.
+
+    The first argument is the image. Raises OptionError, InvalidArgument and Unsupported in docker's words.
+    """
+    _check_conflicts(parsed)
+    _refuse_unsupported(parsed)
+    options = RunOptions(
+        image=parsed.arguments[0],
+        command=tuple(parsed.arguments[1:]),
+        name=parsed.string("name"),
+        labels=labels(parsed.strings("label-file"), parsed.strings("label")),
+        annotations=parsed.mapping("annotation"),
+        hostname=parsed.string("hostname"),
+        domainname=parsed.string("domainname"),
+        cidfile=parsed.string("cidfile"),
+        platform=parsed.string("platform"),
+        runtime=parsed.string("runtime"),
+        pull=_pull(parsed.string("pull")),
+        log_driver=parsed.string("log-driver") or "json-file",
+        log_options=_log_options(parsed.strings("log-opt")),
+        healthcheck=health(parsed),
+        mounts=mounts(parsed),
+        volumes_from=parsed.strings("volumes-from"),
+        read_only=parsed.boolean("read-only"),
+    )
+    return _with_limits(_with_security(_with_network(_with_process(options, parsed), parsed), parsed), parsed)
+
+
+def _with_process(options: RunOptions, parsed: Parsed) -> RunOptions:
+    entrypoint: tuple[str, ...] | None = None
+    if parsed.is_given("entrypoint"):
+        entrypoint = (parsed.string("entrypoint"),) if parsed.string("entrypoint") else ()
+    return options._replace(
+        entrypoint=entrypoint,
+        env=environment(parsed.strings("env-file"), parsed.strings("env")),
+        user=parsed.string("user"),
+        groups=parsed.strings("group-add"),
+        working_dir=_working_dir(parsed.string("workdir")),
+        tty=parsed.boolean("tty"),
+        interactive=parsed.boolean("interactive"),
+        attach=parsed.strings("attach"),
+        remove=parsed.boolean("rm"),
+        init=parsed.boolean("init"),
+        restart=read_restart(parsed.string("restart")),
+        stop_signal=parsed.string("stop-signal"),
+        stop_timeout=parsed.integer("stop-timeout") if parsed.is_given("stop-timeout") else None,
+    )
+
+
+def _with_network(options: RunOptions, parsed: Parsed) -> RunOptions:
+    choice = _network(parsed)
+    search = parsed.strings("dns-search")
+    return options._replace(
+        network=choice.name,
+        network_aliases=choice.aliases,
+        ip=choice.ip,
+        mac_address=check_mac_address(choice.mac_address),
+        ports=tuple(binding for text in parsed.strings("publish") for binding in read_publish(text)),
+        publish_all=parsed.boolean("publish-all"),
+        expose=tuple(port for text in parsed.strings("expose") for port in read_expose(text)),
+        dns=parsed.strings("dns"),
+        dns_search=search,
+        dns_options=parsed.strings("dns-option"),
+        extra_hosts=parsed.strings("add-host"),
+    )
+
+
+def _network(parsed: Parsed) -> NetworkChoice:
+    """The one network to start in, with what the single flags say about it."""
+    choices = parsed.items("network", NetworkChoice)
+    if len(choices) > 1:
+        if any(choice.name in _BUILT_IN or choice.name.startswith("container:") for choice in choices):
+            raise OptionError("conflicting options: cannot attach both user-defined and non-user-defined network-modes")
+        raise Unsupported("a container starts in one network", hint="connect it to the others after 'create'")
+    choice = choices[0] if choices else NetworkChoice("bridge")
+    if choice.name == "default":
+        choice = choice._replace(name="bridge")
+    aliases = (*choice.aliases, *parsed.strings("network-alias"))
+    if aliases and (choice.name in _BUILT_IN or choice.name.startswith("container:")):
+        raise OptionError("network-scoped aliases are only supported for user-defined networks")
+    if choice.ip6 or parsed.string("ip6"):
+        raise Unsupported("IPv6 addresses of containers are not supported", hint="leave out --ip6")
+    return choice._replace(
+        aliases=aliases,
+        ip=parsed.string("ip") or choice.ip,
+        mac_address=parsed.string("mac-address") or choice.mac_address,
+    )
+
+
+def _with_security(options: RunOptions, parsed: Parsed) -> RunOptions:
+    if parsed.string("pid") not in ("", "host") and not parsed.string("pid").startswith("container:"):
+        raise OptionError("--pid: invalid PID mode")
+    if parsed.string("uts") not in ("", "host"):
+        raise OptionError("--uts: invalid UTS mode")
+    if parsed.string("cgroupns") not in ("", "host", "private"):
+        raise OptionError("--cgroupns: invalid CGROUP mode")
+    return options._replace(
+        privileged=parsed.boolean("privileged"),
+        cap_add=parsed.strings("cap-add"),
+        cap_drop=parsed.strings("cap-drop"),
+        security_options=parsed.strings("security-opt"),
+        devices=tuple(read_device(text) for text in parsed.strings("device")),
+        device_cgroup_rules=parsed.strings("device-cgroup-rule"),
+        sysctls=parsed.mapping("sysctl"),
+        pid_mode=parsed.string("pid"),
+        ipc_mode=_ipc_mode(parsed.string("ipc")),
+        uts_mode=parsed.string("uts"),
+        cgroupns_mode=parsed.string("cgroupns"),
+        cgroup_parent=parsed.string("cgroup-parent"),
+    )
+
+
+def _with_limits(options: RunOptions, parsed: Parsed) -> RunOptions:
+    return options._replace(
+        ulimits=parsed.items("ulimit", Ulimit),
+        memory_bytes=parsed.integer("memory"),
+        memory_reservation_bytes=parsed.integer("memory-reservation"),
+        memory_swap_bytes=parsed.integer("memory-swap"),
+        nano_cpus=parsed.integer("cpus"),
+        cpu_shares=parsed.integer("cpu-shares"),
+        cpu_period=parsed.integer("cpu-period"),
+        cpu_quota=parsed.integer("cpu-quota"),
+        cpuset_cpus=parsed.string("cpuset-cpus"),
+        cpuset_mems=parsed.string("cpuset-mems"),
+        pids_limit=parsed.integer("pids-limit"),
+        shm_size_bytes=parsed.integer("shm-size") or RunOptions("").shm_size_bytes,
+        oom_score_adj=parsed.integer("oom-score-adj"),
+        oom_kill_disable=parsed.boolean("oom-kill-disable"),
+    )
+
+
+def mounts(parsed: Parsed) -> tuple[Mount, ...]:
+    """Every mount that -v, --mount and --tmpfs ask for, in this order."""
+    return (
+        *(read_volume(text) for text in parsed.strings("volume")),
+        *(check_mount(mount) for mount in parsed.items("mount", Mount)),
+        *(read_tmpfs(text) for text in parsed.strings("tmpfs")),
+    )
+
+
+def health(parsed: Parsed) -> HealthConfig | None:
+    """The HEALTHCHECK that the flags make, None when no flag speaks of it."""
+    names = ("cmd", "interval", "retries", "start-interval", "start-period", "timeout")
+    given = any(parsed.string("health-cmd") if name == "cmd" else parsed.integer(f"health-{name}") for name in names)
+    if parsed.boolean("no-healthcheck"):
+        if given:
+            raise OptionError("--no-healthcheck conflicts with --health-* options")
+        return HealthConfig(test=("NONE",))
+    if not given:
+        return None
+    for name in names[1:]:
+        if parsed.integer(f"health-{name}") < 0:
+            raise OptionError(f"--health-{name} cannot be negative")
+        if name != "retries" and 0 < parsed.integer(f"health-{name}") < 10**6:
+            raise InvalidArgument(f"{_HEALTH_FIELDS[name]} in Healthcheck cannot be less than 1ms")
+    command = parsed.string("health-cmd")
+    return HealthConfig(
+        test=("CMD-SHELL", command) if command else (),
+        interval_ns=parsed.integer("health-interval"),
+        timeout_ns=parsed.integer("health-timeout"),
+        start_period_ns=parsed.integer("health-start-period"),
+        start_interval_ns=parsed.integer("health-start-interval"),
+        retries=parsed.integer("health-retries"),
+    )
+
+
+_HEALTH_FIELDS = {
+    "interval": "Interval",
+    "start-interval": "StartInterval",
+    "start-period": "StartPeriod",
+    "timeout": "Timeout",
+}
+
+
+def _check_conflicts(parsed: Parsed) -> None:
+    if parsed.boolean("rm") and parsed.string("restart").partition(":")[0] not in ("", "no"):
+        raise OptionError("conflicting options: cannot specify both --restart and --rm")
+
+
+def _refuse_unsupported(parsed: Parsed) -> None:
+    if parsed.string("userns") not in ("", "host"):
+        raise OptionError("--userns: invalid USER mode")
+    if parsed.string("gpus"):
+        raise Unsupported('could not select device driver "" with capabilities: [[gpu]]')
+    if parsed.strings("link"):
+        raise Unsupported("--link is not supported", hint="put both in one network and use their names")
+
+
+def _working_dir(path: str) -> str:
+    if path and not path.startswith("/"):
+        raise InvalidArgument(f"the working directory '{path}' is invalid, it needs to be an absolute path")
+    return path
+
+
+def _pull(when: str) -> str:
+    if when not in ("always", "missing", "never", ""):
+        raise OptionError(f'invalid pull option: \'{when}\': must be one of "always", "missing" or "never"')
+    return when or "missing"
+
+
+def _ipc_mode(mode: str) -> str:
+    if mode not in ("", "none", "private", "shareable", "host") and not mode.startswith("container:"):
+        raise InvalidArgument(f"invalid IPC mode: {mode}")
+    return mode
+
+
+def _log_options(texts: tuple[str, ...]) -> Mapping[str, str]:
+    options: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise OptionError(f"invalid logging opt: {text}")
+        options[key] = value
+    return options

@@ -1,0 +1,207 @@
+"""Containers, as the public face shows them."""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sampan.containers import control, creation, ending, start, store, wake
+from sampan.containers import model as records
+from sampan.containers.options import ExecOptions, LogOptions, RunOptions
+from sampan.storage.database import Database
+from sampan.storage.paths import Paths
+
+
+class Container:
+    """One container. `id`, `name` and `image_id` never change; the rest is read anew by `reload()`."""
+
+    __slots__ = ("_containers", "record")
+
+    def __init__(self, containers: "Containers", record: records.Container) -> None:
+        self._containers = containers
+        self.record = record
+
+    @property
+    def id(self) -> str:
+        return self.record.id
+
+    @property
+    def name(self) -> str:
+        return self.record.name
+
+    @property
+    def status(self) -> str:
+        """created, running, paused, exited or dead."""
+        return self.record.status
+
+    def reload(self) -> "Container":
+        """Read the state anew. Raises NotFound when the container was removed."""
+        self.record = store.find(self._containers.database, self.record.id)
+        return self
+
+    def wait(self) -> int:
+        """Wait for the end and return the exit code."""
+        return self._containers.wait(self.id)
+
+    def stop(self, timeout_seconds: int | None = None) -> None:
+        """Ask it to end, and kill it when it has not after `timeout_seconds` (default: its own, or 10)."""
+        self._containers.stop(self.id, timeout_seconds=timeout_seconds)
+
+    def remove(self, *, force: bool = False) -> None:
+        """Remove it; `force` kills it first."""
+        self._containers.remove(self.id, force=force)
+
+    def logs(self, options: LogOptions = LogOptions()) -> bytes:
+        """What it has written so far, both streams in order."""
+        return b"".join(line.text for line in self._containers.logs(self.id, options))
+
+    def exec(self, command: Sequence[str], options: ExecOptions | None = None) -> tuple[int, bytes]:
+        """Execute a command in it: (exit code, what it wrote to both streams)."""
+        chosen = (options or ExecOptions(())) ._replace(command=tuple(command))
+        return self._containers.exec_output(self.id, chosen)
+
+    def inspect(self) -> dict[str, Any]:
+        """Docker's inspect document."""
+        return self._containers.inspect(self.id)
+
+    def __repr__(self) -> str:
+        return f"<Container {self.id[:12]} {self.name} {self.status}>"
+
+
+class Containers:
+    """What can be done with containers. Names, ids and unambiguous beginnings of ids are taken for `reference`."""
+
+    __slots__ = ("database", "paths")
+
+    def __init__(self, database: Database, paths: Paths) -> None:
+        self.database = database
+        self.paths = paths
+
+    def create(self, options: RunOptions) -> Container:
+        """Make a container without starting it."""
+        return Container(self, creation.create(self.database, self.paths, options))
+
+    def run(self, options: RunOptions) -> Container:
+        """Make a container and start it in the background. With --rm semantics (`options.remove`) a failed one is gone."""
+        record = creation.create(self.database, self.paths, options, lease=True)
+        self._start_or_remove(record)
+        return Container(self, store.get(self.database, record.id) or record)
+
+    def _start_or_remove(self, record: records.Container) -> None:
+        try:
+            self.start(record.id)
+        except BaseException:
+            if record.spec.options.remove:
+                ending.remove(self.database, self.paths, record.id, remove_volumes=True)
+            raise
+
+    def start(self, reference: str, hooks: start.Hooks | None = None) -> bool:
+        """Start a container in the background; False when it runs already."""
+        record = store.find(self.database, reference)
+        chosen = hooks or start.Hooks(exit_command=wake.exit_command(self.paths, record.id, is_attended=False))
+        started = start.start(self.database, self.paths, record.id, chosen)
+        if started and creation.has_check(record.spec.config.healthcheck):
+            wake.start_supervisor(self.paths)
+        return started
+
+    def get(self, reference: str) -> Container:
+        """Raises NotFound."""
+        return Container(self, store.find(self.database, reference))
+
+    def list(self, *, all: bool = False) -> "list[Container]":
+        """Running containers, newest first; `all` takes the others too."""
+        records_ = store.all_containers(self.database)
+        return [Container(self, record) for record in records_ if all or record.is_running]
+
+    def stop(self, reference: str, *, timeout_seconds: int | None = None, signal: str = "") -> None:
+        """See `Container.stop`; `signal` instead of the container's own."""
+        record = store.find(self.database, reference)
+        control.stop(self.database, self.paths, record.id, timeout_seconds=timeout_seconds, signal_name=signal)
+
+    def kill(self, reference: str, signal: str = "KILL") -> None:
+        """Send a signal to the container's first process."""
+        control.kill(self.database, self.paths, store.find(self.database, reference).id, signal)
+
+    def restart(self, reference: str, *, timeout_seconds: int | None = None, signal: str = "") -> None:
+        """Stop, then start."""
+        self.stop(reference, timeout_seconds=timeout_seconds, signal=signal)
+        self.start(reference)
+
+    def wait(self, reference: str) -> int:
+        """Block until the container does not run: its exit code."""
+        return control.wait(self.database, self.paths, store.find(self.database, reference).id)
+
+    def pause(self, reference: str) -> None:
+        control.pause(self.database, self.paths, store.find(self.database, reference).id)
+
+    def unpause(self, reference: str) -> None:
+        control.unpause(self.database, self.paths, store.find(self.database, reference).id)
+
+    def rename(self, reference: str, name: str) -> None:
+        control.rename(self.database, store.find(self.database, reference).id, name)
+
+    def remove(self, reference: str, *, force: bool = False, volumes: bool = False) -> None:
+        """Remove a container; `volumes` takes its anonymous volumes along."""
+        record = store.find(self.database, reference)
+        ending.remove(self.database, self.paths, record.id, force=force, remove_volumes=volumes)
+
+    def prune(self) -> "list[tuple[str, int]]":
+        """Remove all that are not running: [(id, bytes freed)]."""
+        removed = []
+        for record in store.all_containers(self.database):
+            if record.status in ("created", "exited", "dead"):
+                size = self.size(record)
+                ending.remove(self.database, self.paths, record.id)
+                removed.append((record.id, size))
+        return removed
+
+    def size(self, record: records.Container) -> int:
+        """Bytes of regular files that the container has written."""
+        total = 0
+        upper = self.paths.container(record.id) + "/upper"
+        if os.path.isdir(upper):
+            for _, _, names, fd in os.fwalk(upper):
+                total += sum(os.stat(name, dir_fd=fd, follow_symlinks=False).st_size for name in names)
+        return total
+
+    def logs(self, reference: str, options: LogOptions = LogOptions()) -> "Iterator[Any]":
+        """Lines (time, stream, text) of the container's log."""
+        from sampan.containers import logs
+
+        record = store.find(self.database, reference)
+
+        def is_running() -> bool:
+            found = store.get(self.database, record.id)
+            return found is not None and found.is_running and ending.is_alive(found)
+
+        return logs.read(self.paths.container(record.id) + "/log", options, is_running)
+
+    def top(self, reference: str, arguments: tuple[str, ...] = ()) -> "tuple[list[str], list[list[str]]]":
+        """The container's processes as ps prints them: (titles, rows)."""
+        return control.top(store.find(self.database, reference), self.paths, arguments)
+
+    def exec_output(self, reference: str, options: ExecOptions) -> tuple[int, bytes]:
+        """Execute and collect the output of both streams."""
+        from sampan.containers import attach, execs
+
+        container = execs.prepare(self.database, reference)
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        try:
+            running = execs.spawn(self.paths, container, options, attach.Streams(-1, writer, writer))
+        finally:
+            os.close(writer)
+        with open(reader, "rb") as output:
+            data = output.read()
+        return execs.wait(self.paths, container, running), data
+
+    def inspect(self, reference: str, *, size: bool = False) -> dict[str, Any]:
+        """Docker's inspect document; `size` adds SizeRw and SizeRootFs."""
+        from sampan.containers.inspect import document
+
+        record = store.find(self.database, reference)
+        found = document(self.database, self.paths, record)
+        if size:
+            from sampan.images import store as images
+
+            found["SizeRw"] = self.size(record)
+            found["SizeRootFs"] = found["SizeRw"] + images.layers_size(self.database, record.layers)
+        return found

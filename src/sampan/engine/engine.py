@@ -1,0 +1,129 @@
+"""`Engine`: one store on disk, and everything that can be done with it."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sampan.containers import reconcile
+from sampan.containers.options import PortBinding, RunOptions
+from sampan.engine.containers import Container, Containers
+from sampan.errors import PermissionDenied
+from sampan.storage import paths as layout
+from sampan.storage.database import Database
+
+if TYPE_CHECKING:
+    from sampan.builder.options import BuildOptions, BuildResult
+    from sampan.engine.images import Images
+    from sampan.engine.networks import Networks
+    from sampan.engine.system import System
+    from sampan.engine.volumes import Volumes
+
+
+class Engine:
+    """A container engine without a daemon. Any number of engines, in any number of processes, may share a root.
+
+    `root` is the folder of the store: /var/lib/sampan, or $SAMPAN_ROOT, when it is not given. Making an engine looks
+    whether something died since and repairs it. Raises PermissionDenied for another user than the root's owner,
+    Unsupported for the store of a newer sampan.
+    """
+
+    def __init__(self, root: str | None = None) -> None:
+        self.paths = layout.paths_of(root)
+        _check_user(self.paths.root)
+        layout.create(self.paths)
+        self.database = Database(self.paths.database)
+        reconcile.look(self.database, self.paths)
+        self.containers = Containers(self.database, self.paths)
+
+    @property
+    def images(self) -> "Images":
+        """Images: list, inspect, tag, remove, import, bootstrap."""
+        from sampan.engine.images import Images
+
+        return Images(self.database, self.paths)
+
+    @property
+    def volumes(self) -> "Volumes":
+        """Volumes: create, list, inspect, remove."""
+        from sampan.engine.volumes import Volumes
+
+        return Volumes(self.database, self.paths)
+
+    @property
+    def networks(self) -> "Networks":
+        """Networks: create, list, inspect, remove."""
+        from sampan.engine.networks import Networks
+
+        return Networks(self.database, self.paths)
+
+    @property
+    def system(self) -> "System":
+        """The whole: check, disk usage, information, shutdown."""
+        from sampan.engine.system import System
+
+        return System(self.database, self.paths)
+
+    def run(
+        self,
+        image: str,
+        command: Sequence[str] = (),
+        *,
+        name: str = "",
+        env: Mapping[str, str] | None = None,
+        ports: Mapping[int, int] | None = None,
+        network: str = "bridge",
+        remove: bool = False,
+        options: RunOptions | None = None,
+    ) -> Container:
+        """Make a container and start it in the background.
+
+        `ports` maps a container's TCP port to a host's (0 = any free one). Everything else that `docker run` can be
+        told goes through `options`, whose image and command are replaced by those given. Raises NotFound for an image
+        that is not here, Conflict for a name or port in use, StartFailed when the command cannot be started.
+        """
+        base = options or RunOptions(image=image)
+        chosen = base._replace(
+            image=image,
+            command=tuple(command) or base.command,
+            name=name or base.name,
+            env=(*base.env, *(f"{key}={value}" for key, value in (env or {}).items())),
+            ports=(*base.ports, *(PortBinding(inner, "tcp", "", outer) for inner, outer in (ports or {}).items())),
+            network=network if options is None else base.network,
+            remove=remove or base.remove,
+        )
+        return self.containers.run(chosen)
+
+    def check_image(self, reference: str) -> None:
+        """Raises NotFound when no image of that name or id is here; cheaper than `images.get`."""
+        from sampan.images import store
+
+        store.start_facts(self.database, reference)
+
+    def build(self, options: "BuildOptions", on_event: Callable[[Any], None] | None = None) -> "BuildResult":
+        """Build an image from a Dockerfile; `on_event` gets the builder's progress events as they happen.
+
+        Raises InvalidArgument for a mistake in the Dockerfile (with its line), NotFound for a missing base or source,
+        and the builder's error for a step that failed.
+        """
+        from sampan.builder import solver
+
+        return solver.build(self.database, self.paths, options, on_event or (lambda event: None))
+
+    def close(self) -> None:
+        """Close the store. Containers go on."""
+        self.database.close()
+
+    def __enter__(self) -> "Engine":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def _check_user(root: str) -> None:
+    if os.geteuid() == 0:
+        return
+    raise PermissionDenied(
+        f"sampan needs root to work with {root}: running as an ordinary user is not supported yet",
+        hint="run it with sudo",
+    )

@@ -1,0 +1,106 @@
+"""`run` and `start -a` in the foreground: attach, pass signals on, wait, clean up, exit as the container did."""
+
+import os
+import signal
+from collections.abc import Callable
+from typing import NamedTuple
+
+from sampan.containers import attach, control, creation, ending, start, store, wake
+from sampan.containers import model as records
+from sampan.containers.options import RunOptions
+from sampan.engine.engine import Engine
+from sampan.errors import Conflict
+from sampan.runtime import driver
+from sampan.storage import locks
+
+
+class Foreground(NamedTuple):
+    """How to be attached. Streams that are not wanted are -1."""
+
+    streams: attach.Streams = attach.Streams()
+    detach_keys: str = ""
+    proxy_signals: bool = True
+
+
+def run(engine: Engine, options: RunOptions, how: Foreground, on_created: Callable[[str], None]) -> int:
+    """Make a container, tell its id, start it attached and return its exit code. Errors as `Engine.run`."""
+    record = creation.create(engine.database, engine.paths, options, lease=True)
+    on_created(record.id)
+    try:
+        return start_attached(engine, record, how)
+    except BaseException:
+        left = store.get(engine.database, record.id)
+        if options.remove and left is not None and not left.is_running:
+            ending.remove(engine.database, engine.paths, record.id, remove_volumes=True)
+        raise
+
+
+def start_attached(engine: Engine, record: records.Container, how: Foreground) -> int:
+    """Start a container that is not running, attached: its exit code. 0 when the user detached."""
+    attach.detach_sequence(how.detach_keys)
+    attended = locks.attend(engine.paths, record.id)
+    sessions: list[attach.Session] = []
+
+    def connect(container: records.Container) -> None:
+        sessions.append(_session(engine, container, how))
+        if how.proxy_signals:
+            _proxy_signals(container.pid)
+
+    hooks = start.Hooks(connect, wake.exit_command(engine.paths, record.id, is_attended=True))
+    try:
+        if not start.start(engine.database, engine.paths, record.id, hooks):
+            raise Conflict(f"container {record.id} is running already", hint=f"sampan attach {record.name}")
+        if creation.has_check(record.spec.config.healthcheck):
+            wake.start_supervisor(engine.paths)
+        return _until_end(engine, record.id, sessions[0])
+    finally:
+        os.close(attended)
+
+
+def attach_running(engine: Engine, record: records.Container, how: Foreground) -> int:
+    """`attach`: join a running container. Raises Conflict in Docker's words."""
+    attach.detach_sequence(how.detach_keys)
+    if record.status == "paused":
+        raise Conflict("You cannot attach to a paused container, unpause it first")
+    if not record.is_running:
+        raise Conflict("You cannot attach to a stopped container, start it first")
+    session = _session(engine, record, how)
+    if how.proxy_signals:
+        _proxy_signals(record.pid)
+    try:
+        if not session.run():
+            return 0
+    finally:
+        session.close()
+    return control.wait(engine.database, engine.paths, record.id)
+
+
+def _session(engine: Engine, container: records.Container, how: Foreground) -> attach.Session:
+    return attach.Session(
+        engine.paths.sockets,
+        engine.paths.container(container.id),
+        container.id,
+        how.streams,
+        terminal=container.spec.options.tty,
+        detach_keys=how.detach_keys,
+    )
+
+
+def _until_end(engine: Engine, container_id: str, session: attach.Session) -> int:
+    try:
+        if not session.run():
+            return 0
+    finally:
+        session.close()
+    container = store.get(engine.database, container_id)
+    if container is None:
+        return 137
+    return control.finish(engine.database, engine.paths, container, is_attended=True)
+
+
+def _proxy_signals(pid: int) -> None:
+    def forward(number: int, _: object) -> None:
+        driver.send_signal(pid, number)
+
+    for number in attach.forwarded_signals():
+        signal.signal(number, forward)
