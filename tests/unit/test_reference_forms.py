@@ -23,9 +23,9 @@ from sampan.oci import reference
     ],
 )
 def test_a_reference_is_normalised_and_shown_as_docker_does(text: str, stored: str, shown: str) -> None:
-    read = reference.parse(text).tagged()
-    assert (str(read), read.familiar) == (stored, shown)
-    assert reference.familiar(stored) == shown
+    read = reference.parse(text)
+    assert (read.normalised(), read.familiar()) == (stored, shown)
+    assert reference.parse(stored).familiar() == shown
 
 
 @pytest.mark.parametrize(
@@ -41,12 +41,6 @@ def test_a_reference_is_normalised_and_shown_as_docker_does(text: str, stored: s
         ("-x", "invalid reference format"),
         ("a b", "invalid reference format"),
         ("x:" + "t" * 129, "invalid reference format"),
-        ("a" * 250, "invalid reference format: repository name must not be more than 255 characters"),
-        (
-            "0" * 64,
-            f"invalid reference format: invalid repository name ({'0' * 64}), cannot specify 64-byte"
-            " hexadecimal strings",
-        ),
     ],
 )
 def test_what_docker_refuses_is_refused_in_its_words(text: str, message: str) -> None:
