@@ -5,9 +5,9 @@
     hello
     ```
 
-A line that begins with `$ ` is a command; the lines after it, up to the next command, are its output (stdout and stderr).
-`...` on a line of its own stands for any number of lines, inside a line for any text. A command without output lines may
-print anything. Its exit code must be 0.
+A line that begins with `$ ` is a command; the lines after it, up to the next command, are its output (stdout and
+stderr). `...` on a line of its own stands for any number of lines, inside a line for any text. A command without output
+lines may print anything. Its exit code must be 0.
 """
 
 import re
