@@ -63,6 +63,4 @@ def _moment(name: str, text: str) -> int:
     try:
         return read_moment(text) if text else 0
     except ValueError as error:
-        raise ClientError(
-            f'invalid value for "{name}": failed to parse value as time or duration: "{text}"'
-        ) from error
+        raise ClientError(f'invalid value for "{name}": failed to parse value as time or duration: "{text}"') from error

@@ -1,0 +1,1 @@
+"""Readers of option values with a grammar of their own: ports, mounts, environment, limits, addresses."""

@@ -1,0 +1,98 @@
+"""Addresses and host names in options: --dns, --add-host, --ip, --mac-address, --network."""
+
+import re
+from typing import NamedTuple
+
+from sampan.cli.errors import OptionError
+from sampan.cli.values.fields import split_fields, split_pair
+
+_IPV4 = re.compile(r"(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})")
+_MAC = re.compile(r"[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}")
+_DOMAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
+
+
+def is_ip(text: str) -> bool:
+    """Whether Go's net.ParseIP reads it."""
+    match = _IPV4.fullmatch(text)
+    if match is not None:
+        return all(int(part) < 256 for part in match.groups())
+    if ":" not in text or "%" in text:
+        return False
+    import ipaddress
+
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def read_ip(text: str) -> str:
+    """A --dns address."""
+    if not is_ip(text.strip()):
+        raise ValueError(f"IP address is not correctly formatted: {text}")
+    return text.strip()
+
+
+def read_search_domain(text: str) -> str:
+    """A --dns-search domain; "." empties the list."""
+    stripped = text.strip(" ")
+    if stripped == "." or (len(stripped) <= 255 and _DOMAIN.fullmatch(stripped)):
+        return stripped
+    raise ValueError(f"{text} is not a valid domain")
+
+
+def read_extra_host(text: str) -> str:
+    """--add-host NAME:IP, NAME=IP or NAME:[IPV6], as "name:ip"; the IP may be "host-gateway"."""
+    name, separator, ip = text.partition("=") if "=" in text else text.partition(":")
+    if not separator or not name:
+        raise ValueError(f'bad format for add-host: "{text}"')
+    ip = ip[1:-1] if ip.startswith("[") and ip.endswith("]") else ip
+    if ip != "host-gateway" and not is_ip(ip):
+        raise ValueError(f'invalid IP address in add-host: "{ip}"')
+    return f"{name}:{ip}"
+
+
+def check_mac_address(text: str) -> str:
+    """Raises OptionError."""
+    if text and not _MAC.fullmatch(text):
+        raise OptionError(f"{text} is not a valid mac address")
+    return text
+
+
+class NetworkChoice(NamedTuple):
+    """One --network."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    ip: str = ""
+    ip6: str = ""
+    mac_address: str = ""
+
+
+def read_network(text: str) -> NetworkChoice:
+    """NAME or name=NAME,alias=A,ip=IP,... Raises ValueError."""
+    if "=" not in text:
+        return NetworkChoice(text)
+    choice = NetworkChoice("")
+    for field in split_fields(text):
+        key, value, equals = split_pair(field)
+        if not equals:
+            raise ValueError(f"invalid field {field}")
+        if key == "name":
+            choice = choice._replace(name=value)
+        elif key == "alias":
+            choice = choice._replace(aliases=(*choice.aliases, value))
+        elif key == "ip":
+            choice = choice._replace(ip=value)
+        elif key == "ip6":
+            choice = choice._replace(ip6=value)
+        elif key == "mac-address":
+            choice = choice._replace(mac_address=value)
+        elif key not in ("link-local-ip", "driver-opt", "gw-priority"):
+            raise ValueError(f"invalid field key {key}")
+        else:
+            raise ValueError(f"{key} is not supported")
+    if not choice.name:
+        raise ValueError("network name/id is not specified")
+    return choice

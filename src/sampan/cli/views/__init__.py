@@ -1,0 +1,1 @@
+"""Listings: plain facts about objects to the rows of docker's tables. Pure."""
