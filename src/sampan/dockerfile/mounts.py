@@ -66,9 +66,18 @@ def check(text: str) -> None:
 
 def stage_of(text: str) -> str:
     """The stage or image that a mount reads from, "" for the build context. Raises MountError."""
+    return _last(text, "from")
+
+
+def target_of(text: str) -> str:
+    """The target of a mount as written, "" when it has none. Raises MountError."""
+    return _last(text, "target")
+
+
+def _last(text: str, wanted: str) -> str:
     found = ""
     for key, _, value in _fields(text):
-        if key == "from":
+        if key == wanted:
             found = value
     return found
 
