@@ -1,1 +1,1 @@
-"""Images: models, the store, archives, bootstrap from a distribution's packages."""
+"""Images: the store of configurations, layers and tags, and the ways in which an image comes to be."""

@@ -1,0 +1,138 @@
+"""Which images a listing or a prune is about: the filters of `docker images` and `docker image prune`."""
+
+import fnmatch
+import re
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sampan.errors import InvalidArgument, NotFound
+from sampan.images import store
+from sampan.images.model import Image
+from sampan.oci import reference
+from sampan.storage.database import Database
+
+_LIST_FILTERS = frozenset(("dangling", "reference", "label", "before", "since", "until"))
+_PRUNE_FILTERS = frozenset(("dangling", "label", "label!", "until"))
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
+Filters = Mapping[str, Sequence[str]]
+NO_FILTERS: Filters = {}
+
+
+def list_images(database: Database, *, name: str = "", filters: Filters = NO_FILTERS) -> list[Image]:
+    """The images that `docker images [NAME] --filter ...` shows, newest first.
+
+    An image's `tags` are only those that match `name` and a `reference` filter. Raises InvalidArgument for a filter
+    that is not known or malformed.
+    """
+    check(filters, _LIST_FILTERS)
+    patterns = list(filters.get("reference", ())) + ([name] if name else [])
+    keep_dangling = boolean("dangling", filters["dangling"]) if filters.get("dangling") else None
+    found = []
+    for image in _between(database, store.all_images(database), filters):
+        if keep_dangling is not None and keep_dangling != (not image.tags):
+            continue
+        if not has_labels(image, filters.get("label", ())):
+            continue
+        if patterns:
+            image = image._replace(tags=tuple(tag for tag in image.tags if _matches_any(tag, patterns)))
+            if not image.tags:
+                continue
+        found.append(image)
+    return found
+
+
+def prunable(database: Database, *, dangling_only: bool, filters: Filters = NO_FILTERS) -> list[Image]:
+    """The images that `docker image prune` would take if no container used them."""
+    check(filters, _PRUNE_FILTERS)
+    if filters.get("dangling"):
+        dangling_only = boolean("dangling", filters["dangling"])
+    found = []
+    for image in _between(database, store.all_images(database), filters):
+        if dangling_only and image.tags:
+            continue
+        if not has_labels(image, filters.get("label", ())):
+            continue
+        if any(has_labels(image, (label,)) for label in filters.get("label!", ())):
+            continue
+        found.append(image)
+    return found
+
+
+def check(filters: Filters, known: frozenset[str]) -> None:
+    for name in filters:
+        if name not in known:
+            raise InvalidArgument(f"invalid filter '{name}'", hint="known filters: " + ", ".join(sorted(known)))
+
+
+def boolean(name: str, values: Sequence[str]) -> bool:
+    """A filter's truth value in the forms that Docker takes."""
+    if len(values) == 1 and values[0].lower() in ("1", "true"):
+        return True
+    if len(values) == 1 and values[0].lower() in ("0", "false"):
+        return False
+    raise InvalidArgument(f"invalid filter '{name}=[{' '.join(values)}]'")
+
+
+def has_labels(image: Image, wanted: Sequence[str]) -> bool:
+    """Whether an image has all of `wanted`, each KEY or KEY=VALUE."""
+    labels = image.config.config.labels
+    for text in wanted:
+        key, equals, value = text.partition("=")
+        if key not in labels or (equals and labels[key] != value):
+            return False
+    return True
+
+
+def _between(database: Database, images: list[Image], filters: Filters) -> list[Image]:
+    def created(text: str) -> datetime:
+        return moment(store.find(database, text).created)
+
+    try:
+        before = [created(text) for text in filters.get("before", ())]
+        since = [created(text) for text in filters.get("since", ())]
+    except NotFound as error:
+        raise NotFound(error.message, hint="`before` and `since` take an image that is here") from error
+    before += [_until(text) for text in filters.get("until", ())]
+    return [
+        image
+        for image in images
+        if all(moment(image.created) < limit for limit in before)
+        and all(moment(image.created) > limit for limit in since)
+    ]
+
+
+def _until(text: str) -> datetime:
+    """A moment: RFC 3339, seconds since the epoch, or a Go duration before now (10m, 1h30m)."""
+    match = _DURATION.fullmatch(text)
+    if match and text:
+        hours, minutes, seconds = (float(part or 0) for part in match.groups())
+        past = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+        return moment("") + timedelta(seconds=time.time()) - past
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return moment("") + timedelta(seconds=float(text))
+    try:
+        return moment(text)
+    except ValueError as error:
+        raise InvalidArgument(f"invalid filter 'until={text}'", hint="write 24h, or 2006-01-02T15:04:05Z") from error
+
+
+def moment(created: str) -> datetime:
+    """RFC 3339 text, which may have nanoseconds, as a time; the epoch for ""."""
+    text = re.sub(r"(\.\d{6})\d+", r"\1", created or "1970-01-01T00:00:00Z")
+    text = re.sub(r"\.\d{1,5}(?=[Z+-])", lambda match: match[0].ljust(7, "0"), text)
+    parsed = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return parsed if parsed.tzinfo else datetime.fromisoformat(text + "+00:00")
+
+
+def _matches_any(tag: str, patterns: Sequence[str]) -> bool:
+    """Docker's FamiliarMatch: the whole familiar reference or its name, `*` not crossing a slash."""
+    whole = reference.parse(tag)
+    for pattern in patterns:
+        for candidate in (whole.familiar(), whole.repository_familiar):
+            parts, wanted = candidate.split("/"), pattern.split("/")
+            if len(parts) == len(wanted) and all(map(fnmatch.fnmatchcase, parts, wanted)):
+                return True
+        if pattern in (whole.name, whole.normalised()):
+            return True
+    return False

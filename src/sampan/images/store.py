@@ -1,0 +1,180 @@
+"""Images in the database: added, found, tagged, listed. On the start path: only start_facts() and what it needs.
+
+An image's ID is the digest of its configuration's bytes, so the same configuration twice is one image.
+"""
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Sequence
+
+from sampan.errors import InvalidArgument, NotFound
+from sampan.images.model import HistoryRow, Image
+from sampan.oci import reference
+from sampan.oci.config import ImageConfig, image_config_from_json, image_config_to_json
+from sampan.storage.database import Database
+
+_ID_PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})")
+
+
+def add(database: Database, config: ImageConfig, snapshots: Sequence[str], *, tags: Sequence[str] = ()) -> str:
+    """Store an image of recorded snapshots, lowest first, move `tags` to it, and return its ID.
+
+    Joins a surrounding transaction. The same configuration again only moves the tags: the layers that are there stay.
+    Raises InvalidArgument for a malformed tag.
+    """
+    if len(snapshots) != len(config.diff_ids):
+        raise InvalidArgument(f"an image of {len(config.diff_ids)} diff IDs cannot have {len(snapshots)} layers")
+    document = json.dumps(image_config_to_json(config), separators=(",", ":"), ensure_ascii=False)
+    image_id = "sha256:" + hashlib.sha256(document.encode()).hexdigest()
+    with database.transaction():
+        size = 0
+        for snapshot_id in snapshots:
+            row = database.row("SELECT size FROM snapshot WHERE id = ?", (snapshot_id,))
+            size += int(row[0] or 0) if row else 0
+        added = database.execute(
+            "INSERT OR IGNORE INTO image(id, config, size, created_at) VALUES(?, ?, ?, ?)",
+            (image_id, document, size, time.time_ns()),
+        )
+        if added:
+            for position, snapshot_id in enumerate(snapshots):
+                database.execute("INSERT INTO image_layer VALUES(?, ?, ?)", (image_id, position, snapshot_id))
+        for text in tags:
+            set_tag(database, image_id, text)
+    return image_id
+
+
+def set_tag(database: Database, image_id: str, text: str) -> str:
+    """Point a tag at an image, away from another one if need be; returns the normalised reference."""
+    target = reference.parse(text)
+    if target.digest:
+        raise InvalidArgument("refusing to create a tag with a digest reference")
+    with database.transaction():
+        database.execute(
+            "INSERT OR REPLACE INTO tag(reference, image_id, tagged_at) VALUES(?, ?, ?)",
+            (target.normalised(), image_id, time.time_ns()),
+        )
+    return target.normalised()
+
+
+def tag(database: Database, source: str, target: str) -> str:
+    """`docker tag`: give the image that `source` names another tag, and return it normalised."""
+    try:
+        wanted = reference.parse(target)
+    except InvalidArgument as error:
+        message = f'Error parsing reference: "{target}" is not a valid repository/tag: {error.message}'
+        raise InvalidArgument(message, hint=error.hint) from error
+    if wanted.digest:
+        raise InvalidArgument("refusing to create a tag with a digest reference")
+    with database.transaction():
+        return set_tag(database, resolve(database, source), wanted.normalised())
+
+
+def resolve(database: Database, text: str) -> str:
+    """The ID of the image that `text` names: NAME[:TAG], NAME@DIGEST, or an ID in full or the beginning of one.
+
+    Raises NotFound ("No such image: X:latest") and InvalidArgument for what is neither.
+    """
+    full = text.removeprefix("sha256:")
+    if len(full) == 64 and _ID_PREFIX.fullmatch(full):
+        row = database.row("SELECT id FROM image WHERE id = ?", ("sha256:" + full,))
+        if row is None:
+            raise NotFound(f"No such image: sha256:{full}")
+        return str(row[0])
+    prefix = _ID_PREFIX.fullmatch(text)
+    if text.startswith("sha256:") and prefix:
+        name, shown = "", text
+    else:
+        wanted = reference.parse(text)
+        name, shown = wanted.normalised(), wanted.familiar()
+        row = database.row("SELECT image_id FROM tag WHERE reference = ?", (name,))
+        if row is not None:
+            return str(row[0])
+        if wanted.digest:
+            return _by_digest(database, wanted)
+    found = []
+    if prefix:
+        low = "sha256:" + prefix[1]
+        found = database.rows("SELECT id FROM image WHERE id >= ? AND id < ? LIMIT 3", (low, low + "g"))
+        if len(found) == 1:
+            return str(found[0][0])
+    hint = f"{text} begins the IDs of several images: write more of it" if found else ""
+    raise NotFound(f"No such image: {shown}", hint=hint)
+
+
+def _by_digest(database: Database, wanted: reference.Reference) -> str:
+    """An image of that repository whose ID is the digest: without a registry, that is the only digest it has."""
+    rows = database.rows("SELECT reference FROM tag WHERE image_id = ?", (wanted.digest,))
+    if any(reference.parse(str(row[0])).name == wanted.name for row in rows):
+        return wanted.digest
+    raise NotFound(f"No such image: {wanted.familiar()}")
+
+
+def start_facts(database: Database, text: str) -> tuple[str, str, tuple[str, ...]]:
+    """What a container is made from: (image ID, JSON text of the configuration, snapshot ids lowest first).
+
+    Raises as resolve() does.
+    """
+    image_id = resolve(database, text)
+    rows = database.rows(
+        "SELECT config, snapshot_id FROM image LEFT JOIN image_layer ON image_id = id WHERE id = ? ORDER BY position",
+        (image_id,),
+    )
+    if not rows:
+        raise NotFound(f"No such image: {text}")
+    return image_id, str(rows[0][0]), tuple(str(row[1]) for row in rows if row[1] is not None)
+
+
+def find(database: Database, text: str) -> Image:
+    """The image that `text` names. Raises as resolve() does."""
+    return get(database, resolve(database, text))
+
+
+def get(database: Database, image_id: str) -> Image:
+    """The image with that full ID. Raises NotFound."""
+    row = database.row("SELECT config, size, created_at FROM image WHERE id = ?", (image_id,))
+    if row is None:
+        raise NotFound(f"No such image: {image_id}")
+    config = image_config_from_json(json.loads(str(row[0])))
+    layers = database.rows("SELECT snapshot_id FROM image_layer WHERE image_id = ? ORDER BY position", (image_id,))
+    return Image(
+        id=image_id,
+        config=config,
+        layers=tuple(str(layer[0]) for layer in layers),
+        size=int(row[1] or 0),
+        tags=tags_of(database, image_id),
+        created=config.created,
+        stored_ns=int(row[2] or 0),
+    )
+
+
+def tags_of(database: Database, image_id: str) -> tuple[str, ...]:
+    """An image's tags, normalised and sorted."""
+    rows = database.rows("SELECT reference FROM tag WHERE image_id = ? ORDER BY reference", (image_id,))
+    return tuple(str(row[0]) for row in rows)
+
+
+def all_images(database: Database) -> list[Image]:
+    """Every image, the one created last first."""
+    with database.transaction():
+        images = [get(database, str(row[0])) for row in database.rows("SELECT id FROM image")]
+    return sorted(images, key=lambda image: (image.created, image.stored_ns, image.id), reverse=True)
+
+
+def history(database: Database, image: Image) -> list[HistoryRow]:
+    """The lines of `docker history`, newest first, each with the size of the layer that it made."""
+    rows = database.rows(
+        "SELECT size FROM image_layer JOIN snapshot ON snapshot.id = snapshot_id WHERE image_id = ? ORDER BY position",
+        (image.id,),
+    )
+    sizes = [int(row[0] or 0) for row in rows]
+    lines: list[HistoryRow] = []
+    for entry in image.config.history:
+        size = 0 if entry.empty_layer or not sizes else sizes.pop(0)
+        lines.append(HistoryRow("<missing>", entry.created, entry.created_by, size, entry.comment))
+    lines += [HistoryRow("<missing>", image.created, "", size, "") for size in sizes]
+    lines.reverse()
+    if lines:
+        lines[0] = lines[0]._replace(id=image.id, tags=image.tags)
+    return lines
