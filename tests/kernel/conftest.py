@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from sampan.testing.command import Sampan
-from sampan.testing.roots import closed, root_with_busybox, shared_store
+from sampan.testing.roots import busybox_store, closed, copied, python_store
 
 
 @pytest.fixture(scope="session")
@@ -19,23 +19,24 @@ def base() -> str:
     return folder
 
 
-@pytest.fixture(scope="session")
-def busybox_store(base: str) -> str:
-    """A root that holds the image busybox:latest; copy it, run nothing in it."""
-    return shared_store(base)
-
-
 @pytest.fixture
 def sampan(base: str, request: pytest.FixtureRequest) -> Iterator[Sampan]:
     """The command on a root of this test's own that holds busybox:latest; at the end nothing of it is left."""
-    with root_with_busybox(base, _name(request)) as command:
+    with copied(busybox_store(base), _root(base, request)) as command:
+        yield command
+
+
+@pytest.fixture
+def python_sampan(base: str, request: pytest.FixtureRequest) -> Iterator[Sampan]:
+    """As `sampan`, with python-base:1.0 besides. Put such tests into the xdist group "python": one worker makes it."""
+    with copied(python_store(base), _root(base, request)) as command:
         yield command
 
 
 @pytest.fixture
 def empty_sampan(base: str, request: pytest.FixtureRequest) -> Iterator[Sampan]:
     """The command on a root of this test's own that does not exist yet."""
-    with closed(os.path.join(base, _name(request))) as command:
+    with closed(_root(base, request)) as command:
         yield command
 
 
@@ -45,6 +46,6 @@ def root(sampan: Sampan) -> str:
     return sampan.root
 
 
-def _name(request: pytest.FixtureRequest) -> str:
+def _root(base: str, request: pytest.FixtureRequest) -> str:
     plain = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:40].strip("-")
-    return f"{plain}-{zlib.crc32(request.node.nodeid.encode()):08x}"
+    return f"{base}/{plain}-{zlib.crc32(request.node.nodeid.encode()):08x}"

@@ -1,10 +1,10 @@
-"""Private roots for tests: made from a shared store that holds a busybox image, removed without a trace."""
+"""Private roots for tests: copied from shared stores that hold an image, removed without a trace."""
 
 import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sampan.storage.paths import Paths, paths_of
@@ -13,6 +13,8 @@ from sampan.testing.command import Sampan
 from sampan.testing.sweep import sweep
 
 CANDIDATES = ("/var/tmp", "/tmp", "/dev/shm")
+PYTHON_BASE = "python-base:1.0"
+"""The image that the examples are built on: a Debian or Ubuntu with Python."""
 
 
 class LeftBehind(AssertionError):
@@ -38,12 +40,67 @@ def file_system(path: str) -> str:
     return kind
 
 
+def distribution() -> str:
+    """This host's own release as `image bootstrap` takes it: its packages are what the host's apt sources reach."""
+    with open("/etc/os-release") as file:
+        facts = dict(line.strip().split("=", 1) for line in file if "=" in line)
+    name, release = facts["ID"].strip('"'), facts["VERSION_CODENAME"].strip('"')
+    return f"{name}:{release}-slim" if name == "debian" else f"{name}:{release}"
+
+
+def import_busybox(sampan: Sampan) -> None:
+    """Make busybox:latest in a root."""
+    archive = sampan.root + ".busybox.tar"
+    with open(archive, "wb") as file:
+        file.write(busybox.rootfs())
+    sampan("import", "--change", 'CMD ["/bin/sh"]', archive, "busybox:latest")
+    os.unlink(archive)
+
+
+def bootstrap_python(sampan: Sampan) -> None:
+    """Make busybox:latest and python-base:1.0 in a root; half a minute, and it needs the distribution's packages."""
+    import_busybox(sampan)
+    sampan(
+        "image",
+        "bootstrap",
+        distribution(),
+        "--include",
+        "python3,python3-venv",
+        "-t",
+        PYTHON_BASE,
+        timeout_seconds=900,
+    )
+
+
+def busybox_store(base: str) -> str:
+    """A root below `base` with busybox:latest; copy it, run nothing in it."""
+    return shared_store(base, "busybox-store", import_busybox)
+
+
+def python_store(base: str) -> str:
+    """A root below `base` with busybox:latest and python-base:1.0; copy it, run nothing in it."""
+    return shared_store(base, "python-store", bootstrap_python)
+
+
+def shared_store(base: str, name: str, make: Callable[[Sampan], None]) -> str:
+    """The root `name` below `base`, filled by `make` once, by whichever process comes first."""
+    os.makedirs(base, exist_ok=True)
+    store = os.path.join(base, name)
+    with open(store + ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(store):
+            making = Sampan(store + ".making")
+            make(making)
+            os.rename(making.root, store)
+            shutil.rmtree(paths_of(making.root).run, ignore_errors=True)
+    return store
+
+
 @contextmanager
-def root_with_busybox(base: str, name: str) -> Iterator[Sampan]:
-    """The command on a root of its own below `base` that holds the image busybox:latest; see `closed`."""
-    shared = shared_store(base)
-    with closed(os.path.join(base, name)) as sampan:
-        subprocess.run(["cp", "-a", "--reflink=auto", shared, sampan.root], check=True)
+def copied(store: str, root: str) -> Iterator[Sampan]:
+    """The command on `root`, a copy of `store`; see `closed`."""
+    with closed(root) as sampan:
+        subprocess.run(["cp", "-a", "--reflink=auto", store, root], check=True)
         yield sampan
 
 
@@ -65,23 +122,6 @@ def closed(root: str) -> Iterator[Sampan]:
     finally:
         sweep(paths)
         _remove(paths)
-
-
-def shared_store(base: str) -> str:
-    """A root below `base` with busybox:latest, made once by whoever comes first; nothing may run in it."""
-    os.makedirs(base, exist_ok=True)
-    store = os.path.join(base, "shared")
-    with open(os.path.join(base, "shared.lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.exists(store):
-            archive = os.path.join(base, "busybox.tar")
-            with open(archive, "wb") as file:
-                file.write(busybox.rootfs())
-            making = Sampan(store + ".making")
-            making("import", "--change", 'CMD ["/bin/sh"]', archive, "busybox:latest")
-            os.rename(making.root, store)
-            shutil.rmtree(paths_of(making.root).run, ignore_errors=True)
-    return store
 
 
 def _shut_down(sampan: Sampan) -> None:
