@@ -190,11 +190,14 @@ def _check_exclusions(parsed: Parsed, flags: Sequence[Flag]) -> None:
                     raise FlagConflict(f"conflicting options: cannot specify both --{flag.name} and --{other}")
 
 
-def format_flag(
-    help: str = "Print each one through a Go template, as JSON ('json') or as a table ('table TEMPLATE')",
-) -> Flag:
+def format_flag() -> Flag:
     """The --format of listings, without a shorthand."""
-    return Flag("format", STRING, help)
+    return Flag("format", STRING, "Print each one as 'json', 'table', 'table TEMPLATE' or through a Go TEMPLATE")
+
+
+def inspect_format_flag() -> Flag:
+    """The -f of what prints one document."""
+    return Flag("format", STRING, "Print it as 'json' or through a Go TEMPLATE", "f")
 
 
 def filter_flag(short: str = "f") -> Flag:

@@ -1,0 +1,27 @@
+"""`sampan network create`."""
+
+from sampan.cli.command import Command, Example
+from sampan.cli.flags import Flag
+from sampan.cli.kinds import BOOL, LABELS, MAP, STRING, STRINGS
+
+COMMAND = Command(
+    arguments="[OPTIONS] NETWORK",
+    summary="Make a network",
+    examples=(Example("A network whose containers find each other by name", "network create front"),),
+    flags=(
+        Flag("attachable", BOOL, "Accepted for docker's sake, without effect"),
+        Flag("aux-address", MAP, "Address that no container gets, NAME=IP"),
+        Flag("driver", STRING, "Driver of the network", "d", default="bridge"),
+        Flag("gateway", STRINGS, "Address of the host in the network"),
+        Flag("internal", BOOL, "Let nothing in or out"),
+        Flag("ip-range", STRINGS, "Part of the subnet that containers get addresses from"),
+        Flag("ipam-driver", STRING, "Driver that gives addresses", default="default"),
+        Flag("ipam-opt", MAP, "Option of that driver, KEY=VALUE"),
+        Flag("ipv4", BOOL, "Give IPv4 addresses", default=True),
+        Flag("ipv6", BOOL, "Give IPv6 addresses"),
+        Flag("label", LABELS, "Label, KEY=VALUE or KEY"),
+        Flag("opt", MAP, "Option of the driver, KEY=VALUE", "o"),
+        Flag("subnet", STRINGS, "Addresses of the network, such as 10.90.0.0/24"),
+    ),
+    takes=(1, 1),
+)
