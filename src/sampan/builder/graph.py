@@ -1,0 +1,204 @@
+"""From a parsed Dockerfile to the plan of a build. Pure, but for `load`, which gives the configurations of images."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from sampan.builder import evaluate
+from sampan.builder.evaluate import PROXY_ARGUMENTS, Globals, State
+from sampan.builder.failures import AtLine
+from sampan.builder.options import BuildOptions
+from sampan.builder.steps import Base, CopyFiles, Note, Plan, PlannedStage, Step, Target
+from sampan.dockerfile import parser, stages, words
+from sampan.dockerfile.instructions import Arg, Copy, Dockerfile, Instruction, Line, Run, Stage, Workdir
+from sampan.errors import SampanError
+from sampan.oci import reference
+from sampan.oci.config import ContainerConfig
+
+Load = Callable[[str], ContainerConfig]
+
+# Build arguments that need no ARG: BuildKit's own.
+_BUILT_IN = frozenset(
+    (
+        "BUILDKIT_BUILD_NAME",
+        "BUILDKIT_CACHE_MOUNT_NS",
+        "BUILDKIT_CONTEXT_KEEP_GIT_DIR",
+        "BUILDKIT_DOCKERFILE_CHECK",
+        "BUILDKIT_INLINE_CACHE",
+        "BUILDKIT_MULTI_PLATFORM",
+        "BUILDKIT_SANDBOX_HOSTNAME",
+        "BUILDKIT_SYNTAX",
+        "SOURCE_DATE_EPOCH",
+    )
+)
+
+
+def plan(dockerfile: Dockerfile, options: BuildOptions, target: Target, host: Target, load: Load) -> Plan:
+    """Decide which stages are built and what each of their instructions means.
+
+    `load` answers with the configuration of a FROM's image and raises NotFound when there is none. Raises AtLine and
+    ParseError with the instruction's place, NotFound for an unknown target stage.
+    """
+    return _Planning(dockerfile, options, target, host, load).run()
+
+
+def platform_arguments(target: Target, host: Target) -> dict[str, str]:
+    """The ARGs that BuildKit sets by itself."""
+    named = {"TARGET": target, "BUILD": host}
+    return {
+        prefix + name: value
+        for prefix, platform in named.items()
+        for name, value in (
+            ("PLATFORM", str(platform)),
+            ("OS", platform.os),
+            ("ARCH", platform.architecture),
+            ("VARIANT", platform.variant),
+        )
+    }
+
+
+def global_arguments(
+    declared: tuple[Arg, ...], build_args: Mapping[str, str], automatic: Mapping[str, str], escape: str
+) -> dict[str, str]:
+    """The values of ARGs before the first FROM, and of those that need no declaration."""
+    values = {name: build_args.get(name, value) for name, value in automatic.items()}
+    for instruction in declared:
+        for name, default in instruction.pairs:
+            if name in build_args:
+                values[name] = build_args[name]
+            elif default is not None:
+                try:
+                    values[name] = words.expand(default, values.get, escape)
+                except SampanError as error:
+                    raise AtLine(error.message, instruction.line, hint=error.hint, kind=error) from error
+    return values
+
+
+class _Planning:
+    def __init__(
+        self, dockerfile: Dockerfile, options: BuildOptions, target: Target, host: Target, load: Load
+    ) -> None:
+        self._dockerfile, self._options, self._target, self._load = dockerfile, options, target, load
+        self._build_args = {name: value for name, value in options.build_args.items() if value is not None}
+        self._arguments = global_arguments(
+            dockerfile.arguments, self._build_args, platform_arguments(target, host), dockerfile.escape
+        )
+        self._states: dict[int, State] = {}
+        self._done: dict[int, PlannedStage] = {}
+
+    def run(self) -> Plan:
+        self._arguments["TARGETSTAGE"] = self._options.target or "default"
+        self._resolved = stages.resolve(
+            self._dockerfile,
+            self._options.target,
+            expand=lambda text: words.expand(text, self._arguments.get, self._dockerfile.escape),
+        )
+        self._stage(self._resolved.target)
+        return Plan(tuple(self._done.values()), self._target, self._unused())
+
+    def _stage(self, index: int) -> PlannedStage:
+        """Plan a stage after all that it needs."""
+        if index in self._done:
+            return self._done[index]
+        stage, origin = self._resolved.stages[index], self._resolved.bases[index]
+        triggers: tuple[Instruction, ...] = ()
+        if origin.stage is not None:
+            self._stage(origin.stage)
+            base = Base(origin.stage)
+            state = evaluate.begin(ContainerConfig(), self._states[origin.stage])
+        elif origin.image == stages.SCRATCH:
+            base = Base()
+            state = evaluate.begin(ContainerConfig(), None)
+        else:
+            base = Base(image=origin.image, shown=reference.parse(origin.image).normalised())
+            config = self._loaded(origin.image, stage)
+            state = evaluate.begin(config, None)
+            triggers = self._triggers(config, stage)
+        planned = self._evaluated(stage, base, state, triggers)
+        for needed in sorted(planned.needs):
+            self._stage(needed)
+        self._done[index] = planned
+        return planned
+
+    def _loaded(self, image: str, stage: Stage) -> ContainerConfig:
+        try:
+            return self._load(image)
+        except SampanError as error:
+            near = self._resolved.near_stage(image)
+            hint = f"did you mean the stage {near}?" if near else error.hint
+            raise AtLine(error.message, stage.base.line, hint=hint, kind=error) from error
+
+    def _triggers(self, config: ContainerConfig, stage: Stage) -> tuple[Instruction, ...]:
+        """The base image's ONBUILD instructions, all placed at the FROM that sets them off."""
+        found = []
+        for text in config.on_build or ():
+            try:
+                trigger = parser.parse_trigger(text)
+            except SampanError as error:
+                raise AtLine(error.message, stage.base.line, hint=error.hint, kind=error) from error
+            place = Line(stage.base.line.first, stage.base.line.last, trigger.line.source)
+            found.append(trigger._replace(line=place))
+        return tuple(found)
+
+    def _evaluated(
+        self, stage: Stage, base: Base, state: State, triggers: tuple[Instruction, ...]
+    ) -> PlannedStage:
+        around = Globals(
+            self._build_args,
+            self._arguments,
+            self._dockerfile.escape,
+            self._options.network,
+            find_stage=lambda text: _stage_index(self._resolved.copy_origin(stage.index, text)),
+        )
+        counted = sum(isinstance(instruction, Copy | Run | Workdir) for instruction in stage.instructions)
+        planned = PlannedStage(
+            index=stage.index,
+            name=stages.display_name(stage),
+            label=stages.display_name(stage) if len(self._dockerfile.stages) > 1 else "",
+            base=base,
+            base_line=stage.base.line,
+            records=(),
+            config=state.config,
+            author="",
+            total=counted + (1 if base.image else 0),
+            platform=self._resolved.platforms[stage.index],
+        )
+        number = 1 if base.image else 0
+        records: list[Step | Note] = []
+        for instruction, is_trigger in _in_order(triggers, stage.instructions):
+            state, record = evaluate.evaluate(instruction, state, around)
+            if isinstance(record, Step):
+                number += 1
+                title = planned.prefix(number) + record.title
+                record = record._replace(number=number, title=title, is_trigger=is_trigger)
+            if record is not None:
+                records.append(record)
+        self._states[stage.index] = state
+        return planned._replace(records=tuple(records), config=state.config, author=state.author)
+
+    def _unused(self) -> tuple[str, ...]:
+        declared = {name for instruction in self._dockerfile.arguments for name, _ in instruction.pairs}
+        for stage in self._done:
+            declared |= {name for name, _ in self._states[stage].declared}
+        known = declared | PROXY_ARGUMENTS | _BUILT_IN | {"TARGETSTAGE"}
+        automatic = platform_arguments(self._target, self._target)
+        return tuple(sorted(name for name in self._build_args if name not in known and name not in automatic))
+
+
+def _stage_index(origin: stages.Origin) -> int:
+    return -1 if origin.stage is None else origin.stage
+
+
+def _in_order(
+    triggers: tuple[Instruction, ...], instructions: tuple[Instruction, ...]
+) -> Iterator[tuple[Instruction, bool]]:
+    for trigger in triggers:
+        yield trigger, True
+    for instruction in instructions:
+        yield instruction, False
+
+
+def images(plan: Plan) -> tuple[str, ...]:
+    """The images that a plan takes files from, besides those that its stages are built on."""
+    found = (
+        step.action.image for stage in plan.stages for step in stage.steps if isinstance(step.action, CopyFiles)
+    )
+    return tuple(dict.fromkeys(image for image in found if image))
