@@ -3,7 +3,6 @@
 Errors of this step carry no line in their message, as BuildKit's don't.
 """
 
-import json
 import re
 from collections.abc import Callable
 from typing import NamedTuple
@@ -146,6 +145,8 @@ def json_words(text: str) -> tuple[str, ...] | None:
     """The strings of a JSON array; None when it is not JSON. Raises FormError for an array with other members."""
     if not text.startswith("["):
         return None
+    import json  # many a Dockerfile has no JSON form
+
     try:
         words = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,11 +1,9 @@
 """What an instruction's words mean: one function per instruction, and the table that names its flags."""
 
-import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from sampan.dockerfile import flags, mounts
-from sampan.dockerfile.duration import parse_duration
+from sampan.dockerfile import flags
 from sampan.dockerfile.errors import InstructionError, ParseError, nearest
 from sampan.dockerfile.flags import Flags, Kind
 from sampan.dockerfile.forms import Request
@@ -34,9 +32,8 @@ from sampan.dockerfile.source import heredoc_word
 from sampan.dockerfile.words import quote
 from sampan.oci.config import HealthConfig
 
-_STAGE_NAME = re.compile(r"[a-z][a-z0-9-_.]*")
-_ONBUILD = re.compile(r"\s*ONBUILD\s*", re.IGNORECASE)
-_INTEGER = re.compile(r"[+-]?[0-9]+")
+_STAGE_NAME_START = frozenset("abcdefghijklmnopqrstuvwxyz")
+_STAGE_NAME = _STAGE_NAME_START | frozenset("0123456789-_.")
 _MAX_RETRIES = 2**31 - 1
 _MIN_INTERVAL_NS = 1_000_000
 _NETWORKS = ("default", "none", "host")
@@ -99,7 +96,7 @@ def _from(request: Request, given: Flags) -> From:
     name = ""
     if len(words) == 3 and words[1].lower() == "as":
         name = words[2].lower()
-        if not _STAGE_NAME.fullmatch(name):
+        if name[0] not in _STAGE_NAME_START or not _STAGE_NAME.issuperset(name):
             raise _Fault(
                 f"invalid name for build stage: {quote(words[2])}, name can't start with a number or contain symbols"
             )
@@ -152,6 +149,8 @@ def _choices(given: str, known: tuple[str, ...]) -> str:
 
 def _check_mount(text: str, request: Request) -> None:
     """A mount without variables is checked whole; otherwise only what may not depend on them."""
+    from sampan.dockerfile import mounts  # few RUNs have one
+
     try:
         mounts.check(text)
     except mounts.MountFormError as error:
@@ -269,6 +268,8 @@ def _interval(given: Flags, name: str) -> int:
     text = given.text(name)
     if not text:
         return 0
+    from sampan.dockerfile.duration import parse_duration
+
     try:
         duration_ns = parse_duration(text)
     except ValueError as error:
@@ -281,7 +282,8 @@ def _interval(given: Flags, name: str) -> int:
 def _retries(text: str) -> int:
     if not text:
         return 0
-    if not _INTEGER.fullmatch(text):
+    digits = text[1:] if text[0] in "+-" else text
+    if not (digits.isascii() and digits.isdigit()):
         raise _Fault(f"strconv.ParseInt: parsing {quote(text)}: invalid syntax")
     if len(text) > 11 or abs(int(text)) > _MAX_RETRIES:
         raise _Fault(f"strconv.ParseInt: parsing {quote(text)}: value out of range")
@@ -296,7 +298,7 @@ def _onbuild(request: Request, given: Flags) -> Onbuild:
         raise _Fault("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed")
     if trigger in ("MAINTAINER", "FROM"):
         raise _Fault(f"{trigger} isn't allowed as an ONBUILD trigger")
-    text = _ONBUILD.sub("", request.line.source, count=1)
+    text = request.line.source.lstrip()[len("ONBUILD") :].lstrip()
     documents = "".join(f"\n{heredoc.text}{heredoc.name}" for heredoc in request.heredocs)
     return Onbuild(request.line, text + documents)
 

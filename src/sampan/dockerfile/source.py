@@ -4,7 +4,6 @@ Nothing is known here of what instructions mean, but that RUN, COPY and ADD, and
 here-documents.
 """
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -15,15 +14,8 @@ from sampan.errors import InvalidArgument
 
 MAX_LINE_BYTES = 65535
 
-_DIRECTIVE = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$")
-_SLASH_DIRECTIVE = re.compile(r"//\s*(syntax)\s*=\s*(.+?)\s*$", re.IGNORECASE)
 _KNOWN_DIRECTIVES = frozenset({"syntax", "escape", "check"})
-_HEREDOC_CARRIER = re.compile(r"(?:onbuild\s+)*(?:run|copy|add)\s", re.IGNORECASE)
-_HEREDOC_WORD = re.compile(r"\d*<<(-?)\s*([^<]*)")
-_LEADING_TABS = re.compile(r"^\t+", re.MULTILINE)
-_CONTINUATION = {
-    mark: re.compile(rf"(?:(?<=[^{re.escape(mark)}])|^){re.escape(mark)}[ \t]*$") for mark in ("\\", "`")
-}
+_HEREDOC_CARRIERS = frozenset({"run", "copy", "add"})
 
 
 class Statement(NamedTuple):
@@ -74,21 +66,23 @@ def read(text: str) -> Source:
 
 def heredoc_word(word: str) -> HeredocWord | None:
     """What a shell word as [fd]<<[-]NAME announces; None when it is no such word. Quotes in NAME forbid expansion."""
-    found = _HEREDOC_WORD.fullmatch(word)
-    if found is None or not found[2]:
+    descriptor, mark, written = word.partition("<<")
+    if not mark or (descriptor and not descriptor.isdigit()) or "<" in written:
         return None
+    chomp = written.startswith("-")
+    written = written.removeprefix("-").lstrip()
     try:
-        names = words.split_words(found[2], _written)
+        names = words.split_words(written, _as_written)
     except InvalidArgument:  # an unbalanced quote: the shell's business
         return None
     if len(names) != 1:
         return None
     name = names[0]
-    quotes = found[2].count("'") + found[2].count('"')
-    return HeredocWord(name, name.count("'") + name.count('"') == quotes, found[1] == "-")
+    quotes = written.count("'") + written.count('"')
+    return HeredocWord(name, name.count("'") + name.count('"') == quotes, chomp)
 
 
-def _written(name: str) -> str:
+def _as_written(name: str) -> str:
     """The value of a variable in a here-document's word, where none is replaced: the variable itself."""
     return "$" + name
 
@@ -112,34 +106,48 @@ def _directives(lines: list[str]) -> dict[str, str]:
     """The parser directives at the top; the first line that is none ends them."""
     found: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
-        match = _DIRECTIVE.match(line.strip())
-        if match is None or match[1].lower() not in _KNOWN_DIRECTIVES:
+        name, value = _directive(line, "#")
+        if name not in _KNOWN_DIRECTIVES or not value:
             break
-        name = match[1].lower()
         if name in found:
             raise ParseError(f"only one {name} parser directive can be used", line=number)
-        if name == "escape" and match[2] not in ("\\", "`"):
-            raise ParseError(f"invalid escape token '{match[2]}' does not match ` or \\", line=number)
-        found[name] = match[2]
+        if name == "escape" and value not in ("\\", "`"):
+            raise ParseError(f"invalid escape token '{value}' does not match ` or \\", line=number)
+        found[name] = value
     return found
+
+
+def _directive(line: str, mark: str) -> tuple[str, str]:
+    """Name, in lower case, and value of a line like # name = value; "" and "" for another line."""
+    text = line.strip()
+    if not text.startswith(mark):
+        return "", ""
+    name, _, value = text[len(mark) :].partition("=")
+    return name.strip().lower(), value.strip()
 
 
 def _foreign_syntax(lines: list[str]) -> str:
     """The syntax directive of a file whose first lines are not a Dockerfile's: after #!, behind //, or in JSON."""
     if lines and lines[0].startswith("#!"):
         return _directives(lines[1:]).get("syntax", "")
-    if lines and (match := _SLASH_DIRECTIVE.match(lines[0].strip())):
-        return match[2]
-    return ""
+    name, value = _directive(lines[0], "//") if lines else ("", "")
+    return value if name == "syntax" else ""
+
+
+def _may_carry_heredocs(text: str) -> bool:
+    """Whether the instruction is RUN, COPY or ADD, or ONBUILD of one."""
+    for word in text.split(maxsplit=3)[:3]:
+        if word.lower() != "onbuild":
+            return word.lower() in _HEREDOC_CARRIERS
+    return False
 
 
 class _Reader:
-    __slots__ = ("_continuation", "_escape", "_lines", "_next", "warnings")
+    __slots__ = ("_escape", "_lines", "_next", "warnings")
 
     def __init__(self, lines: list[str], escape: str) -> None:
         self._lines = lines
         self._escape = escape
-        self._continuation = _CONTINUATION[escape]
         self._next = 0
         self.warnings: list[Warning_] = []
 
@@ -159,10 +167,11 @@ class _Reader:
             yield Statement(Line(first, self._next, text), heredocs)
 
     def _without_escape(self, line: str) -> tuple[str, bool]:
-        if self._escape not in line:
+        """The line up to an escape character at its end, and whether there is one; a doubled one is none."""
+        text = line.rstrip(" \t")
+        if not text.endswith(self._escape) or text.endswith(self._escape * 2):
             return line, False
-        found = self._continuation.search(line)
-        return (line[: found.start()], True) if found else (line, False)
+        return text[:-1], True
 
     def _continued(self, text: str) -> str:
         """`text` with the lines after it; comments and empty lines among them are dropped, the latter warn."""
@@ -185,7 +194,7 @@ class _Reader:
         return "".join(parts)
 
     def _heredocs(self, text: str, first: int) -> Iterator[Heredoc]:
-        if not _HEREDOC_CARRIER.match(text):
+        if not _may_carry_heredocs(text):
             return
         for shell_word in words.raw_words(text):
             word = heredoc_word(shell_word)
@@ -199,9 +208,8 @@ class _Reader:
             self._next += 1
             end = line.rstrip("\r")
             if (end.lstrip("\t") if word.chomp else end) == word.name:
-                text = "".join(content)
-                return _LEADING_TABS.sub("", text) if word.chomp else text
-            content.append(line + "\n")
+                return "".join(content)
+            content.append((line.lstrip("\t") if word.chomp else line) + "\n")
         raise ParseError(
             "unterminated heredoc",
             line=first,

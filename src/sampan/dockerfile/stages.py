@@ -4,11 +4,9 @@ FROM and mounts name a stage by its name, COPY --from also by its number; what n
 may only use those before it, so the order of the file is an order in which all can be built.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from sampan.dockerfile import mounts
 from sampan.dockerfile.errors import ParseError, nearest
 from sampan.dockerfile.instructions import Copy, Dockerfile, From, Instruction, Line, Run, Stage
 from sampan.dockerfile.words import quote
@@ -17,7 +15,6 @@ from sampan.oci import reference
 
 SCRATCH = "scratch"
 
-_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 class Origin(NamedTuple):
@@ -86,8 +83,8 @@ def _target(stages: tuple[Stage, ...], target: str) -> int:
     if not target:
         return len(stages) - 1
     found = _by_name(stages, target.lower())
-    if found is None and _NUMBER.fullmatch(target):
-        found = int(target)
+    if found is None:
+        found = _number(target)
     if found is None or not 0 <= found < len(stages):
         names = [stage.base.name for stage in stages if stage.base.name]
         near = nearest(target, names)
@@ -156,18 +153,25 @@ def _uses(stages: tuple[Stage, ...], current: int, base: Origin) -> Iterator[int
 def _origins(stages: tuple[Stage, ...], current: int, instruction: Instruction) -> Iterator[Origin]:
     if isinstance(instruction, Copy) and instruction.from_:
         yield _copy_origin(stages, current, instruction.from_, instruction.line)
-    elif isinstance(instruction, Run):
+    elif isinstance(instruction, Run) and instruction.mounts:
+        from sampan.dockerfile import mounts  # few RUNs have one
+
         for text in instruction.mounts:
             name = mounts.stage_of(text)
             if name:
                 yield _mount_origin(stages, current, name, mounts.target_of(text), instruction.line)
 
 
+def _number(text: str) -> int | None:
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    return int(text) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else None
+
+
 def _stage_number(stages: tuple[Stage, ...], text: str, line: Line) -> int | None:
     """The stage that a number means; None for what is no number."""
-    if not _NUMBER.fullmatch(text):
+    number = _number(text)
+    if number is None:
         return None
-    number = int(text)
     if not 0 <= number < len(stages):
         raise ParseError(
             f"invalid stage index {number}",

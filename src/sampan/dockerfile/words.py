@@ -13,7 +13,6 @@ The grammar, where E is the escape character of the file (backslash or backquote
     ${name/pattern/text}  the first match replaced, // every match
 """
 
-import re
 from collections.abc import Callable
 
 from sampan.dockerfile import wildcard
@@ -21,9 +20,8 @@ from sampan.errors import InvalidArgument
 
 Lookup = Callable[[str], str | None]
 
-_SPECIAL = re.compile(r"[$'\"\\`]")
-_NAME = re.compile(r"[^\W\d]\w*|\d+|[@*#?$!-]")
-_MENTION = re.compile(r"\$\{?([^\W\d]\w*)")
+_SIGNS = "$'\"\\`"
+_PARAMETERS = "@*#?$!-"
 _MAX_DEPTH = 60  # substitutions within substitutions; more is no one's Dockerfile, and Python's stack is finite
 
 
@@ -33,9 +31,9 @@ def expand(text: str, lookup: Lookup, escape: str = "\\") -> str:
     `lookup` gives the value of a variable, or None when it is unset. Raises InvalidArgument for an unknown or
     unfinished substitution, an unbalanced quote, and ${v?...} of an unset variable.
     """
-    if _SPECIAL.search(text) is None:
-        return text
-    return _Reader(text, lookup, escape).read()[0]
+    if any(sign in text for sign in _SIGNS):
+        return _Reader(text, lookup, escape).read()[0]
+    return text
 
 
 def split_words(text: str, lookup: Lookup, escape: str = "\\") -> tuple[str, ...]:
@@ -63,9 +61,24 @@ def raw_words(line: str) -> tuple[str, ...]:
 
 def used_names(text: str) -> frozenset[str]:
     """The variables that a text mentions as $name or ${name...}, also in shell text and where an escape forbids it."""
-    if "$" not in text:
-        return frozenset()
-    return frozenset(_MENTION.findall(text))
+    names: set[str] = set()
+    for part in text.split("$")[1:]:
+        start = 1 if part.startswith("{") else 0
+        end = _name_end(part, start)
+        if end > start and not part[start].isdigit():
+            names.add(part[start:end])
+    return frozenset(names)
+
+
+def _name_end(text: str, position: int) -> int:
+    """Where the name that begins at `position` ends: a run of letters, digits and _, or of digits alone."""
+    is_number = text[position : position + 1].isdigit()
+    while position < len(text):
+        letter = text[position]
+        if not (letter.isdigit() or (not is_number and (letter.isalpha() or letter == "_"))):
+            break
+        position += 1
+    return position
 
 
 def quote(text: str) -> str:
@@ -233,11 +246,10 @@ class _Reader:
         return self.text[start : self.position] if self.raw else result
 
     def _name(self) -> str:
-        found = _NAME.match(self.text, self.position)
-        if found is None:
-            return ""
-        self.position = found.end()
-        return found.group()
+        start = self.position
+        following = self._peek()
+        self.position = start + 1 if following and following in _PARAMETERS else _name_end(self.text, start)
+        return self.text[start : self.position]
 
     def _substitution(self, name: str) -> str:
         operator = self._next()
