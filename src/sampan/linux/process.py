@@ -1,7 +1,7 @@
 """Processes: who is alive, and the only way to other programs."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 
 def start_time(pid: int) -> int:
@@ -67,3 +67,36 @@ def own_identity() -> tuple[int, int, str]:
     """(pid, start time, boot id) of this process: what a lease is held by."""
     pid = os.getpid()
     return pid, start_time(pid), boot_id()
+
+
+def stream(
+    command: Sequence[str], on_line: Callable[[str], object], *, environment: Mapping[str, str] | None = None
+) -> int:
+    """Run a program to its end, give each line of its output to `on_line`, and return its exit code.
+
+    Standard output and error are one, `environment` is added to this process's. When `on_line` raises, or this process
+    is interrupted, the program is ended first. Raises FileNotFoundError. Not for the start path.
+    """
+    import subprocess
+
+    with subprocess.Popen(
+        list(command),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env={**os.environ, **(environment or {})},
+    ) as child:
+        assert child.stdout is not None
+        try:
+            for line in child.stdout:
+                on_line(line.rstrip("\n"))
+        except BaseException:
+            child.terminate()
+            try:
+                child.wait(20)
+            except subprocess.TimeoutExpired:
+                child.kill()
+            raise
+        return child.wait()
