@@ -1,6 +1,6 @@
 # One command per need; `make help` lists them. Each one that needs the set-up does it first: a second time it is instant.
 .DEFAULT_GOAL := help
-.PHONY: help setup check lint test demo bench install clean
+.PHONY: help setup check lint test demo bench docs install clean
 BIN := .venv/bin
 # Processes that run tests; they wait for the kernel more than they compute.
 WORKERS ?= 4
@@ -29,6 +29,9 @@ demo: setup ## build, run, look at and remove a web service, step by step
 
 bench: setup ## measure beside docker and podman where they are; writes docs/benchmarks.md
 	@$(BIN)/python -m bench $(BENCH)
+
+docs: setup ## write docs/commands.md, the reference of the commands
+	@$(BIN)/python scripts/reference
 
 install: ## install the command for everybody, below PREFIX=/usr/local
 	@sh scripts/install $(PREFIX)
