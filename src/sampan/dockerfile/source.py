@@ -58,7 +58,7 @@ def read(text: str) -> Source:
     return Source(
         statements,
         escape,
-        directives.get("syntax") or _foreign_syntax(lines),
+        directives.get("syntax") or _syntax_behind_shebang(lines),
         directives.get("check", ""),
         tuple(reader.warnings),
     )
@@ -106,7 +106,7 @@ def _directives(lines: list[str]) -> dict[str, str]:
     """The parser directives at the top; the first line that is none ends them."""
     found: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
-        name, value = _directive(line, "#")
+        name, value = _directive(line)
         if name not in _KNOWN_DIRECTIVES or not value:
             break
         if name in found:
@@ -117,21 +117,25 @@ def _directives(lines: list[str]) -> dict[str, str]:
     return found
 
 
-def _directive(line: str, mark: str) -> tuple[str, str]:
+def _directive(line: str) -> tuple[str, str]:
     """Name, in lower case, and value of a line like # name = value; "" and "" for another line."""
     text = line.strip()
-    if not text.startswith(mark):
+    if not text.startswith("#"):
         return "", ""
-    name, _, value = text[len(mark) :].partition("=")
+    name, _, value = text[1:].partition("=")
     return name.strip().lower(), value.strip()
 
 
-def _foreign_syntax(lines: list[str]) -> str:
-    """The syntax directive of a file whose first lines are not a Dockerfile's: after #!, behind //, or in JSON."""
-    if lines and lines[0].startswith("#!"):
-        return _directives(lines[1:]).get("syntax", "")
-    name, value = _directive(lines[0], "//") if lines else ("", "")
-    return value if name == "syntax" else ""
+def _syntax_behind_shebang(lines: list[str]) -> str:
+    """The syntax directive may also follow a #! line, which ends the other directives."""
+    if lines[0].startswith("#!"):
+        for line in lines[1:]:
+            name, value = _directive(line)
+            if name == "syntax":
+                return value
+            if name not in _KNOWN_DIRECTIVES:
+                break
+    return ""
 
 
 def _may_carry_heredocs(text: str) -> bool:
