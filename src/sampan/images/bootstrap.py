@@ -4,6 +4,7 @@ The same packages give the same digest: what depends on the moment or on this ho
 the installation wrote get the time of the newest file that a package brought, and so does the image.
 """
 
+import os
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from sampan.storage.paths import Paths
 
 Progress = Callable[[str, int], object]
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_MERGED_USR = "/usr/share/mmdebstrap/hooks/maybe-merged-usr"
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.:~-]*")
 # (what mmdebstrap or apt prints, what to show, percent when it begins, percent when it ends)
 _STAGES = (
@@ -111,6 +113,9 @@ def _command(
         "--variant=apt" if release.is_slim else "--variant=minbase",
         '--aptopt=Apt::Install-Recommends "false"',
     ]
+    if os.path.isdir(_MERGED_USR):
+        # Merged from the start: else a package that merges it comes along, and with it all of Perl.
+        command.append("--hook-dir=" + _MERGED_USR)
     if release.is_slim:
         command += [f"--dpkgopt=path-exclude={pattern}" for pattern in _SLIM_EXCLUDES]
         command += [f"--dpkgopt=path-include={pattern}" for pattern in _SLIM_INCLUDES]

@@ -126,7 +126,7 @@ def _empty_logs(folder: str) -> None:
 
 
 def _remove_bytecode(root: str) -> None:
-    """Compiled Python holds the time of its source, and which modules were compiled depends on the order of triggers."""
+    """Compiled Python holds its source's time, and which modules are compiled depends on the order of triggers."""
     for base in ("usr/lib", "usr/share"):
         for folder, _, _ in os.walk(f"{root}/{base}"):
             if os.path.basename(folder) == "__pycache__":

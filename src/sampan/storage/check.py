@@ -94,7 +94,7 @@ def _images(database: Database, rows: dict[str, str]) -> list[Problem]:
 
 
 def _containers(database: Database, rows: dict[str, str]) -> list[Problem]:
-    pairs = database.rows("SELECT id, json_each.value FROM container, json_each(container.layers)")
+    pairs = database.rows("SELECT container.id, json_each.value FROM container, json_each(container.layers)")
     return [
         Problem(f"container {container_id!s}", f"its layer {snapshot_id!s} is missing", "remove the container (rm -f)")
         for container_id, snapshot_id in pairs
