@@ -112,7 +112,7 @@ def _evaluate(instruction: Instruction, state: State, around: Globals) -> Outcom
         case Run():
             return state, _run(instruction, state, around)
         case Copy():
-            return state, _copy(instruction, state, around, expand)
+            return state, _with_used(_copy(instruction, state, around, expand), state)
         case Workdir():
             return _workdir(instruction, state, expand(instruction.path))
         case User():
@@ -219,11 +219,22 @@ def _workdir(instruction: Workdir, state: State, path: str) -> Outcome:
     if folder == "/":
         return changed, Note("WORKDIR /")
     action = MakeWorkdir(folder, state.config.user)
-    return changed, _step(action, instruction.line, "WORKDIR " + path, "WORKDIR " + folder)
+    step = _step(action, instruction.line, "WORKDIR " + path, "WORKDIR " + folder)
+    return changed, _with_used(step, state)
 
 
 def _step(action: Action, line: Line, title: str, created_by: str) -> Step:
     return Step(action, line, words=line.source, title=title, number=0, created_by=created_by)
+
+
+def _with_used(step: Step, state: State) -> Step:
+    arguments = {name for name, _ in state.declared}
+    used = tuple(
+        (f"{'ARG' if name in arguments else 'ENV'} {name}", state.variables[name])
+        for name in sorted(words.used_names(step.words))
+        if name in state.variables
+    )
+    return step._replace(used=used)
 
 
 def _run(instruction: Run, state: State, around: Globals) -> Step:

@@ -75,6 +75,7 @@ class Step(NamedTuple):
     """One step that makes a layer. `words` is the instruction as a person knows it, `title` what progress shows.
 
     `number` is what stands in "[build 2/4]"; the base is number 1 where there is one. `created_by` is its history.
+    `used` are the variables that its words mention, as ("ARG VERSION", value).
     """
 
     action: Action
@@ -83,6 +84,7 @@ class Step(NamedTuple):
     title: str
     number: int
     created_by: str
+    used: Pairs = ()
     is_trigger: bool = False
 
 
@@ -109,7 +111,7 @@ class PlannedStage(NamedTuple):
     `total` is what its steps are counted up to. `label` is what stands before the number, "" when there is one stage.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides the method of tuple
     name: str
     label: str
     base: Base
