@@ -109,8 +109,8 @@ def _command(
         # When this process is killed, so is the installation.
         *("setpriv", "--pdeathsig", "TERM"),
         *("mmdebstrap", "--mode=root", "--format=directory", "--verbose", "--skip=output/dev"),
-        # Enough of a system for apt to work in it; the larger one adds what Debian counts as required.
-        "--variant=apt" if release.is_slim else "--variant=minbase",
+        # What Debian counts as required, and apt.
+        "--variant=minbase",
         '--aptopt=Apt::Install-Recommends "false"',
     ]
     if os.path.isdir(_MERGED_USR):

@@ -142,6 +142,8 @@ def _write(path: str, content: str, mode: int) -> None:
 
 def _level_passwords(path: str, day: int) -> None:
     """The day of the last change of a password is that of the installation; 0 or 1 would ask for another at once."""
+    if not os.path.exists(path):
+        return
     with open(path) as file:
         text = file.read()
     with open(path, "w") as file:
