@@ -1,0 +1,199 @@
+"""Links, addresses and routes of a network namespace (rtnetlink(7))."""
+
+import errno
+import struct
+from _socket import AF_INET, if_nametoindex, inet_aton, inet_ntoa
+from typing import NamedTuple
+
+from sampan.linux.netlink import (
+    NLM_F_ACK,
+    NLM_F_CREATE,
+    NLM_F_DUMP,
+    NLM_F_EXCL,
+    NLM_F_REPLACE,
+    Message,
+    Netlink,
+    attribute,
+    attributes,
+    nested,
+    text,
+)
+
+_NEWLINK, _DELLINK, _GETLINK, _NEWADDR, _GETADDR, _NEWROUTE, _GETROUTE, _NEWNEIGH = 16, 17, 18, 20, 22, 24, 26, 28
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_NET_NS_FD = 1, 3, 10, 18, 28
+_INFO_KIND, _INFO_DATA, _INFO_SLAVE_KIND, _INFO_SLAVE_DATA = 1, 2, 4, 5
+_VETH_PEER, _BRPORT_MODE, _IFF_UP = 1, 4, 1
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST = 1, 2, 4
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY = 1, 4, 5
+_PF_BRIDGE, _NDA_LLADDR, _NTF_MASTER, _NUD_NOARP = 7, 2, 4, 0x40
+_LINK, _ADDRESS, _ROUTE, _NEIGHBOUR = (struct.Struct(s) for s in ("=BxHiII", "=BBBBI", "=BBBBBBBBI", "=BxxxiHBB"))
+_MAIN_TABLE, _STATIC, _UNICAST = 254, 4, 1
+
+
+class Link(NamedTuple):
+    number: int  # its index
+    name: str
+    master: int  # index of the bridge that it is a port of, 0 without
+    is_up: bool
+
+
+class Route(NamedTuple):
+    """An IPv4 destination; 0.0.0.0/0 is the default route."""
+
+    destination: str
+    prefix_length: int
+
+
+def index_of(name: str) -> int:
+    """Index of a link in this thread's namespace, 0 when there is none."""
+    try:
+        return if_nametoindex(name)
+    except OSError:  # it carries no errno: the C function says no more than that
+        return 0
+
+
+def list_links(netlink: Netlink) -> list[Link]:
+    found = []
+    for reply in netlink.request(Message(_GETLINK, NLM_F_DUMP, _LINK.pack(0, 0, 0, 0, 0))):
+        _, _, index, flags, _ = _LINK.unpack_from(reply.body)
+        values = dict(attributes(reply.body[_LINK.size :]))
+        name = values.get(_IFLA_IFNAME, b"").rstrip(b"\0").decode(errors="replace")
+        master = int.from_bytes(values.get(_IFLA_MASTER, b""), "little")
+        found.append(Link(index, name, master, bool(flags & _IFF_UP)))
+    return found
+
+
+def list_addresses(netlink: Netlink) -> list[Route]:
+    """The IPv4 addresses of all links, each with its prefix length."""
+    found = []
+    for reply in netlink.request(Message(_GETADDR, NLM_F_DUMP, _ADDRESS.pack(AF_INET, 0, 0, 0, 0))):
+        values = dict(attributes(reply.body[_ADDRESS.size :]))
+        address = values.get(_IFA_LOCAL) or values.get(_IFA_ADDRESS)
+        if address is not None and len(address) == 4:
+            found.append(Route(inet_ntoa(address), reply.body[1]))
+    return found
+
+
+def list_routes(netlink: Netlink) -> list[Route]:
+    """The IPv4 destinations of the main routing table."""
+    found = []
+    for reply in netlink.request(Message(_GETROUTE, NLM_F_DUMP, _ROUTE.pack(AF_INET, 0, 0, 0, 0, 0, 0, 0, 0))):
+        _, prefix_length, _, _, table, *_ = _ROUTE.unpack_from(reply.body)
+        destination = dict(attributes(reply.body[_ROUTE.size :])).get(_RTA_DST, bytes(4))
+        if table == _MAIN_TABLE and len(destination) == 4:
+            found.append(Route(inet_ntoa(destination), prefix_length))
+    return found
+
+
+def set_up(netlink: Netlink, name: str) -> None:
+    """Switch a link on. Raises OSError (ENODEV)."""
+    netlink.send([Message(_NEWLINK, NLM_F_ACK, _link(up=True) + text(_IFLA_IFNAME, name))])
+
+
+def set_master(netlink: Netlink, name: str, master: int) -> None:
+    """Make the link `name` a port of the bridge with index `master`. Raises OSError (ENODEV)."""
+    body = _link(up=True) + text(_IFLA_IFNAME, name) + attribute(_IFLA_MASTER, struct.pack("=I", master))
+    netlink.send([Message(_NEWLINK, NLM_F_ACK, body)])
+
+
+def delete_link(netlink: Netlink, name: str) -> None:
+    """Delete a link and, of a veth, its other end; nothing happens when it is not there.
+
+    The kernel waits for readers of the link: about 30 ms for a veth.
+    """
+    try:
+        netlink.send([Message(_DELLINK, NLM_F_ACK, _link() + text(_IFLA_IFNAME, name))])
+    except OSError as error:
+        if error.errno != errno.ENODEV:
+            raise
+
+
+def create_bridge(netlink: Netlink, name: str, mac: str, address: str, prefix_length: int) -> int:
+    """Make a bridge, give it an address, switch it on and return its index. Raises OSError (EEXIST).
+
+    Its hardware address is fixed: left to itself a bridge takes that of a port and changes it as ports come and go.
+    """
+    body = (
+        _link(up=True)
+        + text(_IFLA_IFNAME, name)
+        + attribute(_IFLA_ADDRESS, _mac_bytes(mac))
+        + nested(_IFLA_LINKINFO, attribute(_INFO_KIND, b"bridge"))
+    )
+    netlink.send([Message(_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, body)])
+    index = if_nametoindex(name)
+    netlink.send([_new_address(index, address, prefix_length)])
+    return index
+
+
+def create_veth(
+    netlink: Netlink, name: str, *, peer: str, peer_mac: str, namespace_fd: int, bridge: int = 0, hairpin: bool = False
+) -> None:
+    """Make a pair of linked interfaces: `name` here, on, and `peer` in another namespace, off. Raises OSError (EEXIST).
+
+    `bridge` is the index of the bridge that gets `name` as a port, which is told at once that `peer_mac` is behind it:
+    a namespace that is dying may still answer for the same address. With `hairpin` the port may send a frame back to
+    where it came from.
+    """
+    inside = (
+        _link()
+        + text(_IFLA_IFNAME, peer)
+        + attribute(_IFLA_ADDRESS, _mac_bytes(peer_mac))
+        + attribute(_IFLA_NET_NS_FD, struct.pack("=I", namespace_fd))
+    )
+    body = _link(up=True) + text(_IFLA_IFNAME, name)
+    if bridge:
+        body += attribute(_IFLA_MASTER, struct.pack("=I", bridge))
+    data = nested(_INFO_DATA, nested(_VETH_PEER, inside))
+    body += nested(_IFLA_LINKINFO, attribute(_INFO_KIND, b"veth"), data)
+    netlink.send([Message(_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, body)])
+    if not bridge:
+        return
+    behind = _NEIGHBOUR.pack(_PF_BRIDGE, if_nametoindex(name), _NUD_NOARP, _NTF_MASTER, 0)
+    behind += attribute(_NDA_LLADDR, _mac_bytes(peer_mac))
+    messages = [Message(_NEWNEIGH, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, behind)]
+    if hairpin:
+        mode = nested(_INFO_SLAVE_DATA, attribute(_BRPORT_MODE, b"\1"))
+        port = nested(_IFLA_LINKINFO, attribute(_INFO_SLAVE_KIND, b"bridge"), mode)
+        messages.append(Message(_NEWLINK, NLM_F_ACK, _link() + text(_IFLA_IFNAME, name) + port))
+    netlink.send(messages)
+
+
+def configure(netlink: Netlink, name: str, address: str, prefix_length: int, gateway: str = "") -> None:
+    """Switch the link `name` on with an IPv4 address and, with `gateway`, make it the way to everywhere.
+
+    A namespace that has a default route keeps it.
+    """
+    index = if_nametoindex(name)
+    up = Message(_NEWLINK, NLM_F_ACK, _link(up=True) + text(_IFLA_IFNAME, name))
+    netlink.send([up, _new_address(index, address, prefix_length)])
+    if gateway:
+        try:
+            add_route(netlink, "0.0.0.0", 0, gateway, index)
+        except FileExistsError:
+            return
+
+
+def add_route(netlink: Netlink, destination: str, prefix_length: int, gateway: str, link: int) -> None:
+    """Raises OSError (EEXIST, ENETUNREACH)."""
+    body = _ROUTE.pack(AF_INET, prefix_length, 0, 0, _MAIN_TABLE, _STATIC, 0, _UNICAST, 0)
+    if prefix_length:
+        body += attribute(_RTA_DST, inet_aton(destination))
+    body += attribute(_RTA_GATEWAY, inet_aton(gateway)) + attribute(_RTA_OIF, struct.pack("=I", link))
+    netlink.send([Message(_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, body)])
+
+
+def _new_address(index: int, address: str, prefix_length: int) -> Message:
+    packed = inet_aton(address)
+    host_bits = (1 << (32 - prefix_length)) - 1
+    broadcast = (int.from_bytes(packed, "big") | host_bits).to_bytes(4, "big")
+    body = _ADDRESS.pack(AF_INET, prefix_length, 0, 0, index)
+    body += attribute(_IFA_LOCAL, packed) + attribute(_IFA_ADDRESS, packed) + attribute(_IFA_BROADCAST, broadcast)
+    return Message(_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, body)
+
+
+def _link(*, up: bool = False) -> bytes:
+    return _LINK.pack(0, 0, 0, _IFF_UP if up else 0, _IFF_UP if up else 0)
+
+
+def _mac_bytes(mac: str) -> bytes:
+    return bytes.fromhex(mac.replace(":", ""))

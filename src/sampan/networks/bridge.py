@@ -1,0 +1,69 @@
+"""A network's bridge in the kernel, made on first use and brought back when it is gone."""
+
+import os
+
+from sampan.errors import Conflict
+from sampan.linux import links
+from sampan.linux.netlink import Netlink
+from sampan.networks import firewall, hostnet, ipam, store
+from sampan.networks.store import Network
+from sampan.storage.database import Database
+from sampan.storage.paths import Paths
+
+
+def ensure(database: Database, paths: Paths, network: Network) -> Network:
+    """Make what a container's connection needs: bridge, forwarding, rules. Returns the network as it then is.
+
+    A network whose subnet the host uses elsewhere by then gets another one, if nobody asked for its subnet and no
+    container is connected; otherwise Conflict is raised.
+    """
+    if not links.index_of(network.bridge):
+        network = _make(database, paths, network)
+    if not network.internal:
+        hostnet.enable_forwarding()
+    firewall.ensure(database, paths, [network.bridge])
+    return network
+
+
+def _make(database: Database, paths: Paths, network: Network) -> Network:
+    with database.transaction(), hostnet.subnet_lock():
+        network = store.find(database, paths, network.id)
+        if links.index_of(network.bridge):
+            return network
+        subnet = ipam.parse_subnet(network.subnet)
+        clashes = [other for other in hostnet.occupied() if other.prefix_length and other.overlaps(subnet)]
+        if clashes and network.is_subnet_chosen and not store.endpoints(database, network_id=network.id):
+            network = store.move(database, network)
+            subnet = ipam.parse_subnet(network.subnet)
+        elif clashes:
+            raise Conflict(
+                "Pool overlaps with other one on this address space",
+                hint=f"network {network.name} has {subnet}, but the host uses {clashes[0]}: remove the network and"
+                " create it with another --subnet",
+            )
+        mac = "02:42:" + ":".join(f"{octet:02x}" for octet in os.urandom(4))
+        with Netlink() as netlink:
+            links.create_bridge(netlink, network.bridge, mac, network.gateway, subnet.prefix_length)
+        try:
+            hostnet.route_localnet(network.bridge)
+            firewall.rewrite(database, paths)
+            firewall.ensure_legacy([network.bridge])
+        except BaseException:
+            take_down(network)
+            raise
+    return network
+
+
+def take_down(network: Network) -> None:
+    """Delete the bridge and the accepts for it; nothing happens when they are not there."""
+    with Netlink() as netlink:
+        links.delete_link(netlink, network.bridge)
+    firewall.withdraw([network.bridge])
+
+
+def remove(database: Database, paths: Paths, network: Network) -> None:
+    """Remove a user-defined network, row, bridge and rules. Raises PermissionDenied when built in or in use."""
+    with database.transaction():
+        store.delete(database, network)
+        firewall.rewrite(database, paths)
+        take_down(network)

@@ -1,0 +1,67 @@
+"""/etc/hosts and /etc/resolv.conf of a container, as text. Pure."""
+
+from collections.abc import Sequence
+
+FALLBACK_NAMESERVERS = ("8.8.8.8", "8.8.4.4")
+# Where systemd-resolved keeps the real name servers when /etc/resolv.conf names only itself.
+RESOLVED_PATH = "/run/systemd/resolve/resolv.conf"
+_LOCAL_HOSTS = """\
+127.0.0.1\tlocalhost
+::1\tlocalhost ip6-localhost ip6-loopback
+fe00::0\tip6-localnet
+ff00::0\tip6-mcastprefix
+ff02::1\tip6-allnodes
+ff02::2\tip6-allrouters
+"""
+
+
+def hosts_text(addresses: Sequence[str], names: Sequence[str], extra: Sequence[tuple[str, str]] = ()) -> str:
+    """The hosts file: the fixed part, `extra` as (name, address), then each own address with all own names."""
+    lines = [f"{address}\t{name}\n" for name, address in extra]
+    lines += [f"{address}\t{' '.join(names)}\n" for address in addresses if names]
+    return _LOCAL_HOSTS + "".join(lines)
+
+
+def names_resolved_stub(host_text: str) -> bool:
+    """Whether the host's resolv.conf names systemd-resolved's 127.0.0.53 and nothing else; RESOLVED_PATH knows more."""
+    return _values(host_text, "nameserver") == ["127.0.0.53"]
+
+
+def resolv_conf_text(
+    host_text: str,
+    *,
+    dns: Sequence[str] = (),
+    search: Sequence[str] = (),
+    options: Sequence[str] = (),
+    shares_host_network: bool = False,
+) -> str:
+    """The resolv.conf made from the host's, each part replaced by what was asked for; a search of "." means none.
+
+    A name server on the host's loopback is nobody's in a network namespace of its own: it is left out, and when none
+    remains Docker's choice stands in.
+    """
+    servers = list(dns) or _values(host_text, "nameserver")
+    if not dns and not shares_host_network:
+        servers = [s for s in servers if not _is_loopback(s)] or list(FALLBACK_NAMESERVERS)
+    domains = list(search) or [w for line in _values(host_text, "search")[-1:] for w in line.split()]
+    if search and list(search) == ["."]:
+        domains = []
+    chosen = list(options) or [w for line in _values(host_text, "options") for w in line.split()]
+    lines = ["# Made by sampan from the /etc/resolv.conf of the host and the options of the container."]
+    lines += [f"nameserver {server}" for server in servers]
+    lines += [f"search {' '.join(domains)}"] if domains else []
+    lines += [f"options {' '.join(chosen)}"] if chosen else []
+    return "\n".join(lines) + "\n"
+
+
+def _values(text: str, keyword: str) -> list[str]:
+    found = []
+    for line in text.splitlines():
+        words = line.split("#")[0].split(";")[0].split(maxsplit=1)
+        if len(words) == 2 and words[0] == keyword:
+            found.append(words[1].strip())
+    return found
+
+
+def _is_loopback(server: str) -> bool:
+    return server.startswith("127.") or server == "::1"

@@ -1,0 +1,90 @@
+"""What networks need of the host: which addresses it uses, forwarding, its resolv.conf, a lock for choosing subnets."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sampan.linux import links
+from sampan.linux.netlink import Netlink
+from sampan.networks import ipam
+from sampan.networks.files import RESOLVED_PATH, names_resolved_stub
+
+_LOCK = "/run/sampan/subnets.lock"
+_FORWARDING = "/proc/sys/net/ipv4/ip_forward"
+_BRIDGE_FILTER = "/proc/sys/net/bridge/bridge-nf-call-iptables"
+
+
+@contextmanager
+def subnet_lock() -> Iterator[None]:
+    """Held, across all roots of the machine, while a subnet is chosen and its bridge made.
+
+    Always taken inside a transaction, never around one: two roots cannot wait for each other.
+    """
+    os.makedirs(os.path.dirname(_LOCK), 0o711, exist_ok=True)
+    fd = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def occupied() -> list[ipam.Subnet]:
+    """The subnets of all addresses and routes of the host, in this thread's network namespace."""
+    with Netlink() as netlink:
+        found = links.list_addresses(netlink) + links.list_routes(netlink)
+    return [ipam.enclosing(ipam.parse_address(route.destination), route.prefix_length) for route in found]
+
+
+def enable_forwarding() -> None:
+    """Let the host pass packets on between interfaces, as containers need; it stays on."""
+    if not _is_on(_FORWARDING):
+        _write(_FORWARDING, "1")
+
+
+def route_localnet(interface: str) -> None:
+    """Let 127.0.0.1 of the host lead to published ports behind `interface`."""
+    _write(f"/proc/sys/net/ipv4/conf/{interface}/route_localnet", "1")
+
+
+def disable_ipv6(interface: str) -> None:
+    """No link-local address in a network without IPv6; a kernel without it has no such file."""
+    try:
+        _write(f"/proc/sys/net/ipv6/conf/{interface}/disable_ipv6", "1")
+    except FileNotFoundError:
+        return
+
+
+def is_bridge_filtered() -> bool:
+    """Whether frames inside a bridge pass the rules for IPv4 too, as beside Docker (br_netfilter)."""
+    try:
+        return _is_on(_BRIDGE_FILTER)
+    except FileNotFoundError:
+        return False
+
+
+def resolv_conf() -> str:
+    """The host's resolv.conf, or systemd-resolved's own where the usual one names only that; "" without any."""
+    text = _read("/etc/resolv.conf")
+    if names_resolved_stub(text):
+        return _read(RESOLVED_PATH) or text
+    return text
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, errors="replace") as file:
+            return file.read(1 << 20)
+    except FileNotFoundError:
+        return ""
+
+
+def _is_on(path: str) -> bool:
+    with open(path, "rb") as file:
+        return file.read(1) == b"1"
+
+
+def _write(path: str, value: str) -> None:
+    with open(path, "w") as file:
+        file.write(value)
