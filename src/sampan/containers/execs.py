@@ -9,9 +9,9 @@ from typing import NamedTuple
 from sampan.containers import attach, devices, security, store
 from sampan.containers.model import Container
 from sampan.containers.options import ExecOptions
-from sampan.errors import Conflict, SampanError, StartFailed
+from sampan.errors import Conflict
 from sampan.linux import files, tty
-from sampan.runtime import bundle, defaults, probe
+from sampan.runtime import bundle, defaults, failures, probe
 from sampan.runtime.spec import SpecOptions, process_document
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -88,8 +88,7 @@ def spawn(paths: Paths, container: Container, options: ExecOptions, streams: att
     try:
         with open(folder + "/process.json", "w") as file:
             file.write(process(container, options))
-        command = [runtime.path, "--root", paths.runtime, "exec", "--process", folder + "/process.json"]
-        command += ["--pid-file", folder + "/pid"]
+        command = _command(paths, runtime, folder)
         if not options.tty:
             chosen = (streams.stdin if options.interactive else -1, streams.stdout, streams.stderr)
             pid = os.posix_spawn(runtime.path, [*command, container.id], _ENV, file_actions=_stdio(chosen))
@@ -98,6 +97,13 @@ def spawn(paths: Paths, container: Container, options: ExecOptions, streams: att
     except BaseException:
         finish(paths, container, folder)
         raise
+
+
+def _command(paths: Paths, runtime: probe.Program, folder: str) -> list[str]:
+    """The runtime's own complaints go to a file: the streams belong to the process."""
+    log = f"file:{folder}/log" if runtime.is_crun else folder + "/log"
+    start = [runtime.path, "--root", paths.runtime, "--log", log, "exec"]
+    return [*start, "--process", folder + "/process.json", "--pid-file", folder + "/pid"]
 
 
 _ENV = {"PATH": defaults.DEFAULT_PATH}
@@ -119,26 +125,17 @@ def _with_terminal(runtime: probe.Program, command: list[str], container: Contai
     """The runtime makes the terminal inside the container and sends us its master."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     place = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    errors, errors_out = os.pipe2(os.O_CLOEXEC)
     try:
+        # The name of a unix socket has at most 108 bytes; through a descriptor it is always short.
         listener.bind(f"/proc/self/fd/{place}/console")
         listener.listen(1)
-        arguments = [*command, "--tty", "--console-socket", folder + "/console", container.id]
-        pid = os.posix_spawn(runtime.path, arguments, _ENV, file_actions=_stdio((-1, -1, errors_out)))
-        os.close(errors_out)
-        errors_out = -1
-        master = _receive_terminal(listener, pid)
-        if master < 0:
-            with open(errors, "rb", closefd=False) as file:
-                message = file.read(4096).decode(errors="replace").strip()
-            raise _failure(message)
-        return Running(pid, master, folder)
+        console = f"/proc/{os.getpid()}/fd/{place}/console"
+        arguments = [*command, "--tty", "--console-socket", console, container.id]
+        pid = os.posix_spawn(runtime.path, arguments, _ENV, file_actions=_stdio((-1, -1, -1)))
+        return Running(pid, _receive_terminal(listener, pid), folder)
     finally:
         listener.close()
         os.close(place)
-        os.close(errors)
-        if errors_out >= 0:
-            os.close(errors_out)
 
 
 def _receive_terminal(listener: socket.socket, pid: int) -> int:
@@ -151,7 +148,6 @@ def _receive_terminal(listener: socket.socket, pid: int) -> int:
     poll.register(watched, select.POLLIN)
     try:
         if listener.fileno() not in [fd for fd, _ in poll.poll()]:
-            os.waitpid(pid, 0)
             return -1
     finally:
         os.close(watched)
@@ -161,26 +157,28 @@ def _receive_terminal(listener: socket.socket, pid: int) -> int:
     return descriptors[0] if descriptors else -1
 
 
-def wait(paths: Paths, container: Container, running: Running) -> int:
-    """Wait for the end of the process: its exit code."""
+def wait(paths: Paths, container: Container, running: Running, command: str) -> int:
+    """Wait for the end of the process: its exit code. Raises StartFailed when `command` could not be executed."""
     try:
         code = os.waitstatus_to_exitcode(os.waitpid(running.pid, 0)[1])
+        if code != 0:
+            _check_started(container, running.folder, command)
     finally:
         if running.terminal >= 0:
             os.close(running.terminal)
-        started = os.path.exists(running.folder + "/pid")
         finish(paths, container, running.folder)
-    if not started and code != 0:
-        raise _failure("")
     return code if code >= 0 else 128 - code
 
 
-def _failure(message: str) -> SampanError:
-    from sampan.runtime import failures
-
-    if not message:  # the runtime has told the reason on standard error
-        return StartFailed("", exit_code=127)
-    return failures.start_failed("crun", message)
+def _check_started(container: Container, folder: str, command: str) -> None:
+    try:
+        with open(folder + "/log") as file:
+            complaint = file.read(1 << 16)
+    except FileNotFoundError:
+        return
+    if complaint.strip():
+        runtime = os.path.basename(probe.runtime(container.spec.options.runtime).path)
+        raise failures.start_failed(runtime, complaint, command, is_exec=True)
 
 
 def finish(paths: Paths, container: Container, folder: str) -> None:
@@ -206,7 +204,7 @@ def run(
     running = spawn(paths, container, options, streams)
     if running.terminal >= 0 and not relay(running.terminal, streams, attach.detach_sequence(detach_keys)):
         return 0
-    return wait(paths, container, running)
+    return wait(paths, container, running, options.command[0])
 
 
 def detach(paths: Paths, container: Container, options: ExecOptions) -> None:
@@ -217,14 +215,12 @@ def detach(paths: Paths, container: Container, options: ExecOptions) -> None:
     try:
         with open(folder + "/process.json", "w") as file:
             file.write(process(container, options._replace(tty=False)))
-        command = [runtime.path, "--root", paths.runtime, "exec", "--detach", "--process", folder + "/process.json"]
-        actions = _stdio((-1, -1, 2))
-        pid = os.posix_spawn(runtime.path, [*command, container.id], _ENV, file_actions=actions)
-        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        command = [*_command(paths, runtime, folder), "--detach", container.id]
+        pid = os.posix_spawn(runtime.path, command, _ENV, file_actions=_stdio((-1, -1, -1)))
+        if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0:
+            _check_started(container, folder, options.command[0])
     finally:
         finish(paths, container, folder)
-    if code != 0:
-        raise _failure("")
 
 
 def relay(master: int, streams: attach.Streams, detach_keys: bytes) -> bool:

@@ -22,6 +22,7 @@ class Mount(NamedTuple):
     no_copy: bool = False
     create_source: bool = False
     relabel: str = ""  # the z or Z of -v, shown by inspect, no effect without SELinux
+    long_form: bool = False  # written as --mount and not as -v or --tmpfs: inspect shows it elsewhere
 
 
 class PortBinding(NamedTuple):

@@ -252,6 +252,8 @@ class _Start:
             log=log,
             terminal=options.tty,
             interactive=options.interactive,
+            keep_input_open=options.tty or self.hooks.before_start is None,
+            command=self.container.command[0],
             exit_command=self.hooks.exit_command,
             inherited=self.inherited,
         )

@@ -191,7 +191,7 @@ class Containers:
             os.close(writer)
         with open(reader, "rb") as output:
             data = output.read()
-        return execs.wait(self.paths, container, running), data
+        return execs.wait(self.paths, container, running, options.command[0]), data
 
     def inspect(self, reference: str, *, size: bool = False) -> dict[str, Any]:
         """Docker's inspect document; `size` adds SizeRw and SizeRootFs."""

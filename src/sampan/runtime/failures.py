@@ -4,36 +4,48 @@ import re
 
 from sampan.errors import StartFailed
 
-_PREFIX = "failed to create task for container: failed to create shim task: OCI runtime create failed: "
+_CREATE = (
+    "failed to create task for container: failed to create shim task: OCI runtime create failed: {runtime} create"
+    " failed: unable to start container process: "
+)
+_EXEC = "OCI runtime exec failed: exec failed: unable to start container process: "
 
 
-def start_failed(runtime: str, text: str) -> StartFailed:
-    """127 when the command was not found, 126 when it could not be executed, 125 otherwise."""
-    detail = _plain(text)
-    missing = re.search(r"executable file [`'\"]?([^`'\"]+)[`'\"]? not found", detail)
-    if missing is not None or "executable file not found" in detail:
-        quoted = re.search(r'exec: "([^"]+)"', detail)
-        name = missing.group(1) if missing is not None else quoted.group(1) if quoted is not None else ""
-        reason = f'exec: "{name}": executable file not found in $PATH: unknown'
-        if name.startswith("/"):
-            reason = f'exec: "{name}": stat {name}: no such file or directory: unknown'
-        return StartFailed(
-            f"{_PREFIX}{runtime} create failed: unable to start container process: {reason}",
-            exit_code=127,
-            hint="is the command in the image? `sampan run --rm -it IMAGE sh` lets you look",
-        )
-    message = f"{_PREFIX}{runtime} create failed: unable to start container process: {detail}"
+def start_failed(runtime: str, text: str, command: str, *, is_exec: bool = False) -> StartFailed:
+    """127 when `command` was not found, 126 when it could not be executed, 125 (exec: 126) otherwise."""
+    reason, code, hint = _reason(_plain(text), command)
+    prefix = _EXEC if is_exec else _CREATE.format(runtime=runtime)
+    return StartFailed(prefix + reason, exit_code=code or (126 if is_exec else 125), hint=hint)
+
+
+def _reason(detail: str, command: str) -> tuple[str, int, str]:
     lowered = detail.lower()
-    if "permission denied" in lowered or "is a directory" in lowered or "exec format error" in lowered:
-        return StartFailed(message, exit_code=126, hint="is it executable, and for this machine's architecture?")
+    if "executable file" in lowered and "not found" in lowered:
+        hint = "is the command in the image? `sampan run --rm -it IMAGE sh` lets you look"
+        if "/" in command:
+            return f'exec: "{command}": stat {command}: no such file or directory: unknown', 127, hint
+        return f'exec: "{command}": executable file not found in $PATH: unknown', 127, hint
+    if "open executable" in lowered or "exec: " in lowered:
+        if "permission denied" in lowered:
+            return f'exec: "{command}": permission denied: unknown', 126, "is it executable for this user? chmod +x"
+        if "operation not permitted" in lowered or "is a directory" in lowered:
+            return f'exec: "{command}": is a directory: unknown: permission denied', 126, ""
+    if "exec format error" in lowered:
+        return f'exec: "{command}": exec format error: unknown', 126, "is it for this machine's architecture? a script needs #!"
+    if "chdir" in lowered and "no such file" in lowered:
+        return f"{detail}: unknown", 127, "the working directory is not there"
     if "no such file or directory" in lowered:
-        return StartFailed(message, exit_code=127)
-    return StartFailed(message, exit_code=125)
+        return detail, 127, ""
+    if "permission denied" in lowered:
+        return detail, 126, ""
+    return detail, 0, ""
 
 
 def _plain(text: str) -> str:
-    """The text without the runtime's time stamps and quoting of messages."""
-    lines = [line for line in text.strip().splitlines() if line]
+    """The text without the runtime's time stamps, levels and quoting of messages."""
     quoted = re.findall(r'msg="((?:[^"\\]|\\.)*)"', text)
-    joined = quoted[-1].replace('\\"', '"') if quoted else (lines[-1] if lines else "no reason given")
-    return re.sub(r"^\d{4}-\d\d-\d\dT[\d:.]+Z: ", "", joined)
+    if quoted:
+        return str(quoted[-1]).replace('\\"', '"')
+    lines = [line for line in text.strip().splitlines() if line]
+    detail = lines[-1] if lines else "no reason given"
+    return re.sub(r"^\d{4}-\d\d-\d\dT[\d:.]+Z: ", "", detail)

@@ -29,6 +29,8 @@ class MonitorOptions(NamedTuple):
     log: str
     terminal: bool = False
     interactive: bool = False
+    keep_input_open: bool = False  # the container's input outlives whoever is attached first
+    command: str = ""  # the program that will run, for messages
     exit_command: tuple[str, ...] = ()
     inherited: tuple[int, ...] = ()
 
@@ -53,7 +55,7 @@ def spawn(conmon: Program, runtime: Program, options: MonitorOptions) -> int:
     with open(reader, "rb") as answers:
         os.waitpid(pid, 0)  # conmon puts itself into the background
         line = answers.readline(_TEXT_LIMIT)
-    return _created_pid(line, runtime)
+    return _created_pid(line, runtime, options.command)
 
 
 def _command(conmon: Program, runtime: Program, options: MonitorOptions) -> list[str]:
@@ -79,6 +81,8 @@ def _command(conmon: Program, runtime: Program, options: MonitorOptions) -> list
         command.append("-t")
     if options.interactive:
         command.append("-i")
+        if options.keep_input_open:
+            command.append("--leave-stdin-open")
     if options.exit_command:
         command += ["--exit-command", options.exit_command[0]]
         for argument in options.exit_command[1:]:
@@ -86,7 +90,7 @@ def _command(conmon: Program, runtime: Program, options: MonitorOptions) -> list
     return command
 
 
-def _created_pid(line: bytes, runtime: Program) -> int:
+def _created_pid(line: bytes, runtime: Program, command: str) -> int:
     if not line:
         raise Unavailable(
             "the container monitor ended before the container was created", hint="see `sampan info` for the programs in use"
@@ -94,7 +98,7 @@ def _created_pid(line: bytes, runtime: Program) -> int:
     answer = json.loads(line)
     pid = int(answer["data"])
     if pid <= 0:
-        raise failures.start_failed(runtime.name, str(answer.get("message", "")))
+        raise failures.start_failed(runtime.name, str(answer.get("message", "")), command)
     return pid
 
 

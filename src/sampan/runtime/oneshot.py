@@ -114,7 +114,7 @@ def _run(
     _remove_stubs(upper, stubs)
     started = os.path.exists(folder + "/pid")
     if code != 0 and not started:
-        raise failures.start_failed(runtime.name, tail.decode(errors="replace"))
+        raise failures.start_failed(runtime.name, tail.decode(errors="replace"), step.args[0])
     return code if code >= 0 else 128 - code
 
 

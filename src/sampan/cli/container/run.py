@@ -57,6 +57,7 @@ def execute(invocation: Invocation) -> int:
 def find_image(engine: Engine, options: RunOptions) -> RunOptions:
     """Look for the image as --pull says. Raises NotFound."""
     from sampan.errors import NotFound
+    from sampan.oci.reference import parse
 
     if options.pull == "never":
         return options
@@ -65,7 +66,7 @@ def find_image(engine: Engine, options: RunOptions) -> RunOptions:
             raise NotFound("")
         engine.check_image(options.image)
     except NotFound as error:
-        print(f"Unable to find image '{engine.tagged(options.image)}' locally", file=sys.stderr)
+        print(f"Unable to find image '{parse(options.image).familiar()}' locally", file=sys.stderr)
         raise NotFound(
             f"cannot pull {options.image}: this version of sampan fetches nothing from registries",
             hint=f"make it with `sampan image bootstrap {options.image}`, `sampan import` or `sampan build`",

@@ -1,0 +1,242 @@
+"""Health checks: a probe is an exec in the container, and what it says changes the state as in Docker's engine."""
+
+import os
+import select
+import signal
+import time
+from typing import Any, NamedTuple
+
+from sampan.containers import attach, creation, execs, store
+from sampan.containers.model import Container
+from sampan.containers.options import ExecOptions
+from sampan.containers.timestamp import rfc3339
+from sampan.errors import SampanError
+from sampan.linux import cgroup, process
+from sampan.oci.config import ContainerConfig, HealthConfig
+from sampan.runtime import driver
+from sampan.storage import locks
+from sampan.storage.database import Database
+from sampan.storage.paths import Paths
+
+STARTING, HEALTHY, UNHEALTHY = "starting", "healthy", "unhealthy"
+_INTERVAL_NS = _TIMEOUT_NS = 30 * 10**9
+_START_INTERVAL_NS = 5 * 10**9
+_RETRIES = 3
+_LOG_ENTRIES = 5
+_OUTPUT_BYTES = 4096
+
+
+class ProbeResult(NamedTuple):
+    """One probe. Times in ns since the epoch; exit code 0 is healthy, -1 a probe that failed to run or to end."""
+
+    started_at: int
+    ended_at: int
+    exit_code: int
+    output: str
+
+
+def with_defaults(check: HealthConfig) -> HealthConfig:
+    """The check with Docker's value wherever none was set."""
+    return check._replace(
+        interval_ns=check.interval_ns or _INTERVAL_NS,
+        timeout_ns=check.timeout_ns or _TIMEOUT_NS,
+        start_interval_ns=check.start_interval_ns or _START_INTERVAL_NS,
+        retries=check.retries or _RETRIES,
+    )
+
+
+def next_state(
+    health: dict[str, Any], result: ProbeResult, check: HealthConfig, started_at: int, now: int
+) -> dict[str, Any]:
+    """State.Health after a probe of a container that was started at `started_at` (ns, as `now`).
+
+    A success makes it healthy at once. A failure counts, except in the start period as long as none has succeeded;
+    `retries` in a row make it unhealthy.
+    """
+    full = with_defaults(check)
+    entry = {
+        "Start": rfc3339(result.started_at),
+        "End": rfc3339(result.ended_at),
+        "ExitCode": result.exit_code,
+        "Output": result.output,
+    }
+    status, streak = str(health.get("Status", STARTING)), int(health.get("FailingStreak", 0))
+    if result.exit_code == 0:
+        status, streak = HEALTHY, 0
+    elif not (status == STARTING and now - started_at < full.start_period_ns):
+        streak += 1
+        if streak >= full.retries:
+            status = UNHEALTHY
+    log = [*health.get("Log", []), entry][-_LOG_ENTRIES:]
+    return {"Status": status, "FailingStreak": streak, "Log": log}
+
+
+def pause_ns(health: dict[str, Any], check: HealthConfig, started_at: int, now: int) -> int:
+    """Time between the end of a probe and the next one: shorter in the start period while it is still starting."""
+    full = with_defaults(check)
+    is_starting = health.get("Status", STARTING) == STARTING and now - started_at < full.start_period_ns
+    return full.start_interval_ns if is_starting else full.interval_ns
+
+
+def command(config: ContainerConfig) -> tuple[str, ...]:
+    """The words to execute for a container's check, () when it has none."""
+    test = config.healthcheck.test if config.healthcheck else ()
+    if len(test) < 2 or test[0] == "NONE":
+        return ()
+    if test[0] == "CMD-SHELL":
+        return (*(config.shell or ("/bin/sh", "-c")), test[1])
+    return test[1:] if test[0] == "CMD" else ()
+
+
+class Probe:
+    """A probe that runs. `descriptor` becomes readable when it has written or ended; `deadline` is by time.monotonic()."""
+
+    __slots__ = ("_check", "_container", "_output", "_paths", "_running", "_started_at", "deadline", "descriptor")
+
+    def __init__(self, paths: Paths, container: Container) -> None:
+        """Start it. Raises SampanError or OSError when it cannot be."""
+        self._paths = paths
+        self._container = container
+        self._check = with_defaults(container.spec.config.healthcheck or HealthConfig())
+        self._output = b""
+        self._started_at = time.time_ns()
+        self.deadline = time.monotonic() + self._check.timeout_ns / 1e9
+        self.descriptor, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            os.set_blocking(writer, True)
+            options = ExecOptions(command(container.spec.config))
+            self._running = execs.spawn(paths, container, options, attach.Streams(-1, writer, writer))
+        except BaseException:
+            os.close(self.descriptor)
+            raise
+        finally:
+            os.close(writer)
+
+    def read(self) -> bool:
+        """Take what it has written; False when it has ended."""
+        while True:
+            try:
+                data = os.read(self.descriptor, 1 << 16)
+            except BlockingIOError:
+                return True
+            if not data:
+                return False
+            # One byte more than is kept, to know whether to say that it was cut.
+            self._output = (self._output + data)[: _OUTPUT_BYTES + 1]
+
+    def finish(self) -> ProbeResult:
+        """Collect a probe that has ended, or kill one whose time is up."""
+        if time.monotonic() >= self.deadline and not self._has_ended():
+            return self._give_up()
+        os.close(self.descriptor)
+        try:
+            code = execs.wait(self._paths, self._container, self._running)
+        except SampanError as error:
+            return ProbeResult(self._started_at, time.time_ns(), -1, error.message or self._text())
+        return ProbeResult(self._started_at, time.time_ns(), code, self._text())
+
+    def _has_ended(self) -> bool:
+        status = os.waitid(os.P_PID, self._running.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return status is not None
+
+    def _give_up(self) -> ProbeResult:
+        os.close(self.descriptor)
+        self._kill()
+        try:
+            execs.wait(self._paths, self._container, self._running)
+        except SampanError as error:
+            # It was killed before it began: the message below says more.
+            del error
+        text = f"Health check exceeded timeout ({go_duration(self._check.timeout_ns)})"
+        if self._output:
+            text += f": {self._text()}"
+        return ProbeResult(self._started_at, time.time_ns(), -1, text)
+
+    def _kill(self) -> None:
+        """The process inside first: the runtime, which waits for it, would leave it running."""
+        try:
+            with open(self._running.folder + "/pid") as file:
+                inner = int(file.read() or 0)
+        except FileNotFoundError:
+            inner = 0
+        if inner and inner in cgroup.processes(_cgroup(self._paths, self._container)):
+            _kill_session(inner)
+            driver.send_signal(inner, signal.SIGKILL)
+        driver.send_signal(self._running.pid, signal.SIGKILL)
+
+    def _text(self) -> str:
+        text = self._output.decode(errors="replace")
+        return text[: _OUTPUT_BYTES - 3] + "..." if len(self._output) > _OUTPUT_BYTES else text
+
+
+def _cgroup(paths: Paths, container: Container) -> str:
+    from sampan.containers.start import cgroups_path
+
+    return cgroups_path(paths, container)
+
+
+def _kill_session(leader: int) -> None:
+    """End what the probe has started and is still in its session: a shell's children outlive the shell."""
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) != leader and _session(int(name)) == leader:
+            driver.send_signal(int(name), signal.SIGKILL)
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return 0
+
+
+def go_duration(nanoseconds: int) -> str:
+    """A duration as Go prints it: 30s, 1m30s, 1.5s, 200ms."""
+    if nanoseconds < 10**9:
+        for unit, name in ((10**6, "ms"), (10**3, "µs")):
+            if nanoseconds >= unit:
+                return f"{nanoseconds / unit:.6f}".rstrip("0").rstrip(".") + name
+        return f"{nanoseconds}ns" if nanoseconds else "0s"
+    minutes, rest = divmod(nanoseconds, 60 * 10**9)
+    hours, minutes = divmod(minutes, 60)
+    text = f"{rest / 1e9:.9f}".rstrip("0").rstrip(".") + "s"
+    if hours:
+        return f"{hours}h{minutes}m{text}"
+    return f"{minutes}m{text}" if minutes else text
+
+
+def run_probe(paths: Paths, container: Container) -> ProbeResult:
+    """One probe from beginning to end."""
+    probe = Probe(paths, container)
+    while True:
+        rest = max(probe.deadline - time.monotonic(), 0)
+        readable, _, _ = select.select([probe.descriptor], [], [], rest)
+        if not readable or not probe.read():
+            return probe.finish()
+
+
+def record(database: Database, paths: Paths, container: Container, result: ProbeResult) -> dict[str, Any] | None:
+    """Store what a probe says: the state after it, None when this run of the container is over."""
+    import json
+
+    check = container.spec.config.healthcheck
+    with locks.container(paths, container.id), database.transaction():
+        current = store.get(database, container.id)
+        if check is None or current is None or not current.is_running or current.started_at != container.started_at:
+            return None
+        state = next_state(current.health or {}, result, check, current.started_at, result.ended_at)
+        store.update(database, container.id, health=json.dumps(state, separators=(",", ":")))
+    return state
+
+
+def due(database: Database) -> list[str]:
+    """Ids of the containers that are to be probed."""
+    return [str(row[0]) for row in database.rows("SELECT container_id FROM health_due")]
+
+
+def may_be_probed(container: Container) -> bool:
+    """Whether a probe can run in it at this moment: a paused container waits."""
+    return (
+        container.status == "running"
+        and creation.has_check(container.spec.config.healthcheck)
+        and process.is_alive(container.pid, container.pid_start)
+    )

@@ -1,0 +1,40 @@
+"""Restart policies (`--restart`), as Docker's engine decides them. Pure."""
+
+from sampan.containers.options import RestartPolicy
+
+FIRST_DELAY_SECONDS = 0.1
+LONGEST_DELAY_SECONDS = 60.0
+STEADY_SECONDS = 10.0
+"""Who has run this long begins anew with the first delay."""
+
+
+def decide(
+    policy: RestartPolicy,
+    *,
+    exit_code: int,
+    restart_count: int,
+    stopped_by_user: bool,
+    ran_seconds: float,
+    last_delay_seconds: float = 0.0,
+) -> float | None:
+    """Seconds to wait before an ended container is started again, None to leave it.
+
+    `restart_count` is how often its policy has started it since a user did. The delay doubles from one restart to the
+    next, up to a minute. Docker keeps the last delay in memory: 0 for `last_delay_seconds` takes it from the count.
+    """
+    if stopped_by_user or not _wants(policy, exit_code, restart_count):
+        return None
+    if ran_seconds >= STEADY_SECONDS:
+        return FIRST_DELAY_SECONDS
+    if last_delay_seconds:
+        return min(last_delay_seconds * 2, LONGEST_DELAY_SECONDS)
+    doublings = min(restart_count, 16)
+    return min(FIRST_DELAY_SECONDS * 2.0**doublings, LONGEST_DELAY_SECONDS)
+
+
+def _wants(policy: RestartPolicy, exit_code: int, restart_count: int) -> bool:
+    if policy.name in ("always", "unless-stopped"):
+        return True
+    if policy.name == "on-failure":
+        return exit_code != 0 and (policy.maximum_retries == 0 or restart_count < policy.maximum_retries)
+    return False
