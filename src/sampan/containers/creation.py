@@ -28,13 +28,14 @@ def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool
     """
     name = store.check_name(options.name) if options.name else ""
     compilation.check(options, os.cpu_count() or 1)
-    image_id, document, layers = images.start_facts(database, options.image)
-    image = image_config_from_json(json.loads(document))
-    config = compilation.merge(options, image.config)
-    health = {"Status": "starting", "FailingStreak": 0, "Log": []} if has_check(config.healthcheck) else None
     container_id = os.urandom(32).hex()
+    # The image is looked up inside: once the row is committed, nobody collects its layers.
     with database.transaction():
-        points = mounts.plan(database, paths, container_id, options, image.config.volumes)
+        image_id, document, layers = images.start_facts(database, options.image)
+        image = image_config_from_json(json.loads(document)).config
+        config = compilation.merge(options, image)
+        points = mounts.plan(database, paths, container_id, options, image.volumes)
+        health = {"Status": "starting", "FailingStreak": 0, "Log": []} if has_check(config.healthcheck) else None
         container = Container(
             id=container_id,
             name=name or names.random_name(store.names(database)),

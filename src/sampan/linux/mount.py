@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from sampan.linux import namespace, syscall
 
+_EMPTY = "/run/sampan/empty"
+
 
 def overlay(layers_folder: str, lower: Sequence[str], upper: str, work: str, target: str) -> None:
     """Mount overlayfs at `target`; `lower` are names below `layers_folder`, lowest first. Raises OSError.
@@ -24,8 +26,8 @@ def overlay(layers_folder: str, lower: Sequence[str], upper: str, work: str, tar
 
 
 def _empty_folder() -> str:
-    os.makedirs("../tmp/empty", 0o755, exist_ok=True)
-    return "../tmp/empty"
+    os.makedirs(_EMPTY, 0o755, exist_ok=True)
+    return _EMPTY
 
 
 def overlay_root(layers_folder: str, lower: Sequence[str], upper: str, work: str) -> int:
