@@ -44,9 +44,9 @@ def assemble(
     config = result.config._replace(labels={**result.config.labels, **labels})
     author = next((stage.author for stage in reversed(chain) if stage.author), base.author if base is not None else "")
     return ImageConfig(
-        architecture=base.architecture if base is not None else plan.target.architecture,
-        os=base.os if base is not None else plan.target.os,
-        variant=base.variant if base is not None else plan.target.variant,
+        architecture=base.architecture if base is not None else plan.platform.architecture,
+        os=base.os if base is not None else plan.platform.os,
+        variant=base.variant if base is not None else plan.platform.variant,
         config=config,
         diff_ids=tuple(diff_ids),
         history=tuple(history),

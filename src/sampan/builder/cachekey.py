@@ -101,28 +101,27 @@ def _what(tree: Tree, entry: Entry) -> str:
     return str(entry.rdev) if entry.kind in ("c", "b") else ""
 
 
-def to_json(inputs: StepInputs) -> str:
-    """What is stored with a result, for later explanations."""
+def to_text(inputs: StepInputs) -> str:
+    """What is stored with a result, for later explanations: a line without the files, and a line with them."""
+    head = {
+        "words": inputs.words,
+        "action": inputs.action,
+        "facts": inputs.facts,
+        "parent": inputs.parent,
+        "digest": inputs.content.digest if inputs.content is not None else None,
+        "origin": inputs.origin,
+    }
     files = inputs.content.files if inputs.content is not None else ()
-    return json.dumps(
-        {
-            "words": inputs.words,
-            "action": inputs.action,
-            "facts": inputs.facts,
-            "parent": inputs.parent,
-            "digest": inputs.content.digest if inputs.content is not None else None,
-            "files": files,
-            "origin": inputs.origin,
-        },
-        separators=(",", ":"),
-    )
+    return "\n".join(json.dumps(part, separators=(",", ":")) for part in (head, files))
 
 
-def from_json(text: str) -> StepInputs:
-    """Read what to_json() wrote."""
-    stored = json.loads(text)
+def from_text(text: str) -> StepInputs:
+    """Read what to_text() wrote; the first line alone gives inputs without files."""
+    head, _, files = text.partition("\n")
+    stored = json.loads(head)
     content = None
     if stored["digest"] is not None:
-        content = Content(stored["digest"], tuple((path, what) for path, what in stored["files"]))
+        listed = json.loads(files) if files else []
+        content = Content(stored["digest"], tuple((path, what) for path, what in listed))
     facts = tuple((name, value) for name, value in stored["facts"])
     return StepInputs(stored["words"], stored["action"], facts, stored["parent"], content, stored["origin"])

@@ -50,16 +50,20 @@ def distance(wanted: StepInputs, other: StepInputs) -> int:
         8 * (wanted.words != other.words)
         + 4 * (wanted.parent != other.parent)
         + 2 * (wanted.facts != other.facts)
-        + (wanted.content != other.content or wanted.origin != other.origin)
+        + (_digest(wanted) != _digest(other) or wanted.origin != other.origin)
     )
 
 
-def nearest_of(wanted: StepInputs, others: Sequence[StepInputs]) -> StepInputs | None:
-    """The one that differs least, of several the first; those that differ in the words are only taken when the
-    instruction is of the same kind."""
+def _digest(inputs: StepInputs) -> str:
+    return inputs.content.digest if inputs.content is not None else ""
+
+
+def nearest_of(wanted: StepInputs, others: Sequence[tuple[str, StepInputs]]) -> str:
+    """The key of the one that differs least, of several the first, "" when there is none. One whose instruction is of
+    another kind is no candidate."""
     kind = _kind(wanted.words)
-    comparable = [other for other in others if _kind(other.words) == kind]
-    return min(comparable, key=lambda other: distance(wanted, other), default=None)
+    comparable = [(key, other) for key, other in others if _kind(other.words) == kind]
+    return min(comparable, key=lambda pair: distance(wanted, pair[1]), default=("", None))[0]
 
 
 def _kind(words: str) -> str:

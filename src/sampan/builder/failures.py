@@ -56,7 +56,18 @@ class BuildFailed(SampanError):
 class AtLine(SampanError):
     """An error of one instruction, on its way to the one who knows the Dockerfile's text."""
 
-    def __init__(self, message: str, line: Line, *, hint: str = "", kind: BaseException | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        line: Line,
+        *,
+        hint: str = "",
+        kind: BaseException | None = None,
+        step: str = "",
+        output: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(message, hint=hint)
         self.line = line
         self.kind = kind
+        self.step = step
+        self.output = output

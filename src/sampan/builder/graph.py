@@ -6,12 +6,13 @@ from sampan.builder import evaluate
 from sampan.builder.evaluate import PROXY_ARGUMENTS, Globals, State
 from sampan.builder.failures import AtLine
 from sampan.builder.options import BuildOptions
-from sampan.builder.steps import Base, CopyFiles, Note, Plan, PlannedStage, Step, Target
+from sampan.builder.steps import Base, CopyFiles, Note, Plan, PlannedStage, Step
 from sampan.dockerfile import parser, stages, words
 from sampan.dockerfile.instructions import Arg, Copy, Dockerfile, Instruction, Line, Run, Stage, Workdir
 from sampan.errors import SampanError
 from sampan.oci import reference
 from sampan.oci.config import ContainerConfig
+from sampan.oci.platform import Platform
 
 Load = Callable[[str], ContainerConfig]
 
@@ -31,7 +32,7 @@ _BUILT_IN = frozenset(
 )
 
 
-def plan(dockerfile: Dockerfile, options: BuildOptions, target: Target, host: Target, load: Load) -> Plan:
+def plan(dockerfile: Dockerfile, options: BuildOptions, target: Platform, host: Platform, load: Load) -> Plan:
     """Decide which stages are built and what each of their instructions means.
 
     `load` answers with the configuration of a FROM's image and raises NotFound when there is none. Raises AtLine and
@@ -40,7 +41,7 @@ def plan(dockerfile: Dockerfile, options: BuildOptions, target: Target, host: Ta
     return _Planning(dockerfile, options, target, host, load).run()
 
 
-def platform_arguments(target: Target, host: Target) -> dict[str, str]:
+def platform_arguments(target: Platform, host: Platform) -> dict[str, str]:
     """The ARGs that BuildKit sets by itself."""
     named = {"TARGET": target, "BUILD": host}
     return {
@@ -74,7 +75,7 @@ def global_arguments(
 
 class _Planning:
     def __init__(
-        self, dockerfile: Dockerfile, options: BuildOptions, target: Target, host: Target, load: Load
+        self, dockerfile: Dockerfile, options: BuildOptions, target: Platform, host: Platform, load: Load
     ) -> None:
         self._dockerfile, self._options, self._target, self._load = dockerfile, options, target, load
         self._build_args = {name: value for name, value in options.build_args.items() if value is not None}

@@ -4,19 +4,9 @@ from typing import NamedTuple
 
 from sampan.dockerfile.instructions import Line
 from sampan.oci.config import ContainerConfig
+from sampan.oci.platform import Platform
 
 Pairs = tuple[tuple[str, str], ...]
-
-
-class Target(NamedTuple):
-    """What an image is built for."""
-
-    os: str
-    architecture: str
-    variant: str = ""
-
-    def __str__(self) -> str:
-        return "/".join(part for part in self if part)
 
 
 class MakeWorkdir(NamedTuple):
@@ -149,7 +139,7 @@ class Plan(NamedTuple):
     """Needed stages in an order in which they can be built; the last one is the target."""
 
     stages: tuple[PlannedStage, ...]
-    target: Target
+    platform: Platform
     unused_arguments: tuple[str, ...] = ()
 
     @property

@@ -30,13 +30,20 @@ def find(database: Database, key: str) -> Result | None:
     return None if row is None or not row[1] else Result(key, str(row[0]), str(row[1]), int(row[2] or 0))
 
 
-def candidates(database: Database, place: str) -> list[StepInputs]:
-    """What earlier steps of that place were made from, the one used last first."""
+def candidates(database: Database, place: str) -> list[tuple[str, StepInputs]]:
+    """(key, what the step was made from, without its files) of earlier steps of that place, the one used last first."""
     rows = database.rows(
-        "SELECT inputs FROM build_step WHERE position = ? ORDER BY used_at DESC, created_at DESC LIMIT ?",
+        "SELECT key, substr(inputs, 1, instr(inputs, char(10))) FROM build_step WHERE position = ?"
+        " ORDER BY used_at DESC, created_at DESC LIMIT ?",
         (place, _COMPARED),
     )
-    return [cachekey.from_json(str(row[0])) for row in rows]
+    return [(str(row[0]), cachekey.from_text(str(row[1]))) for row in rows]
+
+
+def inputs_of(database: Database, key: str) -> StepInputs | None:
+    """All that the step with that key was made from."""
+    row = database.row("SELECT inputs FROM build_step WHERE key = ?", (key,))
+    return None if row is None else cachekey.from_text(str(row[0]))
 
 
 def record(database: Database, keys: tuple[str, ...], place: str, inputs: StepInputs, result: Result, size: int) -> None:
@@ -57,7 +64,7 @@ def add_key(database: Database, key: str, place: str, inputs: StepInputs, result
                 key,
                 inputs.parent,
                 place,
-                cachekey.to_json(inputs),
+                cachekey.to_text(inputs),
                 result.snapshot_id,
                 result.created_ns,
                 time.time_ns(),

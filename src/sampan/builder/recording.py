@@ -1,0 +1,73 @@
+"""Finished steps enter the store: hashed in a thread of their own while the next step runs, then recorded."""
+
+import queue
+import threading
+from typing import NamedTuple
+
+from sampan.builder import store
+from sampan.builder.cachekey import StepInputs
+from sampan.builder.store import Result
+from sampan.errors import SampanError
+from sampan.linux import fault
+from sampan.storage import layers
+from sampan.storage.database import Database
+from sampan.storage.paths import Paths
+
+
+class Finished(NamedTuple):
+    """A step whose layer is complete on disk. Without `keys` its result serves this build alone."""
+
+    result: Result
+    keys: tuple[str, ...]
+    place: str
+    inputs: StepInputs
+
+
+class Recorder:
+    """One thread, made when the first step is handed in. After close() every result is recorded or its error known."""
+
+    def __init__(self, database: Database, paths: Paths) -> None:
+        self._database, self._paths = database, paths
+        self._queue: queue.SimpleQueue[Finished | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._diff_ids: dict[str, str] = {}
+        self._failures: list[BaseException] = []
+
+    def add(self, finished: Finished) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
+            self._thread.start()
+        self._queue.put(finished)
+
+    def _work(self) -> None:
+        while (finished := self._queue.get()) is not None:
+            if self._failures:
+                continue  # what stands on a layer that could not be recorded is of no use
+            try:
+                self._record(finished)
+            except (OSError, SampanError) as error:
+                self._failures.append(error)
+
+    def _record(self, finished: Finished) -> None:
+        snapshot_id = finished.result.snapshot_id
+        packed = layers.measure(self._paths.layer(snapshot_id))
+        fault.point("build.hashed")
+        result = finished.result._replace(diff_id=packed.diff_id)
+        store.record(self._database, finished.keys, finished.place, finished.inputs, result, packed.size)
+        self._diff_ids[snapshot_id] = packed.diff_id
+        fault.point("build.recorded")
+
+    def close(self) -> dict[str, str]:
+        """Wait for all, and return the diff ID of each snapshot. Raises what went wrong with the first that failed."""
+        recorded, failure = self.drain()
+        if failure is not None:
+            raise failure
+        return recorded
+
+    def drain(self) -> tuple[dict[str, str], BaseException | None]:
+        """Wait for all: the diff IDs of the snapshots that are recorded, and what went wrong first."""
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+            self._thread = None
+        return self._diff_ids, self._failures[0] if self._failures else None

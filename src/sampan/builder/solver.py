@@ -1,0 +1,300 @@
+"""A build from end to end: read, plan, look up, do what is missing, put the image together."""
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sampan.builder import assemble, graph, project, store
+from sampan.builder.failures import AtLine, BuildFailed, Excerpt
+from sampan.builder.options import BuildOptions, BuildResult
+from sampan.builder.progress import Event, Reporter
+from sampan.builder.project import Source
+from sampan.builder.stages import ContextFiles, Interrupted, Shared, StageWork
+from sampan.builder.steps import CopyFiles, Plan
+from sampan.dockerfile import parser
+from sampan.dockerfile.errors import ParseError
+from sampan.dockerfile.instructions import Dockerfile
+from sampan.errors import InvalidArgument, NotFound, SampanError
+from sampan.images import store as images
+from sampan.images.model import Image
+from sampan.linux import cgroup, fault, files, process
+from sampan.oci import platform, reference
+from sampan.oci.config import ContainerConfig
+from sampan.storage import leases
+from sampan.storage.database import Database
+from sampan.storage.paths import Paths
+
+_BOOTSTRAPPED = ("debian", "ubuntu")
+
+
+def build(
+    database: Database, paths: Paths, options: BuildOptions, on_event: Callable[[Event], None]
+) -> BuildResult:
+    """Build an image, and tag it. `on_event` gets what happens, one event at a time, from any thread.
+
+    Raises BuildFailed with the step and its place in the Dockerfile; InvalidArgument for a malformed tag, NotFound for
+    a context that is not there. What was built before a failure stays cached, nothing else stays. When interrupted
+    (KeyboardInterrupt), what runs is killed.
+    """
+    tags = tuple(_checked_tag(tag) for tag in options.tags)
+    project.check_context(options)
+    return _Build(database, paths, options, tags, Reporter(on_event)).run()
+
+
+def _checked_tag(text: str) -> str:
+    try:
+        wanted = reference.parse(text)
+    except InvalidArgument as error:
+        raise InvalidArgument(f'invalid tag "{text}": {error.message}', hint=error.hint) from error
+    if wanted.digest:
+        raise InvalidArgument(f'invalid tag "{text}": a tag cannot have a digest')
+    return wanted.normalised()
+
+
+class _Build:
+    def __init__(
+        self, database: Database, paths: Paths, options: BuildOptions, tags: tuple[str, ...], reporter: Reporter
+    ) -> None:
+        self._database, self._paths, self._options, self._tags = database, paths, options, tags
+        self._reporter = reporter
+        self._source = Source("", "Dockerfile", "")
+        self._host = platform.host_platform(os.uname().machine)
+
+    def run(self) -> BuildResult:
+        dockerfile = self._read()
+        shared = Shared(self._database, self._paths, self._options, self._reporter, self._place())
+        tree = project.open_context(self._options, self._source, self._paths.root + "/build-contexts")
+        try:
+            with self._placed():
+                plan = self._plan(dockerfile, shared)
+                shared.context = ContextFiles(tree)
+                self._look_up(plan, shared)
+                self._execute(plan, shared)
+                result = self._finish(plan, shared)
+            if tree is not None:
+                tree.remember()
+            return result
+        finally:
+            # What was finished before a failure is recorded, and so stays cached.
+            shared.recorder.drain()
+            shared.close()
+            if tree is not None:
+                tree.close()
+
+    def _place(self) -> str:
+        return hashlib.sha256(os.fsencode(self._source.place)).hexdigest()[:16]
+
+    def _read(self) -> Dockerfile:
+        name = os.path.basename(self._options.dockerfile) or "Dockerfile"
+        work = self._reporter.start(f"[internal] load build definition from {name}")
+        try:
+            self._source = project.read_dockerfile(self._options)
+        except SampanError:
+            work.status("transferring dockerfile: 2B done")
+            work.done()
+            raise
+        work.status(f"transferring dockerfile: {size_text(len(self._source.text.encode()))} done")
+        try:
+            with self._placed():
+                dockerfile = parser.parse(self._source.text, name=self._source.name)
+        finally:
+            work.done()
+        for warning in dockerfile.warnings:
+            self._reporter.warn(f"{warning.rule}: {warning.message} (line {warning.line})")
+        return dockerfile
+
+    @contextmanager
+    def _placed(self) -> Iterator[None]:
+        """Errors leave with the lines of the Dockerfile that they are about."""
+        try:
+            yield
+        except AtLine as error:
+            excerpt = Excerpt(self._source.name, self._source.text, error.line.first, error.line.last)
+            raise BuildFailed(
+                error.message,
+                hint=error.hint,
+                kind=error.kind or error,
+                excerpt=excerpt,
+                step=error.step,
+                output=error.output,
+            ) from error
+        except ParseError as error:
+            excerpt_ = Excerpt(self._source.name, self._source.text, error.line, error.last) if error.line else None
+            raise BuildFailed(error.message, hint=error.hint, kind=error, excerpt=excerpt_) from error
+
+    def _plan(self, dockerfile: Dockerfile, shared: Shared) -> Plan:
+        def load(text: str) -> ContainerConfig:
+            return self._image(text, shared).config.config
+
+        target = self._host
+        if self._options.platform:
+            target = platform.parse(self._options.platform, self._host)
+        plan = graph.plan(dockerfile, self._options, target, self._host, load)
+        for stage in plan.stages:
+            for step in stage.steps:
+                if isinstance(step.action, CopyFiles) and step.action.image:
+                    try:
+                        self._image(step.action.image, shared)
+                    except SampanError as error:
+                        raise AtLine(error.message, step.line, hint=error.hint, kind=error) from error
+        if plan.unused_arguments:
+            self._reporter.warn(f"One or more build-args [{' '.join(plan.unused_arguments)}] were not consumed")
+        return plan
+
+    def _image(self, text: str, shared: Shared) -> Image:
+        """The image that FROM or --from names."""
+        if text in shared.images:
+            return shared.images[text]
+        whole = reference.parse(text).normalised()
+        work = self._reporter.start(f"[internal] load metadata for {whole}")
+        try:
+            image = images.find(self._database, text)
+        except NotFound as error:
+            work.failed(f"{whole}: not found")
+            name = reference.parse(text)
+            familiar = name.familiar()
+            known = name.repository.removeprefix(reference.OFFICIAL) in _BOOTSTRAPPED
+            hint = f"sampan image bootstrap {familiar}" if known else f"sampan import ROOTFS.tar {familiar}"
+            raise NotFound(
+                f"{text}: failed to resolve source metadata for {whole}: not found",
+                hint=f"no image of that name is here: make it with `{hint}`",
+            ) from error
+        work.done()
+        shared.images[text] = image
+        return image
+
+    def _look_up(self, plan: Plan, shared: Shared) -> None:
+        """Take from the cache what is there; what is left to do is in the stages that are not finished."""
+        self._load_context(plan, shared)
+        titles: list[str] = []
+        with self._database.transaction():
+            for image in shared.images.values():
+                for snapshot_id in image.layers:
+                    if not shared.hold(snapshot_id):
+                        raise NotFound(f"image {image.id} was removed while the build began", hint="build again")
+            for planned in plan.stages:
+                work = shared.stages[planned.index] = StageWork(shared, planned)
+                base = planned.base
+                if base.stage >= 0 and not shared.stages[base.stage].is_finished:
+                    continue
+                titles += [planned.base_title] if base.image else []
+                work.begin()
+                try:
+                    titles += work.take_cached()
+                except SampanError:
+                    continue  # the step itself tells it, when its turn comes
+                if work.is_finished:
+                    work.done.set()
+        for title in titles:  # not before: whoever listens may be slow, and the store is locked until here
+            self._reporter.start(title).cached()
+
+    def _load_context(self, plan: Plan, shared: Shared) -> None:
+        """Look at the files that steps take from the context, before the store is locked."""
+        wanted = [
+            (stage, step)
+            for stage in plan.stages
+            for step in stage.steps
+            if isinstance(step.action, CopyFiles) and step.action.sources and step.action.stage < 0 and not step.action.image
+        ]
+        if not wanted or shared.context.tree is None:
+            return
+        work = self._reporter.start("[internal] load build context")
+        for stage, step in wanted:
+            try:
+                shared.context.of(stage, step)
+            except SampanError:
+                continue  # the step itself tells it, when its turn comes
+        work.done()
+
+    def _execute(self, plan: Plan, shared: Shared) -> None:
+        pending = [shared.stages[stage.index] for stage in plan.stages if not shared.stages[stage.index].is_finished]
+        fault.point("build.begun")
+        if len(pending) == 1:
+            pending[0].run()
+        elif pending:
+            _Parallel(self._database, shared, pending).run()
+
+    def _finish(self, plan: Plan, shared: Shared) -> BuildResult:
+        work = self._reporter.start("exporting to image")
+        diff_ids = shared.recorder.close()
+        made = {index: stage.made(diff_ids) for index, stage in shared.stages.items()}
+        bases = {
+            stage.index: shared.images[stage.base.image].config for stage in plan.stages if stage.base.image
+        }
+        config = assemble.assemble(plan, bases, made, self._options.labels)
+        work.status("exporting layers done")
+        layers = shared.stages[plan.result.index].layers
+        with self._database.transaction():
+            image_id = images.add(self._database, config, layers, tags=self._tags)
+            store.mark_used(self._database, tuple(shared.used_keys))
+        fault.point("build.image-added")
+        work.status(f"writing image {image_id} done")
+        for tag in self._tags:
+            work.status(f"naming to {tag} done")
+        work.done()
+        if self._options.iidfile:
+            files.write_atomically(self._options.iidfile, image_id.encode())
+        return BuildResult(image_id, self._tags, shared.cached, shared.executed)
+
+
+class _Parallel:
+    """Stages that do not need each other, each in a thread."""
+
+    def __init__(self, database: Database, shared: Shared, pending: list[StageWork]) -> None:
+        self._database, self._shared, self._pending = database, shared, pending
+        self._failures: list[BaseException] = []
+
+    def run(self) -> None:
+        """Raises the first stage's error after all have ended."""
+        threads = [threading.Thread(target=self._stage, args=(stage,), name="stage") for stage in self._pending]
+        for thread in threads:
+            thread.start()
+        try:
+            for thread in threads:
+                thread.join()
+        except BaseException:
+            self._cancel()
+            for thread in threads:
+                thread.join()
+            raise
+        if self._failures:
+            raise self._failures[0]
+
+    def _stage(self, stage: StageWork) -> None:
+        try:
+            for index in sorted(stage.planned.needs):
+                self._shared.stages[index].done.wait()
+                if self._shared.cancelled.is_set():
+                    return
+            stage.run()
+        except Interrupted:
+            return
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the caller's thread
+            if not self._shared.cancelled.is_set():
+                self._failures.append(error)
+            self._cancel()
+
+    def _cancel(self) -> None:
+        """Let every stage end: none begins another step, and what runs is killed."""
+        self._shared.cancelled.set()
+        for stage in self._pending:
+            stage.done.set()
+        pid, started, _ = process.own_identity()
+        for lease in leases.all_leases(self._database):
+            kind, _, path = lease.resource.partition(":")
+            if kind == "cgroup" and "/build-" in path and (lease.pid, lease.pid_start) == (pid, started):
+                cgroup.kill(path)
+
+
+def size_text(size: int) -> str:
+    """Bytes as BuildKit prints them: 92B, 1.24kB, 3.5MB."""
+    if size < 1000:
+        return f"{size}B"
+    value = float(size)
+    for unit in ("kB", "MB", "GB"):
+        value /= 1000
+        if value < 1000:
+            break
+    return f"{value:.3g}{unit}" if value < 100 else f"{value:.1f}{unit}"
