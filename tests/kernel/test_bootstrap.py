@@ -1,5 +1,7 @@
 """images/bootstrap.py with the host's own package sources."""
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,13 @@ from sampan.images import bootstrap, store
 from sampan.storage import check
 from sampan.storage.database import Database
 from sampan.storage.paths import create, paths_of
+
+
+@pytest.fixture(autouse=True)
+def run_folders(tmp_path: Path) -> Iterator[None]:
+    yield
+    for name in ("one", "two", "root"):
+        shutil.rmtree(paths_of(str(tmp_path / name)).run, ignore_errors=True)
 
 
 def _host_release() -> str:

@@ -45,7 +45,6 @@ def tidy(root: str, *, is_slim: bool, began: int) -> int:
     if is_slim:
         _slim(root)
     _empty_logs(f"{root}/var/log")
-    _remove_bytecode(root)
     for path, (content, mode) in _FILES.items():
         _write(f"{root}/{path}", content, mode)
     _write(f"{root}/etc/machine-id", "", 0o444)
@@ -123,14 +122,6 @@ def _empty_logs(folder: str) -> None:
                 os.truncate(path, 0)
             else:
                 os.unlink(path)
-
-
-def _remove_bytecode(root: str) -> None:
-    """Compiled Python holds its source's time, and which modules are compiled depends on the order of triggers."""
-    for base in ("usr/lib", "usr/share"):
-        for folder, _, _ in os.walk(f"{root}/{base}"):
-            if os.path.basename(folder) == "__pycache__":
-                shutil.rmtree(folder)
 
 
 def _write(path: str, content: str, mode: int) -> None:
