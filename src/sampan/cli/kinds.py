@@ -4,7 +4,7 @@ A kind reads one text into one value and raises ValueError with the reason in th
 which the parser wraps as `invalid argument "TEXT" for "-m, --memory" flag: REASON`.
 """
 
-import re
+import re  # patterns are compiled on first use, not on the way to every start
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -59,12 +59,14 @@ def read_string(text: str) -> str:
     return text
 
 
-_INTEGER = re.compile(r"([+-]?)(0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO]?[0-7_]+|[0-9][0-9_]*)")
+_INTEGER = r"([+-]?)(0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO]?[0-7_]+|[0-9][0-9_]*)"
 
 
 def read_integer(text: str, *, function: str = "ParseInt", low: int = -(1 << 63), high: int = (1 << 63) - 1) -> int:
     """An integer as Go's strconv reads it with base 0: decimal, 0x, 0o, 0b, a leading 0 is octal."""
-    match = _INTEGER.fullmatch(text)
+    if text.isdecimal() and text.isascii() and text[0] != "0" and int(text) <= high:
+        return int(text)
+    match = re.fullmatch(_INTEGER, text)
     if match is None or text.endswith("_") or "__" in text or (function == "ParseUint" and match[1]):
         raise ValueError(f"strconv.{function}: parsing {go_quote(text)}: invalid syntax")
     digits = match[2].replace("_", "").lower()
@@ -82,13 +84,13 @@ def read_uint16(text: str) -> int:
     return read_integer(text, function="ParseUint", low=0, high=65535)
 
 
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kmgtp]?)(?:i?b)?", re.IGNORECASE)
+_SIZE = r"([0-9]+(?:\.[0-9]+)?) ?([kmgtp]?)(?:i?b)?"
 _BINARY = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50}
 
 
 def read_size(text: str) -> int:
     """Bytes from "64m", "1.5g", "2KiB"; units are binary."""
-    match = _SIZE.fullmatch(text)
+    match = re.fullmatch(_SIZE, text, re.IGNORECASE)
     if match is None:
         raise ValueError(f"invalid size: '{text}'")
     number, unit = match[1], _BINARY[match[2].lower()]
@@ -99,13 +101,13 @@ def read_swap_size(text: str) -> int:
     return -1 if text == "-1" else read_size(text)
 
 
-_RATIONAL = re.compile(r"([+-]?)([0-9]+)(?:/([0-9]+)|(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,3}))?)|([+-]?)\.([0-9]+)")
+_RATIONAL = r"([+-]?)([0-9]+)(?:/([0-9]+)|(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,3}))?)|([+-]?)\.([0-9]+)"
 _NANO = 1_000_000_000
 
 
 def read_cpus(text: str) -> int:
     """A number of CPUs in billionths; "1.5", "1e-1" and "1/2" are read, as by Go's big.Rat."""
-    match = _RATIONAL.fullmatch(text)
+    match = re.fullmatch(_RATIONAL, text)
     if match is None or (match[3] is not None and int(match[3]) == 0):
         raise ValueError(f"failed to parse {text} as a rational number")
     sign = -1 if "-" in (match[1], match[6]) else 1
@@ -119,7 +121,7 @@ def read_cpus(text: str) -> int:
     return sign * value
 
 
-_DURATION_PART = re.compile(r"([0-9]*)(?:\.([0-9]*))?([^0-9.]*)")
+_DURATION_PART = r"([0-9]*)(?:\.([0-9]*))?([^0-9.]*)"
 _UNITS = {"ns": 1, "us": 1000, "µs": 1000, "μs": 1000, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 
 
@@ -132,7 +134,7 @@ def read_duration(text: str) -> int:
         raise ValueError(f"time: invalid duration {go_quote(text)}")
     total = 0
     while rest:
-        match = _DURATION_PART.match(rest)
+        match = re.match(_DURATION_PART, rest)
         if match is None or not (match[1] or match[2]):
             raise ValueError(f"time: invalid duration {go_quote(text)}")
         if not match[3]:

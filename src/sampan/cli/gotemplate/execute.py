@@ -1,6 +1,6 @@
 """Nodes and a value to text, by the rules and with the complaints of Go's text/template."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, NoReturn, cast
 
 from sampan.cli.gotemplate.functions import FUNCTIONS, FunctionFailed
@@ -23,7 +23,7 @@ from sampan.cli.gotemplate.nodes import (
 from sampan.cli.gotemplate.values import Record, TemplateError, Value, is_true, show
 
 MOST_OUTPUT = 64 << 20
-MOST_STEPS = 10_000_000
+MOST_STEPS = 1_000_000
 
 
 class Settings(NamedTuple):
@@ -86,9 +86,7 @@ class _State:
 
     def walk(self, nodes: Sequence[Node], dot: Value) -> None:
         for node in nodes:
-            self._steps += 1
-            if self._steps > MOST_STEPS:
-                raise TemplateError(f"template: {self._name}: more than {MOST_STEPS} steps")
+            self._step()
             if isinstance(node, Text):
                 self._write(node.text)
             elif isinstance(node, Pipeline):
@@ -101,6 +99,11 @@ class _State:
                 self._range(node, dot)
             else:
                 self._choose(node, dot)
+
+    def _step(self) -> None:
+        self._steps += 1
+        if self._steps > MOST_STEPS:
+            raise TemplateError(f"template: {self._name}: more than {MOST_STEPS} steps")
 
     def _show(self, value: "Value | _Missing", node: Pipeline) -> str:
         if value is None or isinstance(value, _Missing):
@@ -124,7 +127,10 @@ class _State:
         value = self._value(self._pipeline(dot, node.pipeline, declare=not node.pipeline.assigns))
         entries = self._entries(node, value)
         inner = len(self._variables)
+        is_empty = True
         for key, item in entries:
+            is_empty = False
+            self._step()
             self._set_range_variables(node.pipeline, key, item)
             try:
                 self.walk(node.body, item)
@@ -134,22 +140,20 @@ class _State:
                 break
             finally:
                 del self._variables[inner:]
-        if not entries:
+        if is_empty:
             self.walk(node.otherwise, dot)
         del self._variables[kept:]
 
-    def _entries(self, node: Branch, value: Value) -> list[tuple[Value, Value]]:
+    def _entries(self, node: Branch, value: Value) -> Iterable[tuple[Value, Value]]:
         if value is None:
             return []
         if isinstance(value, bool | str | float | Record):
             self.fail(node.pipeline, f"range can't iterate over {show(value)}")
         if isinstance(value, int):
-            if value > MOST_STEPS:
-                self.fail(node.pipeline, f"range can't iterate over {value}")
-            return [(number, number) for number in range(value)]
+            return ((number, number) for number in range(value))
         if isinstance(value, Mapping):
             return [(key, value[key]) for key in sorted(value)]
-        return list(enumerate(value))
+        return enumerate(value)
 
     def _set_range_variables(self, pipeline: Pipeline, key: Value, item: Value) -> None:
         values = (item,) if len(pipeline.declares) == 1 else (key, item)

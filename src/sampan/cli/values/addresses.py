@@ -1,19 +1,19 @@
 """Addresses and host names in options: --dns, --add-host, --ip, --mac-address, --network."""
 
-import re
+import re  # patterns are compiled on first use, not on the way to every start
 from typing import NamedTuple
 
 from sampan.cli.errors import OptionError
 from sampan.cli.values.fields import split_fields, split_pair
 
-_IPV4 = re.compile(r"(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})")
-_MAC = re.compile(r"[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}")
-_DOMAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
+_IPV4 = r"(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})"
+_MAC = r"[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}"
+_DOMAIN = r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?"
 
 
 def is_ip(text: str) -> bool:
     """Whether Go's net.ParseIP reads it."""
-    match = _IPV4.fullmatch(text)
+    match = re.fullmatch(_IPV4, text)
     if match is not None:
         return all(int(part) < 256 for part in match.groups())
     if ":" not in text or "%" in text:
@@ -37,7 +37,7 @@ def read_ip(text: str) -> str:
 def read_search_domain(text: str) -> str:
     """A --dns-search domain; "." empties the list."""
     stripped = text.strip(" ")
-    if stripped == "." or (len(stripped) <= 255 and _DOMAIN.fullmatch(stripped)):
+    if stripped == "." or (len(stripped) <= 255 and re.fullmatch(_DOMAIN, stripped)):
         return stripped
     raise ValueError(f"{text} is not a valid domain")
 
@@ -55,7 +55,7 @@ def read_extra_host(text: str) -> str:
 
 def check_mac_address(text: str) -> str:
     """Raises OptionError."""
-    if text and not _MAC.fullmatch(text):
+    if text and not re.fullmatch(_MAC, text):
         raise OptionError(f"{text} is not a valid mac address")
     return text
 
