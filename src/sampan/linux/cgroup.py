@@ -6,6 +6,8 @@ import signal
 import time
 from collections.abc import Iterator
 
+from sampan.linux import process
+
 MOUNT = "/sys/fs/cgroup"
 
 
@@ -39,7 +41,8 @@ def kill(path: str, *, timeout_seconds: float = 10.0) -> None:
     """Send SIGKILL to everything in the group until nothing is left in it."""
     deadline = time.monotonic() + timeout_seconds
     while time.monotonic() < deadline:
-        pids = processes(path)
+        # A process that has ended counts until its parent has waited for it, which may be an init that takes its time.
+        pids = [pid for pid in processes(path) if process.start_time(pid)]
         if not pids:
             return
         for pid in pids:
@@ -68,7 +71,8 @@ def _remove_folder(folder: str) -> bool:
         except FileNotFoundError:
             return True
         except OSError as error:
-            if error.errno != errno.EBUSY:
+            # Not empty: where cgroup2 is covered by a tmpfs, the runtime writes plain files; they go with the mount.
+            if error.errno not in (errno.EBUSY, errno.ENOTEMPTY):
                 raise
         else:
             return True
