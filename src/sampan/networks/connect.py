@@ -47,7 +47,7 @@ def _allocate(
     wanted = ipam.parse_address(ip) if ip else None
     if mac and (len(mac) != 17 or not all(len(p) == 2 and _is_hex(p) for p in mac.split(":"))):
         raise InvalidArgument(f"invalid MAC address {mac}")
-    with database.transaction():
+    with database.transaction(durable=False):
         others = store.endpoints(database, container_id=container_id)
         if any(other.network_id == network.id for other in others):
             name = store.container_name(database, container_id)
@@ -113,7 +113,7 @@ def _attach(database: Database, network: Network, endpoint: Endpoint, position: 
 
 def _renamed(database: Database, endpoint: Endpoint) -> Endpoint:
     name = endpoint.host_interface[:9] + os.urandom(3).hex()
-    with database.transaction():
+    with database.transaction(durable=False):
         database.execute("UPDATE endpoint SET host_interface = ? WHERE id = ?", (name, endpoint.id))
     return endpoint._replace(host_interface=name)
 
@@ -139,7 +139,7 @@ def disconnect(database: Database, paths: Paths, container_id: str, network: Net
     ]
     if not endpoints and (network or not store.ports(database, container_id)):
         return
-    with database.transaction():
+    with database.transaction(durable=False):
         before = store.forwards(database, container_id)
         if network is None:
             database.execute("DELETE FROM endpoint WHERE container_id = ?", (container_id,))

@@ -114,22 +114,32 @@ def add(database: Database, paths: Paths, forwards: Sequence[Forward]) -> None:
             firewall.add_elements(paths.firewall_table, _elements(forwards))
         except FileNotFoundError:
             rewrite(database, paths)
+    _forget_flows(forwards)
 
 
 def remove(paths: Paths, forwards: Sequence[Forward]) -> None:
     """The contrary of add; inside the transaction that deletes the rows."""
     with Firewall() as firewall:
         firewall.delete_elements(paths.firewall_table, _elements(forwards))
+    _forget_flows(forwards)
+
+
+def _forget_flows(forwards: Iterable[Forward]) -> None:
+    ports = {forward.host_port for forward in forwards if forward.protocol == "udp"}
+    if ports:
+        from sampan.linux import conntrack
+
+        conntrack.forget_udp(ports)
 
 
 def is_true_to(database: Database, paths: Paths) -> bool:
-    """Whether the table is there and its ports are those of the rows."""
+    """Whether the table's ports are those of the rows; no table is as good as one without ports."""
     wanted = set(_elements(store.forwards(database)))
     with Firewall() as firewall:
         try:
             found = [firewall.elements(paths.firewall_table, name) for name in (ruleset.PORTS, ruleset.BOUND_PORTS)]
         except FileNotFoundError:
-            return False
+            return not wanted
     return wanted == set(found[0] + found[1])
 
 

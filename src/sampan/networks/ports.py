@@ -44,7 +44,7 @@ def publish(
     ports: list[PublishedPort] = []
     reservations: list[int] = []
     try:
-        with database.transaction():
+        with database.transaction(durable=False):
             for binding in bindings:
                 port, reservation = _take(database, container_id, endpoint, binding)
                 database.execute(

@@ -325,11 +325,9 @@ def container_name(database: Database, container_id: str) -> str:
     return container_id[:12] if row is None else str(row[0])
 
 
-def forget_others(database: Database, live_container_ids: Collection[str]) -> int:
-    """Delete endpoints and ports of containers that are not live; returns how many rows went."""
-    gone = 0
+def forget_others(database: Database, live_container_ids: Collection[str]) -> None:
+    """Delete endpoints and ports of containers that are not live."""
     for table in ("endpoint", "port"):
         for row in database.rows(f"SELECT DISTINCT container_id FROM {table}"):
             if str(row[0]) not in live_container_ids:
-                gone += database.execute(f"DELETE FROM {table} WHERE container_id = ?", (row[0],))
-    return gone
+                database.execute(f"DELETE FROM {table} WHERE container_id = ?", (row[0],))

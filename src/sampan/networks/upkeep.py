@@ -17,13 +17,19 @@ def reconcile(database: Database, paths: Paths, live_container_ids: Collection[s
     next start can.
     """
     with database.transaction():
+        before = store.forwards(database)
         store.forget_others(database, live_container_ids)
+        live = set(store.forwards(database))
+        lost = [forward for forward in before if forward not in live]
+        if lost:
+            firewall.remove(paths, lost)
         endpoints = store.endpoints(database)
-        networks = [n for n in store.list_networks(database, paths) if any(e.network_id == n.id for e in endpoints)]
-        for network in networks:
+        for network in store.list_networks(database, paths) if endpoints else ():
+            if all(endpoint.network_id != network.id for endpoint in endpoints):
+                continue
             bridge.ensure(database, paths, network)
             _reattach(database, network)
-        if (networks or database.row("SELECT 1 FROM port")) and not firewall.is_true_to(database, paths):
+        if not firewall.is_true_to(database, paths):
             firewall.rewrite(database, paths)
 
 

@@ -1,0 +1,479 @@
+"""Networks in the kernel. The host is a network namespace of its own, so nothing of the real one is touched."""
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+
+from sampan.errors import Conflict, InvalidArgument, PermissionDenied
+from sampan.linux import links, netns, syscall
+from sampan.linux.netlink import Netlink
+from sampan.networks import bridge, connect, firewall, ports, store, upkeep
+from sampan.networks.ports import PortBinding
+from sampan.networks.store import Endpoint
+from sampan.storage.database import Database
+from sampan.storage.paths import Paths, paths_of
+
+HOST, NEIGHBOUR = "10.99.0.1", "10.99.0.2"
+SECONDS = 5.0
+
+
+class Container(NamedTuple):
+    id: str
+    fd: int
+    endpoint: Endpoint
+
+
+class Host:
+    """A host in this thread's network namespace, one root on it, and a neighbour on a wire."""
+
+    def __init__(self, root: str) -> None:
+        self.paths: Paths = paths_of(root)
+        os.makedirs(root)
+        self.database = Database(self.paths.database)
+        self.open: list[int] = []
+        self.neighbour = self.namespace()
+        with Netlink() as netlink:
+            links.create_veth(netlink, "up0", peer="eth0", peer_mac="02:00:00:00:00:01", namespace_fd=self.neighbour)
+            links.configure(netlink, "up0", HOST, 24)
+
+        def plug() -> None:
+            with Netlink() as netlink:
+                links.configure(netlink, "eth0", NEIGHBOUR, 24, HOST)
+
+        netns.inside(self.neighbour, plug)
+
+    def namespace(self) -> int:
+        self.open.append(netns.create())
+        return self.open[-1]
+
+    def container(self, network: str = "bridge") -> Container:
+        fd, container_id = self.namespace(), os.urandom(32).hex()
+        found = store.find(self.database, self.paths, network)
+        return Container(container_id, fd, connect.connect(self.database, self.paths, found, container_id, fd))
+
+    def publish(self, container: Container, *bindings: PortBinding) -> list[store.PublishedPort]:
+        published = ports.publish(self.database, self.paths, container.id, container.endpoint, bindings)
+        self.open += published.reservations
+        return list(published.ports)
+
+    def close(self) -> None:
+        for fd in self.open:
+            os.close(fd)
+        self.database.close()
+
+
+@pytest.fixture
+def host(tmp_path: object) -> Iterator[Host]:
+    real = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    syscall.unshare(syscall.CLONE_NEWNET)
+    try:
+        with Netlink() as netlink:
+            links.set_up(netlink, "lo")
+        made = Host(f"{tmp_path}/root")
+        try:
+            yield made
+        finally:
+            made.close()
+    finally:
+        syscall.setns(real, syscall.CLONE_NEWNET)
+        os.close(real)
+
+
+def serve(fd: int, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+    """A server in a namespace."""
+
+    def make() -> socket.socket:
+        server = socket.socket(socket.AF_INET, kind)
+        server.settimeout(SECONDS)
+        server.bind(("0.0.0.0", port))
+        if kind == socket.SOCK_STREAM:
+            server.listen()
+        return server
+
+    return netns.inside(fd, make)
+
+
+def client(fd: int | None, kind: socket.SocketKind = socket.SOCK_STREAM, seconds: float = SECONDS) -> socket.socket:
+    """A socket in a namespace, None for the host's."""
+
+    def make() -> socket.socket:
+        made = socket.socket(socket.AF_INET, kind)
+        made.settimeout(seconds)
+        return made
+
+    return make() if fd is None else netns.inside(fd, make)
+
+
+def answers(server: socket.socket, fd: int | None, address: tuple[str, int]) -> str:
+    """Send through TCP both ways; returns the client's address as the server saw it."""
+    with client(fd) as caller:
+        caller.connect(address)
+        accepted, peer = server.accept()
+        with accepted:
+            accepted.settimeout(SECONDS)
+            caller.sendall(b"ping")
+            assert accepted.recv(10) == b"ping"
+            accepted.sendall(b"pong")
+            assert caller.recv(10) == b"pong"
+    return str(peer[0])
+
+
+def answers_udp(server: socket.socket, fd: int | None, address: tuple[str, int]) -> None:
+    with client(fd, socket.SOCK_DGRAM) as caller:
+        caller.connect(address)
+        caller.send(b"ping")
+        data, peer = server.recvfrom(10)
+        server.sendto(data, peer)
+        assert caller.recv(10) == b"ping"
+
+
+def is_silent(fd: int | None, address: tuple[str, int]) -> bool:
+    """Whether a packet to there is dropped, or refused by whoever is asked."""
+    with client(fd, seconds=0.3) as caller:
+        try:
+            caller.connect(address)
+        except (TimeoutError, OSError):
+            return True
+    return False
+
+
+def shell(command: str) -> str:
+    return subprocess.run(command, shell=True, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize("bridge_filtered", [False, True])
+def test_a_published_port_answers_from_everywhere(host: Host, bridge_filtered: bool) -> None:
+    with open("/proc/sys/net/bridge/bridge-nf-call-iptables", "w") as file:
+        file.write(str(int(bridge_filtered)))
+    web, other = host.container(), host.container()
+    host.publish(web, PortBinding(80, "tcp", "", 8080))
+    with serve(web.fd, 80) as server:
+        assert answers(server, host.neighbour, (HOST, 8080)) == NEIGHBOUR
+        assert answers(server, None, (HOST, 8080)) == HOST
+        answers(server, None, ("127.0.0.1", 8080))
+        answers(server, None, (web.endpoint.gateway, 8080))
+        answers(server, other.fd, (HOST, 8080))
+        answers(server, other.fd, (web.endpoint.gateway, 8080))
+        answers(server, other.fd, (web.endpoint.ip, 80))
+        answers(server, web.fd, (HOST, 8080))
+
+
+def test_a_published_udp_port_answers_from_everywhere(host: Host) -> None:
+    names, other = host.container(), host.container()
+    host.publish(names, PortBinding(53, "udp", "", 5353))
+    with serve(names.fd, 53, socket.SOCK_DGRAM) as server:
+        for where, address in ((host.neighbour, HOST), (None, HOST), (None, "127.0.0.1"), (other.fd, HOST)):
+            answers_udp(server, where, (address, 5353))
+
+
+def test_a_udp_client_that_goes_on_reaches_the_next_container(host: Host) -> None:
+    first, second = host.container(), host.container()
+    with client(host.neighbour, socket.SOCK_DGRAM) as caller:
+        caller.connect((HOST, 5353))
+        for container in (first, second):
+            reservations = host.publish(container, PortBinding(53, "udp", "", 5353))
+            with serve(container.fd, 53, socket.SOCK_DGRAM) as server:
+                caller.send(b"ping")
+                assert server.recvfrom(10)[0] == b"ping"
+            connect.disconnect(host.database, host.paths, container.id)
+            for _ in reservations:
+                os.close(host.open.pop())
+
+
+def test_containers_reach_other_hosts_under_the_hosts_address(host: Host) -> None:
+    container = host.container()
+    with open("/proc/sys/net/ipv4/ip_forward") as file:
+        assert file.read().strip() == "1"
+    with serve(host.neighbour, 9000) as server:
+        assert answers(server, container.fd, (NEIGHBOUR, 9000)) == HOST
+
+
+def test_it_works_beside_a_docker_daemon(host: Host) -> None:
+    shell("iptables -N DOCKER-USER && iptables -A FORWARD -j DOCKER-USER && iptables -P FORWARD DROP")
+    with open("/proc/sys/net/bridge/bridge-nf-call-iptables", "w") as file:
+        file.write("1")
+    web, other = host.container(), host.container()
+    host.publish(web, PortBinding(80, "tcp", "", 8080))
+    with serve(web.fd, 80) as server, serve(host.neighbour, 9000) as outside:
+        answers(server, host.neighbour, (HOST, 8080))
+        answers(server, other.fd, (web.endpoint.ip, 80))
+        answers(outside, other.fd, (NEIGHBOUR, 9000))
+    rules = shell("iptables -S DOCKER-USER").splitlines()
+    comment = f'-m comment --comment "sampan {host.paths.key}" -j ACCEPT'
+    assert rules == [
+        "-N DOCKER-USER",
+        f"-A DOCKER-USER -o {host.paths.bridge} {comment}",
+        f"-A DOCKER-USER -i {host.paths.bridge} {comment}",
+    ]
+    upkeep.shutdown(host.database, host.paths)
+    assert shell("iptables -S DOCKER-USER").splitlines() == ["-N DOCKER-USER"]
+
+
+def test_it_works_where_another_table_drops_what_is_forwarded(host: Host) -> None:
+    shell("nft 'table inet mine { chain pass { type filter hook forward priority 0; policy drop; }; }'")
+    container = host.container()
+    with serve(host.neighbour, 9000) as server:
+        answers(server, container.fd, (NEIGHBOUR, 9000))
+    upkeep.shutdown(host.database, host.paths)
+    assert "accept" not in shell("nft list table inet mine").replace("policy accept", "")
+
+
+def test_nothing_enters_a_network_but_through_published_ports(host: Host) -> None:
+    store.create(host.database, host.paths, "back")
+    web, other = host.container(), host.container("back")
+    host.publish(web, PortBinding(80, "tcp", "", 8080), PortBinding(81, "tcp", "127.0.0.1", 8081))
+    with serve(web.fd, 80) as server, serve(web.fd, 81) as local:
+        assert is_silent(host.neighbour, (web.endpoint.ip, 80))
+        assert is_silent(other.fd, (web.endpoint.ip, 80))
+        assert is_silent(host.neighbour, (HOST, 8081))
+        answers(local, None, ("127.0.0.1", 8081))
+        answers(server, other.fd, (HOST, 8080))
+
+
+def test_the_hosts_loopback_cannot_be_reached_from_outside(host: Host) -> None:
+    container = host.container()
+    host.publish(container, PortBinding(80, "tcp", "127.0.0.1", 8081))
+    with serve(container.fd, 80):
+        for fd, gateway in ((host.neighbour, HOST), (container.fd, container.endpoint.gateway)):
+
+            def route(gateway: str = gateway) -> None:
+                for name in ("all", "eth0", "lo"):
+                    with open(f"/proc/sys/net/ipv4/conf/{name}/route_localnet", "w") as file:
+                        file.write("1")
+                shell("ip addr flush dev lo; ip rule add pref 1 to 127.0.0.0/8 lookup 7; ip rule del pref 0")
+                shell(f"ip rule add pref 9 lookup local; ip route add 127.0.0.0/8 via {gateway} dev eth0 table 7")
+
+            netns.inside(fd, route)
+            with socket.socket() as listener:
+                listener.bind(("127.0.0.1", 7000))
+                listener.listen()
+                assert is_silent(fd, ("127.0.0.1", 8081))
+                assert is_silent(fd, ("127.0.0.1", 7000))
+
+
+def test_an_internal_network_leads_nowhere(host: Host) -> None:
+    store.create(host.database, host.paths, "inner", internal=True)
+    one, other = host.container("inner"), host.container("inner")
+    assert one.endpoint.gateway == ""
+    with serve(one.fd, 80) as server, serve(host.neighbour, 9000):
+        answers(server, other.fd, (one.endpoint.ip, 80))
+        assert is_silent(other.fd, (NEIGHBOUR, 9000))
+
+
+def test_a_container_of_two_networks_has_two_interfaces_and_one_default_route(host: Host) -> None:
+    back = store.create(host.database, host.paths, "back", subnet="10.89.0.0/24", gateway="10.89.0.9")
+    container = host.container()
+    endpoint = connect.connect(host.database, host.paths, back, container.id, container.fd, ip="10.89.0.10")
+    assert (endpoint.ip, endpoint.gateway, endpoint.mac) == ("10.89.0.10", "10.89.0.9", "02:42:0a:59:00:0a")
+
+    def look() -> tuple[list[str], int]:
+        with Netlink() as netlink:
+            names = [link.name for link in links.list_links(netlink)]
+            return names, sum(route.prefix_length == 0 for route in links.list_routes(netlink))
+
+    assert netns.inside(container.fd, look) == (["lo", "eth0", "eth1"], 1)
+    with pytest.raises(PermissionDenied, match="already exists in network back"):
+        connect.connect(host.database, host.paths, back, container.id, container.fd)
+    connect.disconnect(host.database, host.paths, container.id, back)
+    assert netns.inside(container.fd, look) == (["lo", "eth0"], 1)
+    bridge.remove(host.database, host.paths, back)
+    assert links.index_of(back.bridge) == 0
+
+
+def test_a_port_of_another_container_is_refused_by_name(host: Host) -> None:
+    first, second = host.container(), host.container()
+    host.publish(first, PortBinding(80, "tcp", "", 8080))
+    with pytest.raises(Conflict) as caught:
+        host.publish(second, PortBinding(81), PortBinding(80, "tcp", "127.0.0.1", 8080))
+    assert str(caught.value) == (
+        f"driver failed programming external connectivity on endpoint {second.id[:12]} ({second.endpoint.id}):"
+        " Bind for 127.0.0.1:8080 failed: port is already allocated"
+    )
+    assert first.id[:12] in caught.value.hint
+    assert store.ports(host.database, second.id) == []
+    assert firewall.is_true_to(host.database, host.paths)
+    host.publish(second, PortBinding(80, "udp", "", 8080))
+
+
+def test_a_port_of_a_process_is_refused_with_its_name(host: Host) -> None:
+    container = host.container()
+    with socket.socket() as listener:
+        listener.bind(("0.0.0.0", 8080))
+        listener.listen()
+        with pytest.raises(Conflict) as caught:
+            host.publish(container, PortBinding(80, "tcp", "", 8080))
+    assert str(caught.value).endswith(
+        f"failed to bind host port for 0.0.0.0:8080:{container.endpoint.ip}:80/tcp: address already in use"
+    )
+    assert f"(pid {os.getpid()})" in caught.value.hint
+
+
+def test_an_address_that_is_not_the_hosts_is_refused(host: Host) -> None:
+    with pytest.raises(InvalidArgument, match="cannot assign requested address"):
+        host.publish(host.container(), PortBinding(80, "tcp", "10.1.2.3", 8080))
+
+
+def test_a_connection_of_the_past_is_no_obstacle_and_a_reservation_keeps_servers_off(host: Host) -> None:
+    container = host.container()
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", 8080))
+        listener.listen()
+        with socket.create_connection(("127.0.0.1", 8080), SECONDS) as caller:
+            accepted, _ = listener.accept()
+            accepted.close()
+            assert caller.recv(1) == b""
+    host.publish(container, PortBinding(80, "tcp", "", 8080))
+    with socket.socket() as rival, pytest.raises(OSError):
+        rival.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        rival.bind(("0.0.0.0", 8080))
+        rival.listen()
+
+
+def test_ephemeral_ports_differ(host: Host) -> None:
+    container = host.container()
+    published = host.publish(container, PortBinding(80), PortBinding(81), PortBinding(80, "udp"))
+    first, last = 32768, 60999
+    assert len({(port.protocol, port.host_port) for port in published}) == 3
+    assert all(first <= port.host_port <= last for port in published)
+
+
+def test_twenty_processes_at_once_get_twenty_addresses_and_ports(host: Host) -> None:
+    children = []
+    for _ in range(20):
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                host.database = Database(host.paths.database)
+                host.publish(host.container(), PortBinding(80))
+                status = 0
+            finally:
+                os._exit(status)
+        children.append(pid)
+    assert [os.waitpid(pid, 0)[1] for pid in children] == [0] * 20
+    assert len({endpoint.ip for endpoint in store.endpoints(host.database)}) == 20
+    assert len({forward.host_port for forward in store.forwards(host.database)}) == 20
+    assert firewall.is_true_to(host.database, host.paths)
+
+
+def test_two_roots_choose_different_subnets(host: Host) -> None:
+    children = []
+    for name in ("a", "b", "c"):
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                root = f"{host.paths.root}-{name}"
+                os.makedirs(root)
+                host.paths = paths_of(root)
+                host.database = Database(host.paths.database)
+                host.container()
+                status = 0
+            finally:
+                os._exit(status)
+        children.append(pid)
+    assert [os.waitpid(pid, 0)[1] for pid in children] == [0] * 3
+    subnets = [a.destination for a in _addresses() if a.prefix_length in (16, 20)]
+    assert len(set(subnets)) == len(subnets) == 3
+
+
+def _addresses() -> list[links.Route]:
+    with Netlink() as netlink:
+        return links.list_addresses(netlink)
+
+
+def test_a_network_moves_when_its_subnet_was_taken_while_it_was_down(host: Host) -> None:
+    container = host.container()
+    connect.disconnect(host.database, host.paths, container.id)
+    upkeep.shutdown(host.database, host.paths)
+    with Netlink() as netlink:
+        links.create_bridge(netlink, "docker0", "02:42:00:00:00:01", "172.17.0.1", 16)
+    assert host.container().endpoint.ip == "172.18.0.2"
+
+
+def test_reconcile_frees_what_the_dead_hold_and_restores_what_the_living_need(host: Host) -> None:
+    living, dead = host.container(), host.container()
+    host.publish(living, PortBinding(80, "tcp", "", 8080))
+    host.publish(dead, PortBinding(80, "tcp", "", 8081))
+    firewall.delete(host.paths)
+    with Netlink() as netlink:
+        links.delete_link(netlink, host.paths.bridge)
+    upkeep.reconcile(host.database, host.paths, {living.id})
+    assert [endpoint.container_id for endpoint in store.endpoints(host.database)] == [living.id]
+    assert [forward.host_port for forward in store.forwards(host.database)] == [8080]
+    with serve(living.fd, 80) as server:
+        answers(server, host.neighbour, (HOST, 8080))
+    upkeep.reconcile(host.database, host.paths, set())
+    assert store.endpoints(host.database) == [] and firewall.is_true_to(host.database, host.paths)
+
+
+def test_an_entry_that_nobody_owns_is_replaced(host: Host) -> None:
+    lost = host.container()
+    host.publish(lost, PortBinding(80, "tcp", "", 8080))
+    with host.database.transaction():
+        host.database.execute("DELETE FROM port")
+    os.close(host.open.pop())
+    container = host.container()
+    host.publish(container, PortBinding(80, "tcp", "", 8080))
+    assert firewall.is_true_to(host.database, host.paths)
+
+
+def test_disconnect_frees_everything_and_may_be_repeated(host: Host) -> None:
+    container = host.container()
+    host.publish(container, PortBinding(80, "tcp", "", 8080))
+    connect.disconnect(host.database, host.paths, container.id)
+    connect.disconnect(host.database, host.paths, container.id)
+    assert store.endpoints(host.database) == [] and store.ports(host.database, container.id) == []
+    assert firewall.is_true_to(host.database, host.paths)
+    firewall.delete(host.paths)
+    again = host.container()
+    host.publish(again, PortBinding(80))
+    firewall.delete(host.paths)
+    connect.disconnect(host.database, host.paths, again.id)
+
+
+def test_shutdown_leaves_nothing_in_the_kernel(host: Host) -> None:
+    store.create(host.database, host.paths, "back")
+    for network in ("bridge", "back"):
+        host.publish(host.container(network), PortBinding(80))
+    for fd in host.open[1:]:
+        os.close(fd)
+    host.open = host.open[:1]
+    upkeep.shutdown(host.database, host.paths)
+    assert shell("nft list ruleset") == ""
+    with Netlink() as netlink:
+        assert not [link for link in links.list_links(netlink) if link.name.startswith("sp")]
+    assert [network.name for network in store.list_networks(host.database, host.paths)] == [
+        "back",
+        "bridge",
+        "host",
+        "none",
+    ]
+
+
+def test_networks_are_refused_in_dockers_words(host: Host) -> None:
+    front = store.create(host.database, host.paths, "front", subnet="10.89.0.0/24")
+    for arguments, message in (
+        ({"name": "bridge"}, "operation is not permitted on predefined bridge network"),
+        ({"name": "front"}, "network with name front already exists"),
+        ({"name": "x", "driver": "nope"}, 'plugin "nope" not found'),
+        ({"name": "x", "subnet": "10.89.0.0/25"}, "Pool overlaps with other one on this address space"),
+        ({"name": "x", "subnet": "10.90.0.0/24", "gateway": "10.91.0.1"}, "no matching subnet for gateway 10.91.0.1"),
+    ):
+        with pytest.raises(Exception) as caught:
+            store.create(host.database, host.paths, **arguments)  # type: ignore[arg-type]
+        assert str(caught.value) == message
+    with pytest.raises(Conflict, match="conflicts with an interface"):
+        store.create(host.database, host.paths, "x", options={"com.docker.network.bridge.name": "up0"})
+    container = host.container("front")
+    with pytest.raises(PermissionDenied, match=f"network front id {front.id} has active endpoints"):
+        bridge.remove(host.database, host.paths, front)
+    connect.disconnect(host.database, host.paths, container.id)
+    bridge.remove(host.database, host.paths, front)
+    with pytest.raises(PermissionDenied, match="bridge is a pre-defined network and cannot be removed"):
+        bridge.remove(host.database, host.paths, store.find(host.database, host.paths, "bridge"))
