@@ -30,7 +30,7 @@ def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool
     compilation.check(options, os.cpu_count() or 1)
     container_id = os.urandom(32).hex()
     # The image is looked up inside: once the row is committed, nobody collects its layers.
-    with database.transaction():
+    with database.transaction(durable=not lease):
         image_id, document, layers = images.start_facts(database, options.image)
         image = image_config_from_json(json.loads(document)).config
         config = compilation.merge(options, image)

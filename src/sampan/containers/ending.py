@@ -59,7 +59,7 @@ def _settle(database: Database, paths: Paths, container: Container, code: int) -
         _remove(database, paths, container, remove_volumes=True)
         return code
     folder = paths.container(container.id)
-    with database.transaction():
+    with database.transaction(durable=False):
         store.update(
             database,
             container.id,
@@ -131,7 +131,7 @@ def kill_group(paths: Paths, container: Container) -> None:
 
 
 def _remove(database: Database, paths: Paths, container: Container, *, remove_volumes: bool) -> None:
-    with database.transaction():
+    with database.transaction(durable=not container.spec.options.remove):
         gone = volumes.release(database, container.id, remove_anonymous=remove_volumes)
         store.delete(database, container.id)
         database.execute("DELETE FROM lease WHERE resource = ?", (creation.lease_of(container.id),))

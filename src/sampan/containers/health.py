@@ -14,7 +14,6 @@ from sampan.errors import SampanError
 from sampan.linux import cgroup, process
 from sampan.oci.config import ContainerConfig, HealthConfig
 from sampan.runtime import driver
-from sampan.storage import locks
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
@@ -89,9 +88,19 @@ def command(config: ContainerConfig) -> tuple[str, ...]:
 
 
 class Probe:
-    """A probe that runs. `descriptor` becomes readable when it has written or ended; `deadline` is by time.monotonic()."""
+    """A probe that runs: poll `descriptors` (its end, its output) at most until `deadline` (time.monotonic())."""
 
-    __slots__ = ("_check", "_container", "_output", "_paths", "_running", "_started_at", "deadline", "descriptor")
+    __slots__ = (
+        "_check",
+        "_container",
+        "_ended",
+        "_output",
+        "_paths",
+        "_reader",
+        "_running",
+        "_started_at",
+        "deadline",
+    )
 
     def __init__(self, paths: Paths, container: Container) -> None:
         """Start it. Raises SampanError or OSError when it cannot be."""
@@ -101,56 +110,68 @@ class Probe:
         self._output = b""
         self._started_at = time.time_ns()
         self.deadline = time.monotonic() + self._check.timeout_ns / 1e9
-        self.descriptor, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._reader, writer = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self._reader, False)
         try:
-            os.set_blocking(writer, True)
             options = ExecOptions(command(container.spec.config))
             self._running = execs.spawn(paths, container, options, attach.Streams(-1, writer, writer))
         except BaseException:
-            os.close(self.descriptor)
+            os.close(self._reader)
             raise
         finally:
             os.close(writer)
+        self._ended = os.pidfd_open(self._running.pid)
 
-    def read(self) -> bool:
-        """Take what it has written; False when it has ended."""
-        while True:
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What becomes readable when it has written or ended."""
+        return (self._ended,) if self._reader < 0 else (self._ended, self._reader)
+
+    def is_over(self) -> bool:
+        """Take what it has written; whether it has ended or its time is up, so that `finish` does not wait."""
+        self._read()
+        return self._has_ended() or time.monotonic() >= self.deadline
+
+    def finish(self) -> ProbeResult:
+        """Collect a probe that has ended; one that has not is killed."""
+        is_late = not self._has_ended()
+        if is_late:
+            self._kill()
+        try:
+            code = execs.wait(self._paths, self._container, self._running, command(self._container.spec.config)[0])
+        except SampanError as error:
+            code, self._output = -1, error.message.encode()
+        self._read()
+        self._close()
+        if is_late:
+            told = f": {self._text()}" if self._output else ""
+            limit = go_duration(self._check.timeout_ns)
+            return self._result(-1, f"Health check exceeded timeout ({limit}){told}")
+        return self._result(code, self._text())
+
+    def _result(self, code: int, output: str) -> ProbeResult:
+        return ProbeResult(self._started_at, time.time_ns(), code, output)
+
+    def _read(self) -> None:
+        while self._reader >= 0:
             try:
-                data = os.read(self.descriptor, 1 << 16)
+                data = os.read(self._reader, 1 << 16)
             except BlockingIOError:
-                return True
+                return
             if not data:
-                return False
+                os.close(self._reader)
+                self._reader = -1
             # One byte more than is kept, to know whether to say that it was cut.
             self._output = (self._output + data)[: _OUTPUT_BYTES + 1]
 
-    def finish(self) -> ProbeResult:
-        """Collect a probe that has ended, or kill one whose time is up."""
-        if time.monotonic() >= self.deadline and not self._has_ended():
-            return self._give_up()
-        os.close(self.descriptor)
-        try:
-            code = execs.wait(self._paths, self._container, self._running)
-        except SampanError as error:
-            return ProbeResult(self._started_at, time.time_ns(), -1, error.message or self._text())
-        return ProbeResult(self._started_at, time.time_ns(), code, self._text())
+    def _close(self) -> None:
+        os.close(self._ended)
+        if self._reader >= 0:
+            os.close(self._reader)
+            self._reader = -1
 
     def _has_ended(self) -> bool:
-        status = os.waitid(os.P_PID, self._running.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        return status is not None
-
-    def _give_up(self) -> ProbeResult:
-        os.close(self.descriptor)
-        self._kill()
-        try:
-            execs.wait(self._paths, self._container, self._running)
-        except SampanError as error:
-            # It was killed before it began: the message below says more.
-            del error
-        text = f"Health check exceeded timeout ({go_duration(self._check.timeout_ns)})"
-        if self._output:
-            text += f": {self._text()}"
-        return ProbeResult(self._started_at, time.time_ns(), -1, text)
+        return os.waitid(os.P_PIDFD, self._ended, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def _kill(self) -> None:
         """The process inside first: the runtime, which waits for it, would leave it running."""
@@ -165,8 +186,8 @@ class Probe:
         driver.send_signal(self._running.pid, signal.SIGKILL)
 
     def _text(self) -> str:
-        text = self._output.decode(errors="replace")
-        return text[: _OUTPUT_BYTES - 3] + "..." if len(self._output) > _OUTPUT_BYTES else text
+        text = self._output[:_OUTPUT_BYTES].decode(errors="replace")
+        return text + "..." if len(self._output) > _OUTPUT_BYTES else text
 
 
 def _cgroup(paths: Paths, container: Container) -> str:
@@ -205,25 +226,26 @@ def go_duration(nanoseconds: int) -> str:
 
 
 def run_probe(paths: Paths, container: Container) -> ProbeResult:
-    """One probe from beginning to end."""
+    """One probe from beginning to end. Raises SampanError or OSError when it cannot be started."""
     probe = Probe(paths, container)
-    while True:
-        rest = max(probe.deadline - time.monotonic(), 0)
-        readable, _, _ = select.select([probe.descriptor], [], [], rest)
-        if not readable or not probe.read():
-            return probe.finish()
+    while not probe.is_over():
+        poll = select.poll()
+        for descriptor in probe.descriptors:
+            poll.register(descriptor, select.POLLIN)
+        poll.poll(max(probe.deadline - time.monotonic(), 0) * 1000)
+    return probe.finish()
 
 
-def record(database: Database, paths: Paths, container: Container, result: ProbeResult) -> dict[str, Any] | None:
+def record(database: Database, container: Container, result: ProbeResult) -> dict[str, Any] | None:
     """Store what a probe says: the state after it, None when this run of the container is over."""
     import json
 
     check = container.spec.config.healthcheck
-    with locks.container(paths, container.id), database.transaction():
+    with database.transaction():
         current = store.get(database, container.id)
         if check is None or current is None or not current.is_running or current.started_at != container.started_at:
             return None
-        state = next_state(current.health or {}, result, check, current.started_at, result.ended_at)
+        state = next_state(current.health or {}, result, check, current.started_at, result.started_at)
         store.update(database, container.id, health=json.dumps(state, separators=(",", ":")))
     return state
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from datetime import UTC
 from typing import NamedTuple
 
 from sampan.containers.options import LogOptions
@@ -34,11 +35,11 @@ def _utc(text: str) -> str:
         return text
     if text.endswith("+00:00"):
         return text[:-6] + "Z"
-    from datetime import datetime, timezone
+    from datetime import datetime
 
     whole, _, rest = text.partition(".")
     fraction, offset = rest[:9], rest[9:]
-    moment = datetime.fromisoformat(whole + offset).astimezone(timezone.utc)
+    moment = datetime.fromisoformat(whole + offset).astimezone(UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction}Z"
 
 

@@ -15,7 +15,6 @@ from sampan.networks import connect as networking
 from sampan.networks import files as network_files
 from sampan.networks import ports as networking_ports
 from sampan.networks import store as networks
-
 from sampan.runtime import bundle, driver, monitor, probe, seccomp
 from sampan.storage import leases, locks
 from sampan.storage.database import Database
@@ -263,7 +262,7 @@ class _Start:
         with open(self.folder + "/conmon.pid") as file:
             monitor_pid = int(file.read())
         health = self.container.health
-        with self.database.transaction():
+        with self.database.transaction(durable=False):
             store.update(
                 self.database,
                 self.container.id,
@@ -290,7 +289,7 @@ class _Start:
 
         error = sys.exc_info()[1]
         code = getattr(error, "exit_code", 128)
-        with self.database.transaction():
+        with self.database.transaction(durable=False):
             store.update(
                 self.database, self.container.id, status="created", pid=0, monitor_pid=0, exit_code=code, error=str(error)
             )

@@ -3,7 +3,6 @@
 An image's ID is the digest of its configuration's bytes, so the same configuration twice is one image.
 """
 
-import hashlib
 import json
 import re
 import time
@@ -13,6 +12,7 @@ from sampan.errors import InvalidArgument, NotFound
 from sampan.images.model import HistoryRow, Image
 from sampan.oci import reference
 from sampan.oci.config import ImageConfig, image_config_from_json, image_config_to_json
+from sampan.oci.hashing import sha256
 from sampan.storage.database import Database
 
 _ID_PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})")
@@ -27,7 +27,7 @@ def add(database: Database, config: ImageConfig, snapshots: Sequence[str], *, ta
     if len(snapshots) != len(config.diff_ids):
         raise InvalidArgument(f"an image of {len(config.diff_ids)} diff IDs cannot have {len(snapshots)} layers")
     document = json.dumps(image_config_to_json(config), separators=(",", ":"), ensure_ascii=False)
-    image_id = "sha256:" + hashlib.sha256(document.encode()).hexdigest()
+    image_id = "sha256:" + sha256(document.encode()).hexdigest()
     with database.transaction():
         size = 0
         for snapshot_id in snapshots:

@@ -1,6 +1,5 @@
 """Networks, endpoints and published ports as rows."""
 
-import hashlib
 import json
 import os
 import time
@@ -11,6 +10,7 @@ from sampan.errors import Conflict, InvalidArgument, NotFound, PermissionDenied
 from sampan.linux import links
 from sampan.networks import hostnet, ipam
 from sampan.networks.ruleset import ALL_ADDRESSES, BridgeRules, Forward
+from sampan.oci.hashing import sha256
 from sampan.storage.database import Database, Row
 from sampan.storage.paths import Paths
 
@@ -218,7 +218,7 @@ def _default_bridge(database: Database, paths: Paths) -> Network:
 
 
 def _built_in_id(paths: Paths, name: str) -> str:
-    return hashlib.sha256(f"{paths.key}/{name}".encode()).hexdigest()
+    return sha256(f"{paths.key}/{name}".encode()).hexdigest()
 
 
 def _network(row: Row) -> Network:

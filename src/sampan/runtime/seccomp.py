@@ -5,12 +5,12 @@ in its state folder; it is copied into a cache and handed back to crun by an ann
 """
 
 import base64
-import hashlib
 import json
 import os
 from typing import Any
 
 from sampan.errors import InvalidArgument, NotFound, Unsupported
+from sampan.oci.hashing import sha256
 from sampan.runtime.probe import Program
 from sampan.storage.paths import Paths
 
@@ -122,10 +122,10 @@ class Filter:
     def __init__(self, paths: Paths, runtime: Program, profile: bytes, capabilities: tuple[str, ...]) -> None:
         uname = os.uname()
         identity = [
-            hashlib.sha256(profile).hexdigest(), *capabilities, uname.machine, uname.release, uname.version, runtime.stamp,
+            sha256(profile).hexdigest(), *capabilities, uname.machine, uname.release, uname.version, runtime.stamp,
             _library_stamp(),
         ]
-        key = hashlib.sha256("\0".join(identity).encode()).hexdigest()[:32]
+        key = sha256("\0".join(identity).encode()).hexdigest()[:32]
         self.path = f"{paths.run}/seccomp/{key}" if runtime.is_crun else ""
         self.annotations: dict[str, str] = {}
         self.cached = False

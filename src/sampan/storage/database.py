@@ -34,6 +34,8 @@ class Database:
         if fresh:
             os.chmod(path, 0o600)
             self._connection.execute("PRAGMA journal_mode=WAL")
+        self._durable = True
+        self._connection.execute("PRAGMA synchronous=FULL")
         self._connection.execute("PRAGMA foreign_keys=ON")
         self._migrate(path)
 
@@ -57,12 +59,20 @@ class Database:
                 self._connection.execute(f"PRAGMA user_version={number + 1}")
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """One atomic change; nested uses join the outer one. Raises Unavailable when the disk is full or the lock stays taken."""
+    def transaction(self, *, durable: bool = True) -> Iterator[None]:
+        """One atomic change; nested uses join the outer one.
+
+        A change that is not `durable` survives a kill of every process but may be undone by a power cut; it costs no
+        fsync. That is right for what a power cut undoes anyway: that a container runs, its addresses, its ports.
+        Raises Unavailable when the disk is full or the lock stays taken.
+        """
         with self._lock:
             if self._connection.in_transaction:
                 yield
                 return
+            if durable != self._durable:
+                self._connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+                self._durable = durable
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield

@@ -8,9 +8,10 @@
     /run/sampan/<key>/           sockets, locks, runtime state; gone at reboot
 """
 
-import hashlib
 import os
 from typing import NamedTuple
+
+from sampan.oci.hashing import sha256
 
 DEFAULT_ROOT = "/var/lib/sampan"
 DEFAULT_RUN = "/run/sampan"
@@ -89,7 +90,7 @@ class Paths(NamedTuple):
 def paths_of(root: str | None = None) -> Paths:
     """The paths of `root`; None means $SAMPAN_ROOT, then /var/lib/sampan. Nothing is created."""
     chosen = os.path.realpath(root or os.environ.get("SAMPAN_ROOT") or DEFAULT_ROOT)
-    key = hashlib.sha256(chosen.encode()).hexdigest()[:8]
+    key = sha256(chosen.encode()).hexdigest()[:8]
     return Paths(root=chosen, run=f"{DEFAULT_RUN}/{key}", key=key)
 
 
