@@ -6,7 +6,7 @@ import signal
 import time
 from typing import Any, NamedTuple
 
-from sampan.containers import attach, creation, execs, store
+from sampan.containers import attach, execs, store
 from sampan.containers.model import Container
 from sampan.containers.options import ExecOptions
 from sampan.containers.timestamp import rfc3339
@@ -255,10 +255,6 @@ def due(database: Database) -> list[str]:
     return [str(row[0]) for row in database.rows("SELECT container_id FROM health_due")]
 
 
-def may_be_probed(container: Container) -> bool:
-    """Whether a probe can run in it at this moment: a paused container waits."""
-    return (
-        container.status == "running"
-        and creation.has_check(container.spec.config.healthcheck)
-        and process.is_alive(container.pid, container.pid_start)
-    )
+def is_alive(container: Container) -> bool:
+    """Whether the container's first process still runs: otherwise nothing can be executed in it."""
+    return container.is_running and process.is_alive(container.pid, container.pid_start)

@@ -1,0 +1,52 @@
+"""The jobs of `python -m sampan.supervisor`, each a process of its own that nobody waits for."""
+
+from collections.abc import Callable
+
+from sampan.containers import wake
+from sampan.engine.supervision import presence, restarting, surroundings, watcher
+from sampan.engine.supervision.journal import Journal
+from sampan.storage import paths as layout
+from sampan.storage.database import Database
+from sampan.storage.paths import Paths
+
+
+def exited(root: str, container_id: str) -> None:
+    """The exit command of a detached container's monitor: record the end, and see that its policy is followed."""
+    paths = layout.paths_of(root)
+    surroundings.leave_container_mounts(paths)
+    _logged(paths, f"end of container {container_id}", lambda database: _exited(database, paths, container_id))
+
+
+def _exited(database: Database, paths: Paths, container_id: str) -> None:
+    if restarting.ended(database, paths, container_id):
+        wake.start_supervisor(paths)
+    else:
+        presence.wake(paths)
+
+
+def restart(root: str, container_id: str) -> None:
+    """Start a container again whose policy wants that."""
+    paths = layout.paths_of(root)
+
+    def again(database: Database) -> None:
+        restarting.start_again(database, paths, container_id)
+
+    _logged(paths, f"restart of container {container_id}", again)
+
+
+def watch(root: str) -> None:
+    """Be the supervisor of the root; in the background already."""
+    watcher.watch(layout.paths_of(root))
+
+
+def _logged(paths: Paths, what: str, job: Callable[[Database], None]) -> None:
+    """Run a job with the store open; nobody sees an error of it but in the log."""
+    try:
+        database = Database(paths.database)
+        try:
+            job(database)
+        finally:
+            database.close()
+    except BaseException as error:
+        Journal(paths).failure(what, error)
+        raise

@@ -1,0 +1,51 @@
+"""`python -I -m sampan.supervisor --root ROOT exited ID | restart ID | watch`: what goes on when no command runs.
+
+`exited` is run by a monitor when its container has ended, `restart` and `watch` by sampan itself. `watch` puts itself
+into the background, so that its starter can wait for it at once and has no zombie.
+"""
+
+import os
+import sys
+
+_USAGE = "usage: python -I -m sampan.supervisor --root ROOT exited ID | restart ID | watch"
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) < 3 or arguments[0] != "--root":
+        print(_USAGE, file=sys.stderr)
+        return 2
+    root, job, *words = arguments[1:]
+    if job == "watch" and not words:
+        # Before anything large is imported: the starter waits for this.
+        if os.fork() > 0:
+            os._exit(0)
+        _close_inherited()
+        from sampan.engine.supervision import jobs
+
+        jobs.watch(root)
+    elif job in ("exited", "restart") and len(words) == 1:
+        _close_inherited()
+        from sampan.engine.supervision import jobs
+
+        (jobs.exited if job == "exited" else jobs.restart)(root, words[0])
+    else:
+        print(_USAGE, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _close_inherited() -> None:
+    """Hold nothing of the starter's: every descriptor but the standard three, which it has set."""
+    listing = os.open("/proc/self/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    names = os.listdir(listing)
+    for name in names:
+        if int(name) > 2 and int(name) != listing:
+            try:
+                os.close(int(name))
+            except OSError:
+                continue  # the copy that the listing itself was read through
+    os.close(listing)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
