@@ -69,7 +69,7 @@ def test_a_wanted_address_must_be_free_and_inside() -> None:
     assert ipam.choose_address(subnet, set(), wanted) == wanted
     with pytest.raises(Conflict, match="Address already in use"):
         ipam.choose_address(subnet, {wanted}, wanted)
-    with pytest.raises(InvalidArgument, match="no configured subnet or ip-range contain the IP address 10.1.1.1"):
+    with pytest.raises(InvalidArgument, match="no configured subnet or ip-range contain the IP address"):
         ipam.choose_address(subnet, set(), ipam.parse_address("10.1.1.1"))
 
 

@@ -16,7 +16,14 @@ def test_hosts_has_the_fixed_names_the_extra_ones_and_its_own() -> None:
     ]
 
 
-HOST = "# a comment\nnameserver 127.0.0.53\nnameserver 192.0.2.53 # ours\nsearch old\nsearch a.example b.example\noptions edns0\n"
+HOST = """\
+# a comment
+nameserver 127.0.0.53
+nameserver 192.0.2.53 # ours
+search old
+search a.example b.example
+options edns0
+"""
 
 
 def _lines(text: str) -> list[str]:
