@@ -45,7 +45,8 @@ def copy(
         for inline in action.inline:
             copying.write(inline)
     except NotADirectoryError as error:
-        raise InvalidArgument(f"mkdir {action.destination.rstrip('/')}: not a directory") from error
+        folder = action.destination if action.destination.endswith("/") else posixpath.dirname(action.destination)
+        raise InvalidArgument(f"mkdir {folder.rstrip('/')}: not a directory") from error
     return Copied(copying.is_steady)
 
 

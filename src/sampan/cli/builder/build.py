@@ -1,9 +1,20 @@
 """`sampan build`."""
 
-from sampan.cli.command import Command, Example
+import os
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from sampan.builder.failures import BuildFailed
+from sampan.builder.options import BuildOptions, BuildResult
+from sampan.builder.plain import PlainPrinter
+from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.container.run_flags import EXTRA_HOST, ULIMIT
-from sampan.cli.flags import Flag
+from sampan.cli.errors import AlreadyReported, ClientError, with_hint
+from sampan.cli.flags import Flag, Parsed
 from sampan.cli.kinds import BOOL, BYTES, STRING, STRINGS
+from sampan.engine.engine import Engine
+from sampan.errors import SampanError
 
 COMMAND = Command(
     arguments="[OPTIONS] PATH | URL | -",
@@ -54,3 +65,112 @@ COMMAND = Command(
     ),
     takes=(1, 1),
 )
+
+# Flags that are read for docker's sake: without effect, or asking for what is always done.
+_WITHOUT_EFFECT = ("builder", "load", "debug")
+_SUPPORTED = (
+    "build-arg", "file", "iidfile", "label", "network", "no-cache", "platform", "progress", "pull", "quiet", "tag",
+    "target",
+)  # fmt: skip
+_PROGRESS = ("", "auto", "plain", "tty", "quiet", "none")
+_LARGEST_STDIN = 16 << 20
+
+
+def execute(invocation: Invocation) -> int:
+    parsed = invocation.parsed
+    _refuse_unsupported(parsed)
+    progress, is_quiet = parsed.string("progress"), parsed.boolean("quiet")
+    if progress not in _PROGRESS:
+        raise ClientError(f"ERROR: invalid progress mode {progress}", hint="auto, plain, tty and quiet are known")
+    if is_quiet and progress in ("plain", "tty"):
+        raise ClientError(f"ERROR: progress={progress} and quiet cannot be used together")
+    options = _options(parsed)
+    engine = Engine(invocation.settings.root or None)
+    result = _build(engine, options, "quiet" if is_quiet else progress)
+    if is_quiet or progress == "quiet":
+        print(result.image_id)
+    return 0
+
+
+def _refuse_unsupported(parsed: Parsed) -> None:
+    for name in sorted(parsed.given):
+        if name not in _SUPPORTED and name not in _WITHOUT_EFFECT:
+            raise ClientError(f"ERROR: --{name} is not supported by this version of sampan")
+
+
+def _options(parsed: Parsed) -> BuildOptions:
+    path, dockerfile = parsed.arguments[0], parsed.string("file")
+    text = None
+    if "://" in path or path.startswith("git@"):
+        raise ClientError(
+            f"ERROR: {path}: a remote build context is not supported by this version of sampan",
+            hint="fetch it first, and build the folder",
+        )
+    if path == "-" and dockerfile == "-":
+        raise ClientError("ERROR: failed to build: invalid argument: can't use stdin for both build context and dockerfile")
+    if path == "-" or dockerfile == "-":
+        text = _stdin()
+    network = parsed.string("network") or "default"
+    if network not in ("default", "none", "host"):
+        raise ClientError(f'ERROR: network mode "{network}" not supported by buildkit', hint="default, none or host")
+    platforms = parsed.strings("platform")
+    if len(platforms) > 1:
+        raise ClientError("ERROR: several platforms are not supported by this version of sampan")
+    return BuildOptions(
+        context="" if path == "-" else path,
+        dockerfile="" if text is not None else dockerfile,
+        dockerfile_text=text,
+        tags=parsed.strings("tag"),
+        build_args=_build_args(parsed.strings("build-arg")),
+        labels={label.partition("=")[0]: label.partition("=")[2] for label in parsed.strings("label")},
+        target=parsed.string("target"),
+        platform=platforms[0] if platforms else "",
+        network=network,
+        no_cache=parsed.boolean("no-cache"),
+        pull=parsed.boolean("pull"),
+        iidfile=parsed.string("iidfile"),
+    )
+
+
+def _stdin() -> str:
+    data = sys.stdin.buffer.read(_LARGEST_STDIN)
+    if data[257:262] == b"ustar" or data[:2] == b"\x1f\x8b":
+        raise ClientError(
+            "ERROR: an archive as build context is not supported by this version of sampan",
+            hint="unpack it, and build the folder",
+        )
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise ClientError("ERROR: failed to build: the Dockerfile on stdin is not UTF-8 text") from None
+
+
+def _build_args(texts: tuple[str, ...]) -> dict[str, str | None]:
+    """NAME=VALUE, or NAME for its value in our own environment; without one it is not set."""
+    found: dict[str, str | None] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        found[name] = value if equals else os.environ.get(name)
+    return found
+
+
+def _build(engine: Engine, options: BuildOptions, progress: str) -> BuildResult:
+    printer = _printer(progress)
+    try:
+        with printer as on_event:
+            return engine.build(options, on_event)
+    except BuildFailed as error:
+        print(with_hint(error.report(), error), file=sys.stderr)
+    except SampanError as error:
+        print(with_hint(f"ERROR: failed to build: {error.message}", error), file=sys.stderr)
+    raise AlreadyReported(1)
+
+
+def _printer(progress: str) -> AbstractContextManager[Any]:
+    if progress in ("quiet", "none"):
+        return nullcontext()
+    if progress == "tty" or (progress in ("", "auto") and sys.stderr.isatty()):
+        from sampan.builder.terminal import TerminalPrinter
+
+        return TerminalPrinter(sys.stderr, has_colour="NO_COLOR" not in os.environ)
+    return PlainPrinter(sys.stderr)

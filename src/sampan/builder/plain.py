@@ -1,0 +1,84 @@
+"""Progress as lines, in the shape of BuildKit's --progress=plain."""
+
+from typing import TextIO
+
+from sampan.builder.explain import FIRST_BUILD, NO_CACHE
+from sampan.builder.progress import Cached, Done, Event, Failed, Missed, Output, Started, Status, Warned
+
+_EVIDENT = (FIRST_BUILD.reason, NO_CACHE.reason)
+_LONGEST = 60
+
+
+def reason_line(event: Missed) -> str:
+    """ "COPY . . rebuilt: src/app.py changed", "" where the reason is evident: a first build, --no-cache."""
+    if event.reason in _EVIDENT:
+        return ""
+    words = event.title.partition("] ")[2] or event.title
+    if len(words) > _LONGEST:
+        words = words[: _LONGEST - 1] + "…"
+    return f"{words} rebuilt: {event.reason}"
+
+
+class PlainPrinter:
+    """Give it every event. Steps that run side by side are told apart by their number."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._titles: dict[int, str] = {}
+        self._current = 0  # the step whose lines were printed last and that has not ended
+        self._warnings: list[str] = []
+
+    def __enter__(self) -> "PlainPrinter":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Print what is told at the end."""
+        if self._warnings:
+            count = len(self._warnings)
+            lines = "".join(f" - {warning}\n" for warning in self._warnings)
+            self._write(f"\n {count} warning{'s' if count > 1 else ''} found:\n{lines}")
+        self._warnings = []
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Started():
+                self._titles[event.number] = event.title
+                self._turn_to(event.number)
+            case Status():
+                self._line(event.number, event.text)
+            case Output():
+                self._line(event.number, f"{event.seconds:.3f} {event.line}")
+            case Missed():
+                line = reason_line(event)
+                if line:
+                    self._line(event.number, line)
+            case Cached():
+                self._end(event.number, "CACHED")
+            case Done():
+                self._end(event.number, f"DONE {event.seconds:.1f}s")
+            case Failed():
+                self._end(event.number, f"ERROR: {event.message}")
+            case Warned():
+                self._warnings.append(event.message)
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+
+    def _turn_to(self, number: int) -> None:
+        if self._current != number:
+            gap = "\n" if self._current else ""
+            self._current = number
+            self._write(f"{gap}#{number} {self._titles[number]}\n")
+
+    def _line(self, number: int, text: str) -> None:
+        self._turn_to(number)
+        self._write(f"#{number} {text}\n")
+
+    def _end(self, number: int, text: str) -> None:
+        self._line(number, text)
+        self._write("\n")
+        self._current = 0
