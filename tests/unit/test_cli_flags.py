@@ -20,6 +20,7 @@ FLAGS = (
     Flag("memory", kinds.BYTES, "", "m"),
     Flag("time", kinds.INT, "", "n", deprecated="use --timeout instead"),
     Flag("annotation", kinds.MAP, ""),
+    Flag("subnet", kinds.SLICE, ""),
 )
 
 
@@ -56,6 +57,10 @@ def test_lists_gather_maps_merge_and_others_keep_the_last() -> None:
     assert parsed.strings("publish") == ("1", "2")
     assert parsed.mapping("annotation") == {"a": "1", "b": ""}
     assert parsed.string("name") == "y"
+
+
+def test_a_slice_splits_at_commas() -> None:
+    assert parse(FLAGS, ["--subnet", "a,b", "--subnet", "c"]).strings("subnet") == ("a", "b", "c")
 
 
 def test_an_alias_sets_the_flag_that_it_stands_for() -> None:

@@ -91,9 +91,10 @@ class Parsed:
         """Read `text` for `flag`. Raises ValueError with the reason."""
         name = flag.sets or flag.name
         value = flag.kind.read(text)
-        if flag.kind.gathers == "list":
+        if flag.kind.gathers in ("list", "slice"):
             items = cast("Sequence[object]", self._values[name]) if name in self.given else ()
-            self._values[name] = [*items, value]
+            added = (value,) if flag.kind.gathers == "list" else cast("Sequence[object]", value)
+            self._values[name] = [*items, *added]
         elif flag.kind.gathers == "map":
             key, item = cast("tuple[str, str]", value)
             old = cast("Mapping[str, str]", self._values[name]) if name in self.given else {}

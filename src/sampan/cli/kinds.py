@@ -13,7 +13,7 @@ class Kind(NamedTuple):
     """How a flag's text becomes a value.
 
     `name` is shown in help ("" for a switch). `gathers` is "" (the last one wins), "list" (each one is kept, in
-    order) or "map" (the reader returns a pair, later keys win). `zero` is the value without the flag.
+    order), "slice" (the same, but each text may hold several, split by commas) or "map" (the reader returns a pair, later keys win). `zero` is the value without the flag.
     `implied` is the text of a flag that stands without a value, None where a value is needed.
     """
 
@@ -156,6 +156,11 @@ def read_pair(text: str) -> tuple[str, str]:
     return key, value
 
 
+def read_slice(text: str) -> list[str]:
+    """The comma-separated parts of a text; "" has none."""
+    return text.split(",") if text else []
+
+
 def read_filter(text: str) -> tuple[str, str]:
     """NAME=VALUE of a --filter; the name in lower case."""
     if "=" not in text:
@@ -176,6 +181,7 @@ STRING = Kind("string", read_string, zero="")
 INT = Kind("int", read_integer, zero=0)
 UINT16 = Kind("uint16", read_uint16, zero=0)
 LIST = Kind("list", read_string, gathers="list", zero=())
+SLICE = Kind("strings", read_slice, gathers="slice", zero=())
 STRINGS = Kind("stringArray", read_string, gathers="list", zero=())
 LABELS = Kind("list", read_label, gathers="list", zero=())
 MAP = Kind("map", read_pair, gathers="map", zero={})

@@ -39,6 +39,16 @@ def main() -> NoReturn:
 
 def run(words: Sequence[str]) -> int:
     """Do what the words ask for; the exit code."""
+    try:
+        return _dispatch(words)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _drop_output()
+        return PIPE_CLOSED
+
+
+def _dispatch(words: Sequence[str]) -> int:
     path, manner, debug = "", "", False
     try:
         settings, rest = _read_globals(words)
@@ -52,21 +62,18 @@ def run(words: Sequence[str]) -> int:
             return _group(path, rest)
         verb = load(path)
         manner = verb.COMMAND.manner
-        return verb.execute(Invocation(path, read(path, verb.COMMAND, rest), settings))
+        parsed = read(path, verb.COMMAND, rest)
+        return verb.execute(Invocation(path, parsed, settings))
     except HelpWanted:
         return _print_help(path, sys.stdout)
     except SampanError as error:
         if debug:
             _print_trace()
+        sys.stdout.flush()
         text, code = report(error, path, manner)
         if text:
             print(text, file=sys.stderr)
         return code
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        _drop_output()
-        return PIPE_CLOSED
 
 
 def find(words: Sequence[str]) -> tuple[str, list[str]]:

@@ -2,7 +2,7 @@
 
 from sampan.cli.command import Command, Example
 from sampan.cli.flags import Flag, force_flag
-from sampan.cli.kinds import BOOL, STRINGS
+from sampan.cli.kinds import BOOL, SLICE
 
 COMMAND = Command(
     arguments="[OPTIONS] IMAGE [IMAGE...]",
@@ -11,7 +11,7 @@ COMMAND = Command(
     flags=(
         force_flag("Remove it although stopped containers use it"),
         Flag("no-prune", BOOL, "Keep parents that have no name"),
-        Flag("platform", STRINGS, "Remove only this platform, os[/arch[/variant]]"),
+        Flag("platform", SLICE, "Remove only this platform, os[/arch[/variant]]"),
     ),
     takes=(1, None),
 )

@@ -2,7 +2,7 @@
 
 from sampan.cli.command import Command, Example
 from sampan.cli.flags import Flag
-from sampan.cli.kinds import BOOL, LABELS, MAP, STRING, STRINGS
+from sampan.cli.kinds import BOOL, LABELS, MAP, SLICE, STRING
 
 COMMAND = Command(
     arguments="[OPTIONS] NETWORK",
@@ -12,16 +12,16 @@ COMMAND = Command(
         Flag("attachable", BOOL, "Accepted for docker's sake, without effect"),
         Flag("aux-address", MAP, "Address that no container gets, NAME=IP"),
         Flag("driver", STRING, "Driver of the network", "d", default="bridge"),
-        Flag("gateway", STRINGS, "Address of the host in the network"),
+        Flag("gateway", SLICE, "Address of the host in the network"),
         Flag("internal", BOOL, "Let nothing in or out"),
-        Flag("ip-range", STRINGS, "Part of the subnet that containers get addresses from"),
+        Flag("ip-range", SLICE, "Part of the subnet that containers get addresses from"),
         Flag("ipam-driver", STRING, "Driver that gives addresses", default="default"),
         Flag("ipam-opt", MAP, "Option of that driver, KEY=VALUE"),
         Flag("ipv4", BOOL, "Give IPv4 addresses", default=True),
         Flag("ipv6", BOOL, "Give IPv6 addresses"),
         Flag("label", LABELS, "Label, KEY=VALUE or KEY"),
         Flag("opt", MAP, "Option of the driver, KEY=VALUE", "o"),
-        Flag("subnet", STRINGS, "Addresses of the network, such as 10.90.0.0/24"),
+        Flag("subnet", SLICE, "Addresses of the network, such as 10.90.0.0/24"),
     ),
     takes=(1, 1),
 )

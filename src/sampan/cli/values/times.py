@@ -10,7 +10,7 @@ _FORMS = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M%z", "%Y-%m
 
 
 def read_moment(text: str) -> int:
-    """RFC 3339 (parts may be missing, local time without a zone), seconds, or a duration before now: ns since the epoch.
+    """RFC 3339 (parts may be missing, local time without a zone), seconds, or a duration ago: ns since the epoch.
 
     Raises ValueError.
     """

@@ -26,6 +26,8 @@ class ContainerFacts(NamedTuple):
 
     `state` is created, running, paused, restarting, removing, exited or dead; `health` "", starting, healthy or
     unhealthy. `mounts` are names of volumes and sources of binds, `local_volumes` the number of the volumes.
+    For filters only: `exposed` ports as "80/tcp", `destinations` of mounts, `network_ids`, and in `ancestors` the IDs
+    and names of the image and of what it was built on.
     """
 
     id: str
@@ -46,6 +48,10 @@ class ContainerFacts(NamedTuple):
     networks: Sequence[str] = ()
     size_rw: int = -1
     size_root: int = 0
+    exposed: Sequence[str] = ()
+    destinations: Sequence[str] = ()
+    network_ids: Sequence[str] = ()
+    ancestors: Sequence[str] = ()
 
 
 LISTING = Listing(
