@@ -2,7 +2,7 @@
 
 import os
 
-from sampan.errors import InvalidArgument, PermissionDenied
+from sampan.errors import InvalidArgument, PermissionDenied, Unavailable
 from sampan.linux import links, netns
 from sampan.linux.netlink import Netlink
 from sampan.networks import bridge, firewall, hostnet, ipam, store
@@ -31,7 +31,10 @@ def connect(
     if network.driver != "bridge":
         raise InvalidArgument("container cannot be disconnected from host network or connected to host network")
     network = bridge.ensure(database, paths, network)
-    endpoint, position = _allocate(database, paths, network, container_id, ip, mac)
+    with database.transaction(durable=False):
+        # Read again under the lock: since then it may have been removed, or moved to another subnet.
+        network = store.find(database, paths, network.id)
+        endpoint, position = _allocate(database, paths, network, container_id, ip, mac)
     try:
         return _attach(database, network, endpoint, position, netns_fd)
     except BaseException:
@@ -81,6 +84,9 @@ def _attach(database: Database, network: Network, endpoint: Endpoint, position: 
     """Make the pair of interfaces and set up the inner one."""
     peer = _free_name(netns_fd) if position else "eth0"
     hairpin = hostnet.is_bridge_filtered()
+    index = links.index_of(network.bridge)
+    if not index:
+        raise Unavailable(f"network {network.name} was taken down meanwhile", hint="try again")
     with Netlink() as netlink:
         for attempt in range(_ATTEMPTS):
             try:
@@ -90,7 +96,7 @@ def _attach(database: Database, network: Network, endpoint: Endpoint, position: 
                     peer=peer,
                     peer_mac=endpoint.mac,
                     namespace_fd=netns_fd,
-                    bridge=links.index_of(network.bridge),
+                    bridge=index,
                     hairpin=hairpin,
                 )
                 break
