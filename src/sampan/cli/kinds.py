@@ -16,6 +16,7 @@ class Kind(NamedTuple):
     order), "slice" (the same, but each text may hold several, split by commas) or "map" (the reader returns a pair,
     later keys win). `zero` is the value without the flag. `implied` is the text of a flag that stands without a value,
     None where a value is needed.
+    """
 
     name: str
     read: Callable[[str], object]
