@@ -7,11 +7,13 @@ never stands on another result than the one it was built on.
 
 import hashlib
 import json
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sampan.builder.selection import Selected
 from sampan.builder.steps import CopyFiles, MakeWorkdir, RunCommand, Step
-from sampan.builder.trees import Entry, Tree
+
+if TYPE_CHECKING:
+    from sampan.builder.selection import Selected
+    from sampan.builder.trees import Entry, Tree
 
 _LISTED = 20_000  # files that an explanation can name; a step with more is explained without names
 _FORMAT = 1  # raise it when a step's result would differ from what older keys stand for
@@ -73,7 +75,7 @@ def facts_of(step: Step) -> Facts:
     return (*step.used, *texts, ("the destination", action.destination))
 
 
-def content_of(tree: Tree, selected: tuple[Selected, ...], *, keeps_owner: bool) -> Content:
+def content_of(tree: "Tree", selected: "tuple[Selected, ...]", *, keeps_owner: bool) -> Content:
     """Read what counts of selected files. `keeps_owner` is for files of stages: those of the context get the step's
     owner. Raises OSError."""
     digest = hashlib.sha256()
@@ -93,7 +95,7 @@ def content_of(tree: Tree, selected: tuple[Selected, ...], *, keeps_owner: bool)
     return Content(digest.hexdigest(), tuple(facts) if len(facts) <= _LISTED else ())
 
 
-def _what(tree: Tree, entry: Entry) -> str:
+def _what(tree: "Tree", entry: "Entry") -> str:
     if entry.kind == "f":
         return tree.digest(entry)
     if entry.kind == "l":

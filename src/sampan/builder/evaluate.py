@@ -42,7 +42,7 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DEFAULT_SHELL = ("/bin/sh", "-c")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 PROXY_ARGUMENTS = frozenset(_PROXIES) | frozenset(name.lower() for name in _PROXIES)
-_VARIABLE = re.compile(r"'[^']*'|\\.|\$(?:(\w+)|\{(\w+)(?::?-[^{}]*)?\})")
+_VARIABLE = r"'[^']*'|\\.|\$(?:(\w+)|\{(\w+)(?::?-[^{}]*)?\})"
 
 
 class Globals(NamedTuple):
@@ -306,7 +306,7 @@ def shown(text: str, variables: Mapping[str, str]) -> str:
         name = match.group(1) or match.group(2)
         return variables.get(name, match.group(0)) if name else match.group(0)
 
-    return _VARIABLE.sub(value, text)
+    return re.sub(_VARIABLE, value, text) if "$" in text else text
 
 
 def _copy(instruction: Copy, state: State, around: Globals, expand: Callable[[str], str]) -> Step:

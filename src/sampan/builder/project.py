@@ -1,14 +1,11 @@
-"""What a build is made from: the Dockerfile's text, and the folder that it copies from."""
+"""What a build is made from: the Dockerfile's text, and whether the folder that it copies from is there."""
 
 import os
 from typing import NamedTuple
 
-from sampan.builder import digests
 from sampan.builder.failures import BuildFailed
 from sampan.builder.options import BuildOptions
-from sampan.builder.trees import Tree
-from sampan.dockerfile import ignore
-from sampan.errors import InvalidArgument, NotFound, SampanError
+from sampan.errors import InvalidArgument, NotFound
 
 _LARGEST_DOCKERFILE = 16 << 20
 
@@ -71,30 +68,3 @@ def _missing(name: str, options: BuildOptions) -> BuildFailed:
             hint = f"there is {near[0]}: give it with -f {os.path.join(options.context, near[0])}"
     message = f"failed to read dockerfile: open {name}: no such file or directory"
     return BuildFailed(message, hint=hint, kind=NotFound(message))
-
-
-def open_context(options: BuildOptions, source: Source, memory: str) -> Tree | None:
-    """The context as a tree without what .dockerignore keeps out; None when there is none. `memory` is the folder where
-    digests of files are remembered. Raises BuildFailed for a malformed .dockerignore."""
-    if not options.context:
-        return None
-    context = os.path.realpath(options.context)
-    root = os.open(context, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        patterns = ignore.parse(_ignore_text(options, source, context))
-    except SampanError as error:
-        os.close(root)
-        raise BuildFailed(error.message, hint=error.hint, kind=error) from error
-    return Tree(root, patterns, digests.memory_of(memory, context))
-
-
-def _ignore_text(options: BuildOptions, source: Source, context: str) -> str:
-    """The Dockerfile's own ignore file, beside it, or else the context's."""
-    beside = os.path.dirname(options.dockerfile or os.path.join(context, source.name))
-    for path in (os.path.join(beside, source.name + ".dockerignore"), os.path.join(context, ".dockerignore")):
-        try:
-            with open(path, encoding="utf-8", errors="surrogateescape") as file:
-                return file.read(_LARGEST_DOCKERFILE)
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-            continue
-    return ""

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -11,7 +10,7 @@ from sampan.builder.failures import AtLine, BuildFailed, Excerpt
 from sampan.builder.options import BuildOptions, BuildResult
 from sampan.builder.progress import Event, Reporter
 from sampan.builder.project import Source
-from sampan.builder.stages import ContextFiles, Interrupted, Shared, StageWork
+from sampan.builder.stages import ContextFiles, Shared, StageWork
 from sampan.builder.steps import CopyFiles, Plan
 from sampan.dockerfile import parser
 from sampan.dockerfile.errors import ParseError
@@ -19,10 +18,9 @@ from sampan.dockerfile.instructions import Dockerfile
 from sampan.errors import InvalidArgument, NotFound, SampanError
 from sampan.images import store as images
 from sampan.images.model import Image
-from sampan.linux import cgroup, fault, files, process
+from sampan.linux import fault, files
 from sampan.oci import platform, reference
 from sampan.oci.config import ContainerConfig
-from sampan.storage import leases
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
@@ -65,23 +63,15 @@ class _Build:
     def run(self) -> BuildResult:
         dockerfile = self._read()
         shared = Shared(self._database, self._paths, self._options, self._reporter, self._place())
-        tree = project.open_context(self._options, self._source, self._paths.root + "/build-contexts")
         try:
             with self._placed():
                 plan = self._plan(dockerfile, shared)
-                shared.context = ContextFiles(tree)
+                self._load_context(plan, shared)
                 self._look_up(plan, shared)
                 self._execute(plan, shared)
-                result = self._finish(plan, shared)
-            if tree is not None:
-                tree.remember()
-            return result
+                return self._finish(plan, shared)
         finally:
-            # What was finished before a failure is recorded, and so stays cached.
-            shared.recorder.drain()
             shared.close()
-            if tree is not None:
-                tree.close()
 
     def _place(self) -> str:
         return hashlib.sha256(os.fsencode(self._source.place)).hexdigest()[:16]
@@ -167,7 +157,6 @@ class _Build:
 
     def _look_up(self, plan: Plan, shared: Shared) -> None:
         """Take from the cache what is there; what is left to do is in the stages that are not finished."""
-        self._load_context(plan, shared)
         titles: list[str] = []
         with self._database.transaction():
             for image in shared.images.values():
@@ -192,13 +181,19 @@ class _Build:
 
     def _load_context(self, plan: Plan, shared: Shared) -> None:
         """Look at the files that steps take from the context, before the store is locked."""
+        from sampan.builder.context import open_context
+
         wanted = [
             (stage, step)
             for stage in plan.stages
             for step in stage.steps
             if isinstance(step.action, CopyFiles) and step.action.sources and step.action.stage < 0 and not step.action.image
         ]
-        if not wanted or shared.context.tree is None:
+        if not wanted:
+            return
+        tree = open_context(self._options, self._source, self._paths.root + "/build-contexts")
+        shared.context = ContextFiles(tree)
+        if tree is None:
             return
         work = self._reporter.start("[internal] load build context")
         for stage, step in wanted:
@@ -206,6 +201,7 @@ class _Build:
                 shared.context.of(stage, step)
             except SampanError:
                 continue  # the step itself tells it, when its turn comes
+        tree.remember()
         work.done()
 
     def _execute(self, plan: Plan, shared: Shared) -> None:
@@ -214,11 +210,13 @@ class _Build:
         if len(pending) == 1:
             pending[0].run()
         elif pending:
-            _Parallel(self._database, shared, pending).run()
+            from sampan.builder.parallel import Parallel
+
+            Parallel(self._database, shared, pending).run()
 
     def _finish(self, plan: Plan, shared: Shared) -> BuildResult:
         work = self._reporter.start("exporting to image")
-        diff_ids = shared.recorder.close()
+        diff_ids = shared.diff_ids()
         made = {index: stage.made(diff_ids) for index, stage in shared.stages.items()}
         bases = {
             stage.index: shared.images[stage.base.image].config for stage in plan.stages if stage.base.image
@@ -237,55 +235,6 @@ class _Build:
         if self._options.iidfile:
             files.write_atomically(self._options.iidfile, image_id.encode())
         return BuildResult(image_id, self._tags, shared.cached, shared.executed)
-
-
-class _Parallel:
-    """Stages that do not need each other, each in a thread."""
-
-    def __init__(self, database: Database, shared: Shared, pending: list[StageWork]) -> None:
-        self._database, self._shared, self._pending = database, shared, pending
-        self._failures: list[BaseException] = []
-
-    def run(self) -> None:
-        """Raises the first stage's error after all have ended."""
-        threads = [threading.Thread(target=self._stage, args=(stage,), name="stage") for stage in self._pending]
-        for thread in threads:
-            thread.start()
-        try:
-            for thread in threads:
-                thread.join()
-        except BaseException:
-            self._cancel()
-            for thread in threads:
-                thread.join()
-            raise
-        if self._failures:
-            raise self._failures[0]
-
-    def _stage(self, stage: StageWork) -> None:
-        try:
-            for index in sorted(stage.planned.needs):
-                self._shared.stages[index].done.wait()
-                if self._shared.cancelled.is_set():
-                    return
-            stage.run()
-        except Interrupted:
-            return
-        except BaseException as error:  # noqa: BLE001 - it is raised again in the caller's thread
-            if not self._shared.cancelled.is_set():
-                self._failures.append(error)
-            self._cancel()
-
-    def _cancel(self) -> None:
-        """Let every stage end: none begins another step, and what runs is killed."""
-        self._shared.cancelled.set()
-        for stage in self._pending:
-            stage.done.set()
-        pid, started, _ = process.own_identity()
-        for lease in leases.all_leases(self._database):
-            kind, _, path = lease.resource.partition(":")
-            if kind == "cgroup" and "/build-" in path and (lease.pid, lease.pid_start) == (pid, started):
-                cgroup.kill(path)
 
 
 def size_text(size: int) -> str:

@@ -1,0 +1,58 @@
+"""Stages side by side."""
+
+import threading
+
+from sampan.builder.performing import Interrupted
+from sampan.builder.stages import Shared, StageWork
+from sampan.linux import cgroup, process
+from sampan.storage import leases
+from sampan.storage.database import Database
+
+
+class Parallel:
+    """Stages that do not need each other, each in a thread."""
+
+    def __init__(self, database: Database, shared: Shared, pending: list[StageWork]) -> None:
+        self._database, self._shared, self._pending = database, shared, pending
+        self._failures: list[BaseException] = []
+
+    def run(self) -> None:
+        """Raises the first stage's error after all have ended."""
+        threads = [threading.Thread(target=self._stage, args=(stage,), name="stage") for stage in self._pending]
+        for thread in threads:
+            thread.start()
+        try:
+            for thread in threads:
+                thread.join()
+        except BaseException:
+            self._cancel()
+            for thread in threads:
+                thread.join()
+            raise
+        if self._failures:
+            raise self._failures[0]
+
+    def _stage(self, stage: StageWork) -> None:
+        try:
+            for index in sorted(stage.planned.needs):
+                self._shared.stages[index].done.wait()
+                if self._shared.cancelled.is_set():
+                    return
+            stage.run()
+        except Interrupted:
+            return
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the caller's thread
+            if not self._shared.cancelled.is_set():
+                self._failures.append(error)
+            self._cancel()
+
+    def _cancel(self) -> None:
+        """Let every stage end: none begins another step, and what runs is killed."""
+        self._shared.cancelled.set()
+        for stage in self._pending:
+            stage.done.set()
+        pid, started, _ = process.own_identity()
+        for lease in leases.all_leases(self._database):
+            kind, _, path = lease.resource.partition(":")
+            if kind == "cgroup" and "/build-" in path and (lease.pid, lease.pid_start) == (pid, started):
+                cgroup.kill(path)

@@ -1,0 +1,230 @@
+"""Steps done: looked up once more, explained, carried out, handed to the recorder."""
+
+import errno
+import os
+import time
+
+from sampan.builder import cachekey, copying, explain, owners, running, selection, store, views
+from sampan.builder.cachekey import StepInputs
+from sampan.builder.failures import AtLine
+from sampan.builder.progress import Work
+from sampan.builder.recording import Finished
+from sampan.builder.stages import StageWork
+from sampan.builder.steps import CopyFiles, MakeWorkdir, RunCommand, Step
+from sampan.builder.store import Result
+from sampan.builder.trees import Tree
+from sampan.errors import InvalidArgument, SampanError, Unavailable
+from sampan.linux import fault, files
+from sampan.runtime import bundle
+from sampan.storage import snapshots
+
+
+class Interrupted(SampanError):
+    """Another stage failed, or the user gave up: what this one was to do is not wanted any more."""
+
+
+def finish(stage: StageWork) -> None:
+    """Do what is left of a stage whose needs are done. Raises AtLine with the step that failed, Interrupted."""
+    performing = _Performing(stage)
+    try:
+        stage.begin()
+        while not stage.is_finished:
+            if stage.shared.cancelled.is_set():
+                raise Interrupted("the build was cancelled")
+            performing.step(stage.planned.steps[len(stage.results)])
+    finally:
+        performing.close()
+
+
+class _Performing:
+    def __init__(self, stage: StageWork) -> None:
+        self.stage, self.shared = stage, stage.shared
+        self._rebuilt = 0  # number of the last step that was done again
+        self._network = running.StageNetwork(stage.shared.database, stage.shared.paths)
+        self._places: list[tuple[str, StepInputs]] | None = None
+
+    def close(self) -> None:
+        self._network.close()
+
+    def _report_cached(self, step: Step) -> None:
+        self.shared.reporter.start(step.title).cached()
+        self.shared.cached += 1
+
+    def step(self, step: Step) -> None:
+        try:
+            inputs = self.stage.inputs(step)
+        except SampanError as error:
+            self.shared.reporter.start(step.title).failed(error.message)
+            raise _at(step, error) from error
+        assert inputs is not None
+        result = self._found(inputs)
+        keys: tuple[str, ...] = (inputs.key,)
+        if result is None and inputs.origin:
+            inputs, result, keys = self._by_content(step, inputs)
+        if result is not None:
+            self.shared.used_keys += keys
+            self._report_cached(step)
+            self.stage.advance(result)
+            return
+        self._perform(step, inputs, keys)
+
+    def _found(self, inputs: StepInputs) -> Result | None:
+        if self.shared.options.no_cache:
+            return None
+        with self.shared.database.transaction():
+            result = store.find(self.shared.database, inputs.key)
+            return result if result is not None and self.shared.hold(result.snapshot_id) else None
+
+    def _by_content(self, step: Step, inputs: StepInputs) -> tuple[StepInputs, Result | None, tuple[str, ...]]:
+        """Look a COPY --from up by the files that it takes: the stage may have been built again and be the same there."""
+        try:
+            tree, chosen = self._stage_files(step)
+            content = cachekey.content_of(tree, chosen, keeps_owner=True)
+        except SampanError as error:
+            self.shared.reporter.start(step.title).failed(error.message)
+            raise _at(step, error) from error
+        exact = inputs._replace(content=content, origin="")
+        result = self._found(exact)
+        if result is not None:
+            store.add_key(self.shared.database, inputs.key, self._place(), exact, result)
+        return exact, result, (exact.key, inputs.key)
+
+    def _stage_files(self, step: Step) -> tuple[Tree, tuple[selection.Selected, ...]]:
+        action = step.action
+        assert isinstance(action, CopyFiles)
+        layers = (
+            self.shared.stages[action.stage].layers if action.stage >= 0 else self.shared.images[action.image].layers
+        )
+        tree = self.shared.tree(layers)
+        return tree, selection.select(tree, action)
+
+    def _place(self) -> str:
+        return f"{self.shared.place}/{self.stage.planned.name}"
+
+    def _explain(self, step: Step, inputs: StepInputs) -> explain.Miss:
+        if self.shared.options.no_cache:
+            return explain.NO_CACHE
+        if self._places is None:
+            self._places = store.candidates(self.shared.database, self._place())
+        key = explain.nearest_of(inputs, self._places)
+        nearest = store.inputs_of(self.shared.database, key) if key else None
+        if self._rebuilt:
+            reason = f"parent step {self._rebuilt} rebuilt"
+        elif self.stage.results:
+            reason = f"parent step {self.stage.planned.steps[len(self.stage.results) - 1].number} is another one"
+        elif self.stage.planned.base.stage >= 0:
+            reason = f"stage {self.shared.stages[self.stage.planned.base.stage].planned.name} rebuilt"
+        else:
+            reason = "base image changed"
+        return explain.explain_miss(inputs, nearest, reason)
+
+    def _perform(self, step: Step, inputs: StepInputs, keys: tuple[str, ...]) -> None:
+        miss = self._explain(step, inputs)
+        work = self.shared.reporter.start(step.title)
+        work.missed(miss.reason, miss.files)
+        snapshot_id = snapshots.new(self.shared.database, self.shared.paths)
+        try:
+            self._take_root_mode(snapshot_id)
+            is_steady = self._carry_out(step, snapshot_id, work)
+            fault.point("build.step-done")
+        except BaseException as error:
+            snapshots.discard(self.shared.database, self.shared.paths, snapshot_id)
+            if isinstance(error, SampanError | OSError):
+                failure = _at(step, error, work)
+                work.failed(failure.message)
+                raise failure from error
+            raise
+        self.shared.held.append(snapshot_id)
+        result = Result(inputs.key, snapshot_id, "", time.time_ns())
+        self.shared.recorder.add(Finished(result, keys if is_steady else (), self._place(), inputs))
+        self.shared.executed += 1
+        self._rebuilt = step.number
+        self.stage.advance(result)
+        work.done()
+
+    def _take_root_mode(self, snapshot_id: str) -> None:
+        """The topmost layer's folder decides mode and owner of the root."""
+        if self.stage.layers:
+            below = os.stat(self.shared.paths.layer(self.stage.layers[-1]))
+            folder = self.shared.paths.layer(snapshot_id)
+            os.chown(folder, below.st_uid, below.st_gid)
+            os.chmod(folder, below.st_mode & 0o7777)
+
+    def _carry_out(self, step: Step, snapshot_id: str, work: Work) -> bool:
+        """Do it; False when the result must not be remembered. Raises SampanError, OSError."""
+        match step.action:
+            case MakeWorkdir():
+                self._make_workdir(step.action, snapshot_id)
+            case CopyFiles():
+                return self._copy(step, step.action, snapshot_id)
+            case RunCommand():
+                self._run(step.action, snapshot_id, work)
+        return True
+
+    def _make_workdir(self, action: MakeWorkdir, snapshot_id: str) -> None:
+        with views.writable(self.shared.paths, self.shared.workspace, self.stage.layers, snapshot_id) as root:
+            try:
+                owner = _owner(root, action.user) if action.user else owners.Owner(0, 0)
+            except InvalidArgument:
+                owner = owners.Owner(0, 0)  # as BuildKit: who USER is matters when something runs as it
+            try:
+                os.close(files.make_directories(root, action.path, 0o755, *owner))
+            except NotADirectoryError as error:
+                raise InvalidArgument(f"mkdir {action.path}: not a directory") from error
+
+    def _copy(self, step: Step, action: CopyFiles, snapshot_id: str) -> bool:
+        is_context = action.stage < 0 and not action.image
+        if is_context:
+            chosen, _ = self.shared.context.of(self.stage.planned, step)
+            tree = self.shared.context.tree
+        else:
+            tree, chosen = self._stage_files(step)
+        with views.writable(self.shared.paths, self.shared.workspace, self.stage.layers, snapshot_id) as root:
+            owner = _owner(root, action.chown) if action.chown else None
+            copied = copying.copy(root, tree or Tree(root), chosen, action, owner, keeps_owner=not is_context)
+        return copied.is_steady
+
+    def _run(self, action: RunCommand, snapshot_id: str, work: Work) -> None:
+        process = f'process "{" ".join(action.args)}" did not complete successfully'
+        script = self.shared.workspace.folder() + "/script" if action.script else ""
+        try:
+            code = running.run(
+                self.shared.paths,
+                self.shared.database,
+                action,
+                lower=self.stage.layers,
+                snapshot_id=snapshot_id,
+                network=self._network,
+                script_path=script,
+                on_output=work.output,
+                runtime=self.shared.options.runtime,
+            )
+        except SampanError as error:
+            if isinstance(error, Unavailable):
+                raise
+            error.message = f"{process}: {error.message}"
+            raise
+        if code != 0:
+            hint = "the command was not found in the image" if code == 127 else ""
+            raise InvalidArgument(f"{process}: exit code: {code}", hint=hint)
+
+
+def _owner(root: int, text: str) -> owners.Owner:
+    return owners.resolve(text, bundle.read_text(root, "etc/passwd"), bundle.read_text(root, "etc/group"))
+
+
+def _at(step: Step, error: SampanError | OSError, work: Work | None = None) -> AtLine:
+    """The error with its step's place; of a full disk what to do."""
+    if isinstance(error, OSError):
+        hint = ""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            hint = "the disk of the store is full: the store is as it was before the step; free some space, build again"
+        message = f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror or error)
+        message = message[:1].lower() + message[1:]
+        kind: BaseException = Unavailable(message, hint=hint) if hint else error
+        return AtLine(message, step.line, hint=hint, kind=kind, step=step.title, output=_lines(work))
+    return AtLine(error.message, step.line, hint=error.hint, kind=error, step=step.title, output=_lines(work))
+
+
+def _lines(work: Work | None) -> tuple[str, ...]:
+    return tuple(work.lines) if work is not None else ()
