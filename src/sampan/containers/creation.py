@@ -28,6 +28,8 @@ def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool
     """
     name = store.check_name(options.name) if options.name else ""
     compilation.check(options, os.cpu_count() or 1)
+    if options.network == "host" and not options.hostname:
+        options = options._replace(hostname=os.uname().nodename)
     container_id = os.urandom(32).hex()
     # The image is looked up inside: once the row is committed, nobody collects its layers.
     with database.transaction(durable=not lease):

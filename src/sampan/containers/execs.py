@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sampan.containers import attach, devices, security, store
 from sampan.containers.model import Container
 from sampan.containers.options import ExecOptions
+from sampan.containers.streams import DetachFilter, Streams, detach_sequence
 from sampan.errors import Conflict
 from sampan.linux import files, tty
 from sampan.runtime import bundle, defaults, failures, probe
@@ -77,7 +78,7 @@ def _environment(container: Container, options: ExecOptions, home: str) -> tuple
     return (*first, *env) if "HOME" in names else (*first, *env, f"HOME={home}")
 
 
-def spawn(paths: Paths, container: Container, options: ExecOptions, streams: attach.Streams) -> Running:
+def spawn(paths: Paths, container: Container, options: ExecOptions, streams: Streams) -> Running:
     """Start the process. Without a terminal it has our `streams` themselves; -1 is /dev/null.
 
     Raises InvalidArgument for an unknown user.
@@ -194,7 +195,7 @@ def finish(paths: Paths, container: Container, folder: str) -> None:
 
 
 def run(
-    database: Database, paths: Paths, text: str, options: ExecOptions, *, streams: attach.Streams, detach_keys: str = ""
+    database: Database, paths: Paths, text: str, options: ExecOptions, *, streams: Streams, detach_keys: str = ""
 ) -> int:
     """Execute and wait, with our stdio: the exit code. With `detach` it goes on by itself and 0 is returned."""
     container = prepare(database, text)
@@ -202,7 +203,7 @@ def run(
         detach(paths, container, options)
         return 0
     running = spawn(paths, container, options, streams)
-    if running.terminal >= 0 and not relay(running.terminal, streams, attach.detach_sequence(detach_keys)):
+    if running.terminal >= 0 and not relay(running.terminal, streams, detach_sequence(detach_keys)):
         return 0
     return wait(paths, container, running, options.command[0])
 
@@ -223,7 +224,7 @@ def detach(paths: Paths, container: Container, options: ExecOptions) -> None:
         finish(paths, container, folder)
 
 
-def relay(master: int, streams: attach.Streams, detach_keys: bytes) -> bool:
+def relay(master: int, streams: Streams, detach_keys: bytes) -> bool:
     """Copy between a terminal's master and our stdio until it is closed (True) or the detach keys are typed (False)."""
     from contextlib import ExitStack
 
@@ -238,10 +239,10 @@ def relay(master: int, streams: attach.Streams, detach_keys: bytes) -> bool:
             undo.callback(signal.signal, signal.SIGWINCH, previous)
             resize()
             undo.enter_context(tty.Raw(streams.stdin))
-        return _relay(master, streams, attach.DetachFilter(detach_keys))
+        return _relay(master, streams, DetachFilter(detach_keys))
 
 
-def _relay(master: int, streams: attach.Streams, keys: attach.DetachFilter) -> bool:
+def _relay(master: int, streams: Streams, keys: DetachFilter) -> bool:
     import select
 
     poll = select.poll()

@@ -4,11 +4,14 @@ import os
 import select
 import signal
 import time
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from sampan.containers import attach, execs, store
+from sampan.containers import execs, store
 from sampan.containers.model import Container
 from sampan.containers.options import ExecOptions
+from sampan.containers.streams import Streams
+from sampan.containers.start import cgroups_path
 from sampan.containers.timestamp import rfc3339
 from sampan.errors import SampanError
 from sampan.linux import cgroup, process
@@ -114,7 +117,7 @@ class Probe:
         os.set_blocking(self._reader, False)
         try:
             options = ExecOptions(command(container.spec.config))
-            self._running = execs.spawn(paths, container, options, attach.Streams(-1, writer, writer))
+            self._running = execs.spawn(paths, container, options, Streams(-1, writer, writer))
         except BaseException:
             os.close(self._reader)
             raise
@@ -180,9 +183,9 @@ class Probe:
                 inner = int(file.read() or 0)
         except FileNotFoundError:
             inner = 0
-        if inner and inner in cgroup.processes(_cgroup(self._paths, self._container)):
-            _kill_session(inner)
-            driver.send_signal(inner, signal.SIGKILL)
+        if inner:
+            for pid in _family(inner, cgroup.processes(cgroups_path(self._paths, self._container))):
+                driver.send_signal(pid, signal.SIGKILL)
         driver.send_signal(self._running.pid, signal.SIGKILL)
 
     def _text(self) -> str:
@@ -190,24 +193,23 @@ class Probe:
         return text + "..." if len(self._output) > _OUTPUT_BYTES else text
 
 
-def _cgroup(paths: Paths, container: Container) -> str:
-    from sampan.containers.start import cgroups_path
-
-    return cgroups_path(paths, container)
-
-
-def _kill_session(leader: int) -> None:
-    """End what the probe has started and is still in its session: a shell's children outlive the shell."""
-    for name in os.listdir("/proc"):
-        if name.isdigit() and int(name) != leader and _session(int(name)) == leader:
-            driver.send_signal(int(name), signal.SIGKILL)
+def _family(ancestor: int, members: Collection[int]) -> list[int]:
+    """`ancestor` and its descendants among `members`, a container's processes: a shell's children outlive the shell."""
+    parents = {pid: _parent(pid) for pid in members}
+    family = [ancestor] if ancestor in parents else []
+    for pid in family:
+        family += [child for child, parent in parents.items() if parent == pid]
+    return family
 
 
-def _session(pid: int) -> int:
+def _parent(pid: int) -> int:
+    """Field 4 of /proc/PID/stat; 0 for a process that is gone."""
     try:
-        return os.getsid(pid)
-    except ProcessLookupError:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            text = file.read()
+    except (FileNotFoundError, ProcessLookupError):
         return 0
+    return int(text[text.rindex(b")") + 2 :].split()[1])
 
 
 def go_duration(nanoseconds: int) -> str:

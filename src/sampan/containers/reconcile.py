@@ -1,4 +1,4 @@
-"""What each command does first: see whether something died, and only then repair. No user has to act."""
+"""Repair after a crash: records are brought in line with processes, remains are removed. `look` decides when."""
 
 import os
 
@@ -12,8 +12,8 @@ from sampan.storage.paths import Paths
 from sampan.volumes import store as volumes
 
 
-def look(database: Database, paths: Paths) -> None:
-    """Bring the records in line with the processes. A few stats and two queries when nothing has happened."""
+def repair(database: Database, paths: Paths) -> None:
+    """Settle what has ended, clean up after processes that were killed, free what nobody holds. Idempotent."""
     boot = process.boot_id()
     rows = store.live(database)
     for container_id, _, monitor_pid, monitor_start, row_boot in rows:

@@ -7,14 +7,10 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from sampan.containers import compile as compilation
-from sampan.containers import creation, devices, joining, security, store
+from sampan.containers import creation, devices, etc_files, joining, security, store
 from sampan.containers.model import Container, MountPoint
 from sampan.errors import Conflict, NotFound, Unavailable
 from sampan.linux import fault, files, netns, process
-from sampan.networks import connect as networking
-from sampan.networks import files as network_files
-from sampan.networks import ports as networking_ports
-from sampan.networks import store as networks
 from sampan.runtime import bundle, driver, monitor, probe, seccomp
 from sampan.storage import leases, locks
 from sampan.storage.database import Database
@@ -25,11 +21,12 @@ class Hooks(NamedTuple):
     """What the caller wants to do around a start.
 
     `before_start(container)` runs when the container exists and has not run: the moment to attach. `exit_command` is
-    run by the monitor when it ended.
+    run by the monitor when it ended. `meanwhile` runs while the runtime works: the moment to import what comes next.
     """
 
     before_start: Callable[[Container], None] | None = None
     exit_command: tuple[str, ...] = ()
+    meanwhile: Callable[[], None] = lambda: None
 
 
 def start(database: Database, paths: Paths, container_id: str, hooks: Hooks = Hooks()) -> bool:
@@ -64,7 +61,10 @@ def _let_monitor_go(database: Database, container_id: str) -> None:
 class _Start:
     """One start. What was done is undone in reverse when a later step fails."""
 
-    __slots__ = ("cgroups_path", "container", "database", "folder", "hooks", "inherited", "network", "paths", "runtime")
+    __slots__ = (
+        "cgroups_path", "connect", "container", "database", "descriptors", "folder", "hooks", "inherited", "network",
+        "paths", "runtime",
+    )  # fmt: skip
 
     def __init__(self, database: Database, paths: Paths, container: Container, hooks: Hooks) -> None:
         self.database = database
@@ -76,6 +76,8 @@ class _Start:
         self.cgroups_path = cgroups_path(paths, container)
         self.inherited: tuple[int, ...] = ()
         self.network = "private"
+        self.connect: Callable[[], None] = lambda: None
+        self.descriptors: list[int] = []
 
     def run(self) -> None:
         container, paths = self.container, self.paths
@@ -84,10 +86,10 @@ class _Start:
             undo.callback(self._forget_failed)
             self._prepare_folder()
             fault.point("start.prepared")
-            self._connect(undo)
+            self._make_network(undo)
             fault.point("start.connected")
-            filter_, pid = self._create()
             undo.callback(driver.delete, self.runtime, paths.runtime, container.id, self.cgroups_path)
+            filter_, pid = self._create()
             fault.point("start.created")
             filter_.keep(f"{paths.runtime}/{container.id}")
             self._record(pid)
@@ -97,6 +99,8 @@ class _Start:
                 self.hooks.before_start(started)
             driver.start(self.runtime, paths.runtime, container.id)
             undo.pop_all()
+        for descriptor in self.descriptors:
+            os.close(descriptor)
         fault.point("start.started")
         leases.release(self.database, creation.lease_of(container.id))
 
@@ -109,86 +113,52 @@ class _Start:
             if os.path.exists(stale):
                 os.unlink(stale)
 
-    def _connect(self, undo: ExitStack) -> None:
-        """Make the network namespace and its files; --network decides."""
-        container = self.container
-        options = container.spec.options
+    def _make_network(self, undo: ExitStack) -> None:
+        """Make the network namespace and the files about it; --network decides.
+
+        Nothing in the container looks at its network before it starts, so it is connected while the runtime creates it.
+        Only published ports must be there before: the monitor takes over the sockets that reserve them.
+        """
+        options = self.container.spec.options
         mode = options.network
-        address = gateway = ""
         if mode == "host":
             self.network = "host"
         elif mode.startswith("container:"):
             self.network = joining.namespace(self.database, mode.partition(":")[2], "net")
         else:
             descriptor = netns.create()
-            undo.callback(_close, descriptor)
+            self._keep(descriptor, undo)
             # The runtime opens it through us; from then on it lives as long as the container.
             self.network = f"/proc/{os.getpid()}/fd/{descriptor}"
-            if mode != "none":
-                network = networks.find(self.database, self.paths, mode)
-                undo.callback(networking.disconnect, self.database, self.paths, container.id)
-                endpoint = networking.connect(
-                    self.database,
-                    self.paths,
-                    network,
-                    container.id,
-                    descriptor,
-                    ip=options.ip,
-                    mac=options.mac_address,
-                )
-                address, gateway = endpoint.ip, network.gateway
-                self._publish(endpoint, undo)
-        self._write_etc(address, gateway)
+        etc_files.write(self.folder, self.container)
+        if mode not in ("none", "host") and not mode.startswith("container:"):
+            connect = self._connection(descriptor, undo)
+            if options.ports or options.publish_all:
+                connect()
+            else:
+                self.connect = connect
 
-    def _publish(self, endpoint: networks.Endpoint, undo: ExitStack) -> None:
-        options = self.container.spec.options
-        bindings = [
-            networking_ports.PortBinding(port.container_port, port.protocol, port.host_ip, port.host_port)
-            for port in options.ports
-        ]
-        if options.publish_all:
-            bound = {(port.container_port, port.protocol) for port in options.ports}
-            for text in self.container.spec.config.exposed_ports:
-                number, _, protocol = text.partition("/")
-                if (int(number), protocol or "tcp") not in bound:
-                    bindings.append(networking_ports.PortBinding(int(number), protocol or "tcp", "", 0))
-        if not bindings:
-            return
-        published = networking_ports.publish(self.database, self.paths, self.container.id, endpoint, bindings)
-        self.inherited = tuple(published.reservations)
-        for descriptor in self.inherited:
-            undo.callback(_close, descriptor)
+    def _connection(self, descriptor: int, undo: ExitStack) -> Callable[[], None]:
+        def connect() -> None:
+            from sampan.containers import connection
 
-    def _hosts(self, address: str, gateway: str, name: str) -> str:
-        options = self.container.spec.options
-        if self.network == "host":
-            with open("/etc/hosts") as file:
-                return file.read()
-        extra = []
-        for text in options.extra_hosts:
-            host, _, target = text.partition(":")
-            extra.append((host, gateway if target == "host-gateway" else target))
-        own = [f"{name}.{options.domainname}", name] if options.domainname else [name]
-        return network_files.hosts_text([address] if address else [], own, extra)
+            undo.callback(connection.disconnect, self.database, self.paths, self.container.id)
+            made = connection.connect(self.database, self.paths, self.container, descriptor)
+            for reservation in made.reservations:
+                self._keep(reservation, undo)
+            self.inherited = tuple(made.reservations)
+            etc_files.add_address(self.folder, self.container, made.endpoint.ip, made.gateway)
 
-    def _write_etc(self, address: str, gateway: str) -> None:
-        options = self.container.spec.options
-        name = compilation.hostname(self.container)
-        texts = {
-            "hostname": name + "\n",
-            "hosts": self._hosts(address, gateway, name),
-            "resolv.conf": network_files.resolv_conf_text(
-                _host_resolv_conf(),
-                dns=options.dns,
-                search=options.dns_search,
-                options=options.dns_options,
-                shares_host_network=self.network == "host",
-            ),
-        }
-        for file_name, text in texts.items():
-            with open(f"{self.folder}/{file_name}", "w") as file:
-                file.write(text)
-            os.chmod(f"{self.folder}/{file_name}", 0o644)
+        return connect
+
+    def _keep(self, descriptor: int, undo: ExitStack) -> None:
+        """A descriptor that is needed until the container has started."""
+        undo.callback(os.close, descriptor)
+        self.descriptors.append(descriptor)
+
+    def _meanwhile(self) -> None:
+        self.connect()
+        self.hooks.meanwhile()
 
     def _create(self) -> tuple[seccomp.Filter | seccomp.NoFilter, int]:
         """Mount the root in a namespace of its own and let the monitor create the container there."""
@@ -227,6 +197,7 @@ class _Start:
             work=self.folder + "/work",
             target=self.folder + "/merged",
             body=inside,
+            meanwhile=self._meanwhile,
         )
         return filter_ or seccomp.NoFilter(), pid
 
@@ -314,22 +285,6 @@ def ensure_upper(paths: Paths, container: Container) -> str:
             os.chown(upper, top.st_uid, top.st_gid)
             os.chmod(upper, top.st_mode & 0o7777)
     return upper
-
-
-def _host_resolv_conf() -> str:
-    try:
-        with open("/etc/resolv.conf") as file:
-            text = file.read()
-        if network_files.names_resolved_stub(text):
-            with open(network_files.RESOLVED_PATH) as file:
-                return file.read()
-    except FileNotFoundError:
-        return ""
-    return text
-
-
-def _close(descriptor: int) -> None:
-    os.close(descriptor)
 
 
 def _make_working_dir(root: int, path: str) -> None:

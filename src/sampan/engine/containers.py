@@ -4,11 +4,13 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sampan.containers import control, creation, ending, start, store, wake
+from sampan.containers import creation, start, store, wake
 from sampan.containers import model as records
 from sampan.containers.options import ExecOptions, LogOptions, RunOptions
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
+
+list_of = list  # `Containers.list` hides the builtin in annotations
 
 
 class Container:
@@ -87,6 +89,8 @@ class Containers:
         return Container(self, store.get(self.database, record.id) or record)
 
     def _start_or_remove(self, record: records.Container) -> None:
+        from sampan.containers import ending
+
         try:
             self.start(record.id)
         except BaseException:
@@ -107,18 +111,22 @@ class Containers:
         """Raises NotFound."""
         return Container(self, store.find(self.database, reference))
 
-    def list(self, *, all: bool = False) -> "list[Container]":
+    def list(self, *, all: bool = False) -> "list_of[Container]":
         """Running containers, newest first; `all` takes the others too."""
         records_ = store.all_containers(self.database)
         return [Container(self, record) for record in records_ if all or record.is_running]
 
     def stop(self, reference: str, *, timeout_seconds: int | None = None, signal: str = "") -> None:
         """See `Container.stop`; `signal` instead of the container's own."""
+        from sampan.containers import control
+
         record = store.find(self.database, reference)
         control.stop(self.database, self.paths, record.id, timeout_seconds=timeout_seconds, signal_name=signal)
 
     def kill(self, reference: str, signal: str = "KILL") -> None:
         """Send a signal to the container's first process."""
+        from sampan.containers import control
+
         control.kill(self.database, self.paths, store.find(self.database, reference).id, signal)
 
     def restart(self, reference: str, *, timeout_seconds: int | None = None, signal: str = "") -> None:
@@ -128,24 +136,36 @@ class Containers:
 
     def wait(self, reference: str) -> int:
         """Block until the container does not run: its exit code."""
+        from sampan.containers import control
+
         return control.wait(self.database, self.paths, store.find(self.database, reference).id)
 
     def pause(self, reference: str) -> None:
+        from sampan.containers import control
+
         control.pause(self.database, self.paths, store.find(self.database, reference).id)
 
     def unpause(self, reference: str) -> None:
+        from sampan.containers import control
+
         control.unpause(self.database, self.paths, store.find(self.database, reference).id)
 
     def rename(self, reference: str, name: str) -> None:
+        from sampan.containers import control
+
         control.rename(self.database, store.find(self.database, reference).id, name)
 
     def remove(self, reference: str, *, force: bool = False, volumes: bool = False) -> None:
         """Remove a container; `volumes` takes its anonymous volumes along."""
+        from sampan.containers import ending
+
         record = store.find(self.database, reference)
         ending.remove(self.database, self.paths, record.id, force=force, remove_volumes=volumes)
 
-    def prune(self) -> "list[tuple[str, int]]":
+    def prune(self) -> "list_of[tuple[str, int]]":
         """Remove all that are not running: [(id, bytes freed)]."""
+        from sampan.containers import ending
+
         removed = []
         for record in store.all_containers(self.database):
             if record.status in ("created", "exited", "dead"):
@@ -165,6 +185,8 @@ class Containers:
 
     def logs(self, reference: str, options: LogOptions = LogOptions()) -> "Iterator[Any]":
         """Lines (time, stream, text) of the container's log."""
+        from sampan.containers import ending
+
         from sampan.containers import logs
 
         record = store.find(self.database, reference)
@@ -175,18 +197,21 @@ class Containers:
 
         return logs.read(self.paths.container(record.id) + "/log", options, is_running)
 
-    def top(self, reference: str, arguments: tuple[str, ...] = ()) -> "tuple[list[str], list[list[str]]]":
+    def top(self, reference: str, arguments: tuple[str, ...] = ()) -> "tuple[list_of[str], list_of[list_of[str]]]":
         """The container's processes as ps prints them: (titles, rows)."""
+        from sampan.containers import control
+
         return control.top(store.find(self.database, reference), self.paths, arguments)
 
     def exec_output(self, reference: str, options: ExecOptions) -> tuple[int, bytes]:
         """Execute and collect the output of both streams."""
-        from sampan.containers import attach, execs
+        from sampan.containers import execs
+        from sampan.containers.streams import Streams
 
         container = execs.prepare(self.database, reference)
         reader, writer = os.pipe2(os.O_CLOEXEC)
         try:
-            running = execs.spawn(self.paths, container, options, attach.Streams(-1, writer, writer))
+            running = execs.spawn(self.paths, container, options, Streams(-1, writer, writer))
         finally:
             os.close(writer)
         with open(reader, "rb") as output:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sampan.containers import reconcile
+from sampan.containers.look import look
 from sampan.containers.options import PortBinding, RunOptions
 from sampan.engine.containers import Container, Containers
 from sampan.errors import PermissionDenied
@@ -32,7 +32,7 @@ class Engine:
         _check_user(self.paths.root)
         layout.create(self.paths)
         self.database = Database(self.paths.database)
-        reconcile.look(self.database, self.paths)
+        look(self.database, self.paths)
         self.containers = Containers(self.database, self.paths)
 
     @property

@@ -3,21 +3,25 @@
 import os
 import signal
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from sampan.containers import attach, control, creation, ending, start, store, wake
+from sampan.containers import creation, start, store, wake
 from sampan.containers import model as records
 from sampan.containers.options import RunOptions
+from sampan.containers.streams import Streams, detach_sequence
 from sampan.engine.engine import Engine
 from sampan.errors import Conflict
 from sampan.runtime import driver
 from sampan.storage import locks
 
+if TYPE_CHECKING:
+    from sampan.containers.attach import Session
+
 
 class Foreground(NamedTuple):
     """How to be attached. Streams that are not wanted are -1."""
 
-    streams: attach.Streams = attach.Streams()
+    streams: Streams = Streams()
     detach_keys: str = ""
     proxy_signals: bool = True
 
@@ -30,6 +34,8 @@ def run(engine: Engine, options: RunOptions, how: Foreground, on_created: Callab
         return start_attached(engine, record, how)
     except BaseException:
         left = store.get(engine.database, record.id)
+        from sampan.containers import ending
+
         if options.remove and left is not None and not left.is_running:
             ending.remove(engine.database, engine.paths, record.id, remove_volumes=True)
         raise
@@ -37,16 +43,16 @@ def run(engine: Engine, options: RunOptions, how: Foreground, on_created: Callab
 
 def start_attached(engine: Engine, record: records.Container, how: Foreground) -> int:
     """Start a container that is not running, attached: its exit code. 0 when the user detached."""
-    attach.detach_sequence(how.detach_keys)
+    detach_sequence(how.detach_keys)
     attended = locks.attend(engine.paths, record.id)
-    sessions: list[attach.Session] = []
+    sessions: list[Session] = []
 
     def connect(container: records.Container) -> None:
         sessions.append(_session(engine, container, how))
         if how.proxy_signals:
             _proxy_signals(container.pid)
 
-    hooks = start.Hooks(connect, wake.exit_command(engine.paths, record.id, is_attended=True))
+    hooks = start.Hooks(connect, wake.exit_command(engine.paths, record.id, is_attended=True), _import_the_rest)
     try:
         if not start.start(engine.database, engine.paths, record.id, hooks):
             raise Conflict(f"container {record.id} is running already", hint=f"sampan attach {record.name}")
@@ -57,13 +63,20 @@ def start_attached(engine: Engine, record: records.Container, how: Foreground) -
         os.close(attended)
 
 
+def _import_the_rest() -> None:
+    """Done while the runtime creates the container."""
+    from sampan.containers import attach, control  # noqa: F401
+
+
 def attach_running(engine: Engine, record: records.Container, how: Foreground) -> int:
     """`attach`: join a running container. Raises Conflict in Docker's words."""
-    attach.detach_sequence(how.detach_keys)
+    detach_sequence(how.detach_keys)
     if record.status == "paused":
         raise Conflict("You cannot attach to a paused container, unpause it first")
     if not record.is_running:
         raise Conflict("You cannot attach to a stopped container, start it first")
+    from sampan.containers import control
+
     session = _session(engine, record, how)
     if how.proxy_signals:
         _proxy_signals(record.pid)
@@ -75,7 +88,9 @@ def attach_running(engine: Engine, record: records.Container, how: Foreground) -
     return control.wait(engine.database, engine.paths, record.id)
 
 
-def _session(engine: Engine, container: records.Container, how: Foreground) -> attach.Session:
+def _session(engine: Engine, container: records.Container, how: Foreground) -> "Session":
+    from sampan.containers import attach
+
     return attach.Session(
         engine.paths.sockets,
         engine.paths.container(container.id),
@@ -86,12 +101,14 @@ def _session(engine: Engine, container: records.Container, how: Foreground) -> a
     )
 
 
-def _until_end(engine: Engine, container_id: str, session: attach.Session) -> int:
+def _until_end(engine: Engine, container_id: str, session: "Session") -> int:
     try:
         if not session.run():
             return 0
     finally:
         session.close()
+    from sampan.containers import control
+
     container = store.get(engine.database, container_id)
     if container is None:
         return 137
@@ -101,6 +118,8 @@ def _until_end(engine: Engine, container_id: str, session: attach.Session) -> in
 def _proxy_signals(pid: int) -> None:
     def forward(number: int, _: object) -> None:
         driver.send_signal(pid, number)
+
+    from sampan.containers import attach
 
     for number in attach.forwarded_signals():
         signal.signal(number, forward)

@@ -178,3 +178,9 @@ def history(database: Database, image: Image) -> list[HistoryRow]:
     if lines:
         lines[0] = lines[0]._replace(id=image.id, tags=image.tags)
     return lines
+
+
+def layers_size(database: Database, layers: Sequence[str]) -> int:
+    """Bytes of the regular files of some layers."""
+    rows = [database.row("SELECT size FROM snapshot WHERE id = ?", (snapshot_id,)) for snapshot_id in layers]
+    return sum(int(row[0] or 0) for row in rows if row is not None)

@@ -13,14 +13,16 @@ MOUNT = "/sys/fs/cgroup"
 
 def folders(path: str) -> Iterator[str]:
     """The group's folder in every hierarchy where it exists."""
-    if os.path.exists(MOUNT + "/cgroup.controllers"):
-        roots = [MOUNT]
-    else:
-        roots = [entry.path for entry in os.scandir(MOUNT) if entry.is_dir(follow_symlinks=False)]
-    for root in roots:
+    for root in _hierarchies():
         folder = root + path
         if os.path.isdir(folder):
             yield folder
+
+
+def _hierarchies() -> list[str]:
+    if os.path.exists(MOUNT + "/cgroup.controllers"):
+        return [MOUNT]
+    return [entry.path for entry in os.scandir(MOUNT) if entry.is_dir(follow_symlinks=False)]
 
 
 def processes(path: str) -> frozenset[int]:
@@ -53,6 +55,23 @@ def kill(path: str, *, timeout_seconds: float = 10.0) -> None:
         time.sleep(0.002)
 
 
+def end(path: str) -> None:
+    """Kill what is left in the group and remove it. In the usual case nothing is left, and that is one call a hierarchy."""
+    left = []
+    for root in _hierarchies():
+        try:
+            os.rmdir(root + path)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            if error.errno not in (errno.EBUSY, errno.ENOTEMPTY):
+                raise
+            left.append(root)
+    if left:
+        kill(path)
+        remove(path)
+
+
 def remove(path: str) -> bool:
     """Remove the group and those below it, in every hierarchy; False when something was still in use."""
     gone = True
@@ -66,7 +85,8 @@ def _remove_folder(folder: str) -> bool:
     # A process that has ended may be counted for some milliseconds more.
     for pause in (0.0, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064):
         try:
-            time.sleep(pause)
+            if pause:
+                time.sleep(pause)
             os.rmdir(folder)
         except FileNotFoundError:
             return True

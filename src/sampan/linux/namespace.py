@@ -15,8 +15,8 @@ T = TypeVar("T")
 _HYBRID = "/sys/fs/cgroup/unified"
 
 
-def in_own_thread(function: Callable[[], T]) -> T:
-    """Run `function` in a thread made for it and return its result or raise its error.
+def in_own_thread(function: Callable[[], T], meanwhile: Callable[[], None] = lambda: None) -> T:
+    """Run `function` in a thread made for it, `meanwhile` here, and return the first's result or raise an error of either.
 
     unshare(2) and setns(2) change the calling thread alone; a thread that cannot come back is thrown away.
     """
@@ -31,13 +31,16 @@ def in_own_thread(function: Callable[[], T]) -> T:
 
     thread = threading.Thread(target=body, name="namespace")
     thread.start()
-    thread.join()
+    try:
+        meanwhile()
+    finally:
+        thread.join()
     if failures:
         raise failures[0]
     return results[0]
 
 
-def in_private_mounts(function: Callable[[], T]) -> T:
+def in_private_mounts(function: Callable[[], T], meanwhile: Callable[[], None] = lambda: None) -> T:
     """Run `function` in a thread with a mount namespace of its own, which lives on in the processes that it starts.
 
     Mounts made inside do not reach the host; the host's later mounts and unmounts reach the inside where they are shared.
@@ -52,7 +55,7 @@ def in_private_mounts(function: Callable[[], T]) -> T:
             syscall.mount("tmpfs", _HYBRID, "tmpfs", 0, "size=256k")
         return function()
 
-    return in_own_thread(body)
+    return in_own_thread(body, meanwhile)
 
 
 def is_hybrid() -> bool:

@@ -22,11 +22,18 @@ def write_config(bundle: str, options: SpecOptions) -> None:
 
 
 def in_rootfs(
-    paths: Paths, layers: Sequence[str], *, upper: str, work: str, target: str, body: Callable[[int], T]
+    paths: Paths,
+    layers: Sequence[str],
+    *,
+    upper: str,
+    work: str,
+    target: str,
+    body: Callable[[int], T],
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> T:
     """Mount layers (lowest first) and `upper` at `target` in a private mount namespace and call `body(root_fd)` there.
 
-    What `body` starts keeps the mount alive; when the last of it has ended, the mount is gone. Raises OSError.
+    `meanwhile` runs at the same time in the calling thread. What `body` starts keeps the mount alive; when the last of it has ended, the mount is gone. Raises OSError.
     """
 
     def inside() -> T:
@@ -37,7 +44,7 @@ def in_rootfs(
         finally:
             os.close(root)
 
-    return namespace.in_private_mounts(inside)
+    return namespace.in_private_mounts(inside, meanwhile)
 
 
 def identity(root: int, user: str, extra_groups: tuple[str, ...] = ()) -> users.Identity:

@@ -26,16 +26,16 @@ def start(runtime: Program, runtime_root: str, container_id: str) -> None:
 
 def delete(runtime: Program, runtime_root: str, container_id: str, cgroups_path: str) -> None:
     """Forget a container that has ended or never started; what still runs in its cgroup is killed. Idempotent."""
-    if cgroup.processes(cgroups_path):
-        cgroup.kill(cgroups_path)
+    cgroup.end(cgroups_path)
     state = f"{runtime_root}/{container_id}"
     if not runtime.is_crun and os.path.isdir(state):
         call(runtime, runtime_root, ("delete", "--force", container_id))
-    if os.path.isdir(state):
+    try:
         for name in os.listdir(state):
             os.unlink(f"{state}/{name}")
         os.rmdir(state)
-    cgroup.remove(cgroups_path)
+    except FileNotFoundError:
+        return
 
 
 def call(runtime: Program, runtime_root: str, arguments: Sequence[str], *, quiet: bool = False) -> int:

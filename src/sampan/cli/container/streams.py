@@ -3,7 +3,7 @@
 import os
 
 from sampan.cli.errors import ClientError
-from sampan.containers.attach import Streams
+from sampan.containers.streams import Streams
 
 
 def check_input(interactive: bool, tty: bool) -> None:
