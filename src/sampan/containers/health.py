@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from sampan.containers import execs, store
 from sampan.containers.model import Container
 from sampan.containers.options import ExecOptions
-from sampan.containers.streams import Streams
 from sampan.containers.start import cgroups_path
+from sampan.containers.streams import Streams
 from sampan.containers.timestamp import rfc3339
 from sampan.errors import SampanError
 from sampan.linux import cgroup, process

@@ -185,9 +185,7 @@ class Containers:
 
     def logs(self, reference: str, options: LogOptions = LogOptions()) -> "Iterator[Any]":
         """Lines (time, stream, text) of the container's log."""
-        from sampan.containers import ending
-
-        from sampan.containers import logs
+        from sampan.containers import ending, logs
 
         record = store.find(self.database, reference)
 

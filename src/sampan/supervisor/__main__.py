@@ -19,6 +19,7 @@ def main(arguments: list[str]) -> int:
         # Before anything large is imported: the starter waits for this.
         if os.fork() > 0:
             os._exit(0)
+        os.chdir("/")
         _close_inherited()
         from sampan.engine.supervision import jobs
 

@@ -1,0 +1,204 @@
+"""What `info` and `version` tell: this host, this store, the programs in use. Shapes of Docker's API."""
+
+import os
+import platform
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import sampan
+from sampan.containers.timestamp import rfc3339
+from sampan.errors import Unsupported
+from sampan.images.importing import ARCHITECTURES
+from sampan.linux import process
+from sampan.runtime import probe
+from sampan.storage.database import Database
+from sampan.storage.paths import Paths
+
+API_VERSION, MINIMUM_API_VERSION = "1.51", "1.24"
+_RUNTIMES = ("crun", "runc")
+_RUNNING, _PAUSED = ("running", "restarting"), ("paused",)
+
+
+def information(database: Database, paths: Paths) -> dict[str, Any]:
+    """The document of `docker info`, of what there is here."""
+    states = {str(row[0]): int(row[1] or 0) for row in database.rows(_STATES)}
+    images = database.row("SELECT count(*) FROM image")
+    running, paused = _sum(states, _RUNNING), _sum(states, _PAUSED)
+    host = os.uname()
+    version = probe.cgroup_version()
+    return {
+        "ID": paths.key,
+        "Containers": sum(states.values()),
+        "ContainersRunning": running,
+        "ContainersPaused": paused,
+        "ContainersStopped": sum(states.values()) - running - paused,
+        "Images": int(images[0] or 0) if images else 0,
+        "Driver": "overlay2",
+        "DriverStatus": [["Backing Filesystem", _file_system(paths.root)], ["Supports d_type", "true"]],
+        "Plugins": {"Volume": ["local"], "Network": ["bridge", "host", "null"], "Authorization": None, "Log": _LOGS},
+        **_abilities(version),
+        "Debug": False,
+        "SystemTime": rfc3339(time.time_ns()),
+        "LoggingDriver": "json-file",
+        "CgroupDriver": "cgroupfs",
+        "CgroupVersion": str(version),
+        "KernelVersion": host.release,
+        "OperatingSystem": _operating_system(),
+        "OSType": "linux",
+        "Architecture": host.machine,
+        "IndexServerAddress": "https://index.docker.io/v1/",
+        "NCPU": os.cpu_count() or 1,
+        "MemTotal": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+        "DockerRootDir": paths.root,
+        "HttpProxy": os.environ.get("HTTP_PROXY", ""),
+        "HttpsProxy": os.environ.get("HTTPS_PROXY", ""),
+        "NoProxy": os.environ.get("NO_PROXY", ""),
+        "Name": host.nodename,
+        "Labels": [],
+        "ExperimentalBuild": False,
+        "ServerVersion": sampan.__version__,
+        "Runtimes": {name: {"path": found.path} for name in _RUNTIMES if (found := probe.find(name)) is not None},
+        "DefaultRuntime": _default_runtime(),
+        "LiveRestoreEnabled": True,
+        "Isolation": "",
+        "InitBinary": _init(),
+        "SecurityOptions": ["name=seccomp,profile=builtin"],
+        "Warnings": _warnings(),
+    }
+
+
+_STATES = "SELECT status, count(*) FROM container GROUP BY status"
+_LOGS = ["json-file", "local", "none"]
+
+
+def _sum(states: Mapping[str, int], names: tuple[str, ...]) -> int:
+    return sum(states.get(name, 0) for name in names)
+
+
+def _abilities(cgroup_version: int) -> dict[str, Any]:
+    controllers = _controllers()
+    has_cpu = "cpu" in controllers
+    return {
+        "MemoryLimit": "memory" in controllers,
+        "SwapLimit": "memory" in controllers,
+        "CpuCfsPeriod": has_cpu,
+        "CpuCfsQuota": has_cpu,
+        "CPUShares": has_cpu,
+        "CPUSet": "cpuset" in controllers,
+        "PidsLimit": "pids" in controllers,
+        "IPv4Forwarding": _text("/proc/sys/net/ipv4/ip_forward").strip() == "1",
+        "OomKillDisable": cgroup_version == 1,
+    }
+
+
+def _controllers() -> frozenset[str]:
+    """Names of the cgroup controllers that the kernel has switched on."""
+    lines = _text("/proc/cgroups").splitlines()
+    rows = [line.split() for line in lines if line and not line.startswith("#")]
+    unified = _text("/sys/fs/cgroup/cgroup.controllers").split()
+    return frozenset([*(row[0] for row in rows if row[3] == "1"), *unified])
+
+
+def _operating_system() -> str:
+    for line in _text("/etc/os-release").splitlines():
+        if line.startswith("PRETTY_NAME="):
+            return line.partition("=")[2].strip('"')
+    return "Linux"
+
+
+def _file_system(path: str) -> str:
+    """Type of the file system that holds `path`."""
+    device = os.stat(path).st_dev
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    for line in _text("/proc/self/mountinfo").splitlines():
+        left, _, right = line.partition(" - ")
+        if left.split()[2] == wanted:
+            return right.split()[0]
+    return "unknown"
+
+
+def _default_runtime() -> str:
+    try:
+        return probe.runtime().name
+    except Unsupported:
+        return ""
+
+
+def _init() -> str:
+    try:
+        return probe.init().name
+    except Unsupported:
+        return ""
+
+
+def _warnings() -> list[str] | None:
+    """What is missing on this host, with what to do."""
+    missing = [name for name in ("conmon", "flock") if probe.find(name) is None]
+    found = [f"WARNING: {name} is not installed: containers cannot be started" for name in missing]
+    if not _default_runtime():
+        found.append("WARNING: no OCI runtime: apt-get install crun")
+    return found or None
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, errors="replace") as file:
+            return file.read(1 << 20)
+    except FileNotFoundError:
+        return ""
+
+
+def versions() -> dict[str, Any]:
+    """The document of `docker version`: client and server are one program here."""
+    host = os.uname()
+    architecture = ARCHITECTURES.get(host.machine, (host.machine, ""))[0]
+    client = {
+        "Version": sampan.__version__,
+        "ApiVersion": API_VERSION,
+        "DefaultAPIVersion": API_VERSION,
+        "GitCommit": "",
+        "GoVersion": "",
+        "PythonVersion": platform.python_version(),
+        "Os": "linux",
+        "Arch": architecture,
+        "BuildTime": "",
+        "Context": "default",
+    }
+    details = {
+        "ApiVersion": API_VERSION,
+        "Arch": architecture,
+        "KernelVersion": host.release,
+        "MinAPIVersion": MINIMUM_API_VERSION,
+        "Os": "linux",
+        "PythonVersion": platform.python_version(),
+    }
+    engine = {"Name": "Engine", "Version": sampan.__version__, "Details": details}
+    server = {
+        "Platform": {"Name": "sampan"},
+        "Components": [engine, *_programs()],
+        "Version": sampan.__version__,
+        "ApiVersion": API_VERSION,
+        "MinAPIVersion": MINIMUM_API_VERSION,
+        "GitCommit": "",
+        "GoVersion": "",
+        "Os": "linux",
+        "Arch": architecture,
+        "KernelVersion": host.release,
+        "BuildTime": "",
+    }
+    return {"Client": client, "Server": server}
+
+
+def _programs() -> list[dict[str, Any]]:
+    """The programs that a container needs, with the versions that they tell."""
+    found = []
+    for name in ("conmon", *_RUNTIMES, _init()):
+        program = probe.find(name) if name else None
+        if program is None:
+            continue
+        _, out, err = process.run([program.path, "--version"], timeout_seconds=10)
+        first = (out or err).partition("\n")[0]
+        version = next((word for word in first.split() if word[:1].isdigit() or word[1:2].isdigit()), "")
+        found.append({"Name": name, "Version": version.strip(",v").partition("_")[0], "Details": {"Path": program.path}})
+    return found

@@ -1,0 +1,51 @@
+"""The whole: this host, this store, and an end to it."""
+
+from typing import Any
+
+from sampan.engine.usage import Usage
+from sampan.storage.check import Problem
+from sampan.storage.database import Database
+from sampan.storage.paths import Paths
+
+
+class System:
+    """What can be asked of a root as a whole."""
+
+    __slots__ = ("database", "paths")
+
+    def __init__(self, database: Database, paths: Paths) -> None:
+        self.database = database
+        self.paths = paths
+
+    def info(self) -> dict[str, Any]:
+        """The document of `docker info`: counts, this host, the programs in use."""
+        from sampan.engine.information import information
+
+        return information(self.database, self.paths)
+
+    def version(self) -> dict[str, Any]:
+        """The document of `docker version`, with the versions of runtime, monitor and init."""
+        from sampan.engine.information import versions
+
+        return versions()
+
+    def disk_usage(self) -> Usage:
+        """What images, containers, volumes and build cache take on disk."""
+        from sampan.engine.usage import measure
+
+        return measure(self.database, self.paths)
+
+    def check(self, deep: bool = False) -> list[Problem]:
+        """All that is wrong with the store or left over outside of it; `deep` reads every layer."""
+        from sampan.engine.diagnosis import diagnose
+
+        return diagnose(self.database, self.paths, deep=deep)
+
+    def shutdown(self, timeout_seconds: int | None = None) -> list[str]:
+        """Stop every container and the supervisor, and leave nothing outside the root's folder: names of the stopped.
+
+        Rows and files stay. This engine is of no use after it; the next one finds everything.
+        """
+        from sampan.engine.shutdown import shut_down
+
+        return shut_down(self.database, self.paths, timeout_seconds=timeout_seconds)
