@@ -1,7 +1,10 @@
-"""Where private roots live, and the proof at the end that the host is as it was."""
+"""Where private roots live, a limit for tests that hang, and the proof at the end that the host is as it was."""
 
 import os
+import signal
 import subprocess
+from collections.abc import Generator
+from types import FrameType
 
 import pytest
 
@@ -10,6 +13,11 @@ from sampan.testing import leftovers
 from sampan.testing.roots import private_folder
 
 BASE = "SAMPAN_TEST_BASE"
+HANGS_AFTER_SECONDS = 600
+
+
+class Hangs(BaseException):
+    """A test did not end: something waits for what never comes. Not an Exception, so that no test catches it."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -20,6 +28,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 _OWNER = pytest.StashKey[bool]()
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise Hangs(f"not done after {HANGS_AFTER_SECONDS} s")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """A test that hangs fails, with a traceback of where, and the others go on."""
+    before = signal.signal(signal.SIGALRM, _stop)
+    signal.alarm(HANGS_AFTER_SECONDS)
+    try:
+        return (yield)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.hookimpl(tryfirst=True)
