@@ -16,6 +16,11 @@ $ true
 ```text
 $ not run
 ```
+```python
+print(1)
+
+print(2)
+```
 """
 
 
@@ -24,6 +29,7 @@ def test_commands_and_their_output_are_found() -> None:
         Step("sampan ps -q", (), 3),
         Step("sampan run busybox echo a b", ("a b", ""), 4),
         Step("true", (), 8),
+        Step("", (), 13, "print(1)\n\nprint(2)\n"),
     ]
 
 

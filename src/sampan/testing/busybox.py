@@ -8,7 +8,7 @@ PROGRAM = "/usr/bin/busybox"
 PASSWD = (
     "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\nwww-data:x:33:33:www:/var/www:/bin/sh\n"
 )
-GROUP = "root:x:0:\nwww-data:x:33:\nstaff:x:50:nobody\nnogroup:x:65534:\n"
+GROUP = "root:x:0:\nwww-data:x:33:\nstaff:x:50:\nnobody:x:65534:\n"
 
 
 def rootfs(program: str = PROGRAM) -> bytes:

@@ -1,4 +1,4 @@
-"""Console blocks of a guide: what a reader would type, and what the guide says that comes out.
+"""Blocks of a guide that can be run: what a reader would type, and what the guide says that comes out.
 
     ```console
     $ sampan run --rm busybox echo hello
@@ -7,7 +7,7 @@
 
 A line that begins with `$ ` is a command; the lines after it, up to the next command, are its output (stdout and
 stderr). `...` on a line of its own stands for any number of lines, inside a line for any text. A command without output
-lines may print anything. Its exit code must be 0.
+lines may print anything. Its exit code must be 0. A block of `python` is one program that must end without an error.
 """
 
 import re
@@ -17,21 +17,29 @@ FENCE = re.compile(r"^```(\w*)\s*$")
 
 
 class Step(NamedTuple):
-    """A command of a page, the output lines that it is said to give, and the page's line number (from 1)."""
+    """A command of a page, the output lines that it is said to give, and the page's line number (from 1).
+
+    A Python program has no command.
+    """
 
     command: str
     expected: tuple[str, ...]
     line: int
+    program: str = ""
 
 
 def steps(page: str) -> list[Step]:
-    """The commands of all console blocks of a page, in order. A command that ends in a backslash goes on below it."""
+    """The commands and programs of a page, in order. A command that ends in a backslash goes on below it."""
     found: list[Step] = []
     inside = ""
     for number, line in enumerate(page.splitlines(), 1):
         fence = FENCE.match(line)
         if fence:
             inside = "" if inside else fence[1] or "text"
+            if inside == "python":
+                found.append(Step("", (), number))
+        elif inside == "python":
+            found[-1] = found[-1]._replace(program=found[-1].program + line + "\n")
         elif inside == "console" and line.startswith("$ "):
             found.append(Step(line[2:], (), number))
         elif inside == "console" and found:

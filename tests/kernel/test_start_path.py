@@ -1,0 +1,53 @@
+"""What `sampan run` imports: a module that is slow to import must not join."""
+
+import re
+
+from sampan.testing.command import Sampan
+
+# Each costs 10 ms or more, or pulls in one that does.
+SLOW = {
+    "argparse",
+    "asyncio",
+    "dataclasses",
+    "datetime",
+    "email",
+    "http",
+    "http.client",
+    "importlib.metadata",
+    "inspect",
+    "isal",
+    "logging",
+    "msgspec",
+    "pathlib",
+    "shutil",
+    "ssl",
+    "subprocess",
+    "tarfile",
+    "tempfile",
+    "urllib",
+    "urllib.parse",
+    "urllib.request",
+    "uuid",
+    "zstandard",
+}
+
+
+def imported(sampan: Sampan, *arguments: str) -> set[str]:
+    """Every module that a command imports, by python's own report."""
+    report = sampan(*arguments, env={"PYTHONPROFILEIMPORTTIME": "1"}).err
+    return set(re.findall(r"^import time:\s+\d+ \|\s+\d+ \|\s+(\S+)$", report, re.MULTILINE))
+
+
+def test_run_imports_no_slow_module(sampan: Sampan) -> None:
+    assert imported(sampan, "run", "--rm", "busybox", "true") & SLOW == set()
+
+
+def test_exec_and_ps_import_no_slow_module(sampan: Sampan) -> None:
+    sampan("run", "-d", "--name", "box", "busybox", "sleep", "100000")
+    assert imported(sampan, "exec", "box", "true") & SLOW == set()
+    assert imported(sampan, "ps") & SLOW == set()
+
+
+def test_run_does_not_import_the_builder(sampan: Sampan) -> None:
+    rooms = {name.split(".")[1] for name in imported(sampan, "run", "--rm", "busybox", "true") if "sampan." in name}
+    assert rooms.isdisjoint({"builder", "dockerfile", "testing", "supervisor"})
