@@ -199,6 +199,7 @@ def _programs() -> list[dict[str, Any]]:
             continue
         _, out, err = process.run([program.path, "--version"], timeout_seconds=10)
         first = (out or err).partition("\n")[0]
-        version = next((word for word in first.split() if word[:1].isdigit() or word[1:2].isdigit()), "")
-        found.append({"Name": name, "Version": version.strip(",v").partition("_")[0], "Details": {"Path": program.path}})
+        word = next((word for word in first.split() if word[:1].isdigit() or word[1:2].isdigit()), "")
+        version = word.strip(",v").partition("_")[0]
+        found.append({"Name": name, "Version": version, "Details": {"Path": program.path}})
     return found
