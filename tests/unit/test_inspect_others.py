@@ -12,8 +12,8 @@ from sampan.volumes.store import Volume
 PATHS = Paths("/r", "/run/sampan/k", "k")
 DIFF_IDS = ("sha256:" + "1" * 64, "sha256:" + "2" * 64)
 KEYS = (
-    "Id RepoTags RepoDigests Parent Comment Created DockerVersion Author Architecture Os Size GraphDriver RootFS Metadata"
-    " Config"
+    "Id RepoTags RepoDigests Parent Comment Created DockerVersion Author Architecture Os Size GraphDriver RootFS"
+    " Metadata Config"
 )
 
 
