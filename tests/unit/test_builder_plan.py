@@ -69,10 +69,10 @@ def copy_of(text: str, **options: object) -> CopyFiles:
         ("VOLUME /data /b", "VOLUME [/data /b]"),
         ("USER 1000:1000", "USER 1000:1000"),
         ("STOPSIGNAL SIGQUIT", "STOPSIGNAL SIGQUIT"),
-        ("HEALTHCHECK CMD x", "HEALTHCHECK &{[\"CMD-SHELL\" \"x\"] \"0s\" \"0s\" \"0s\" \"0s\" '\\x00'}"),
+        ("HEALTHCHECK CMD x", 'HEALTHCHECK &{["CMD-SHELL" "x"] "0s" "0s" "0s" "0s" \'\\x00\'}'),
         (
             "HEALTHCHECK --interval=90s --timeout=1500ms --retries=2 CMD true",
-            "HEALTHCHECK &{[\"CMD-SHELL\" \"true\"] \"1m30s\" \"1.5s\" \"0s\" \"0s\" '\\x02'}",
+            'HEALTHCHECK &{["CMD-SHELL" "true"] "1m30s" "1.5s" "0s" "0s" \'\\x02\'}',
         ),
         ('SHELL ["/bin/sh", "-eu", "-c"]', "SHELL [/bin/sh -eu -c]"),
         ('ENTRYPOINT ["/bin/sh", "-c"]', 'ENTRYPOINT ["/bin/sh" "-c"]'),
@@ -169,13 +169,17 @@ def test_build_arguments_that_nothing_declares_are_named() -> None:
 
 
 def test_only_stages_that_the_target_needs_are_planned() -> None:
-    text = "FROM busybox AS a\nRUN a\nFROM nosuch AS unused\nRUN b\nFROM a AS c\nRUN c\nFROM busybox\nCOPY --from=c /x /\n"
+    text = (
+        "FROM busybox AS a\nRUN a\nFROM nosuch AS unused\nRUN b\nFROM a AS c\nRUN c\nFROM busybox\nCOPY --from=c /x /\n"
+    )
     assert [stage.name for stage in planned(text).stages] == ["a", "c", "stage-3"]
     assert [stage.name for stage in planned(text, target="a").stages] == ["a"]
 
 
 def test_steps_are_counted_as_buildkit_counts_them() -> None:
-    text = "FROM busybox AS build\nWORKDIR /src\nENV A=1\nRUN x\nFROM build\nCOPY . .\nFROM scratch\nCOPY --from=1 /a /b\n"
+    text = (
+        "FROM busybox AS build\nWORKDIR /src\nENV A=1\nRUN x\nFROM build\nCOPY . .\nFROM scratch\nCOPY --from=1 /a /b\n"
+    )
     assert titles(planned(text)) == [
         "[build 2/3] WORKDIR /src",
         "[build 3/3] RUN x",
@@ -209,7 +213,16 @@ def test_heredocs_of_copy_expand_unless_their_word_is_quoted() -> None:
 
 @pytest.mark.parametrize(
     ("written", "destination"),
-    [("/x", "/x"), ("/x/", "/x/"), ("x", "/w/x"), (".", "/w/"), ("./", "/w/"), ("../y", "/y"), ("/", "/"), ("$V/", "/v/")],
+    [
+        ("/x", "/x"),
+        ("/x/", "/x/"),
+        ("x", "/w/x"),
+        (".", "/w/"),
+        ("./", "/w/"),
+        ("../y", "/y"),
+        ("/", "/"),
+        ("$V/", "/v/"),
+    ],
 )
 def test_a_destination_is_below_the_working_directory(written: str, destination: str) -> None:
     assert copy_of(f"FROM busybox\nENV V=/v\nWORKDIR /w\nCOPY a {written}\n").destination == destination

@@ -92,7 +92,7 @@ def test_plain_progress_has_buildkits_shape_and_tells_interleaved_steps_apart() 
     one.output(1, b"lo\nrest")
     two.cached()
     one.failed("no")
-    lines = [line for line in stream.getvalue().split("\n")]
+    lines = stream.getvalue().split("\n")
     assert lines[:8] == [
         "#1 [a 2/2] RUN x",
         "#1 RUN x rebuilt: ARG V changed 1 -> 2",

@@ -38,9 +38,7 @@ def assemble(
                 layer = next(made)
                 created = layer.created
                 diff_ids.append(layer.diff_id)
-            history.append(
-                History(created, record.created_by, comment=COMMENT, empty_layer=isinstance(record, Note))
-            )
+            history.append(History(created, record.created_by, comment=COMMENT, empty_layer=isinstance(record, Note)))
     config = result.config._replace(labels={**result.config.labels, **labels})
     author = next((stage.author for stage in reversed(chain) if stage.author), base.author if base is not None else "")
     return ImageConfig(

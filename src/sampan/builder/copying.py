@@ -78,7 +78,9 @@ class _Copying:
         parent, name = self._place(self._action.destination, inline.name)
         try:
             self._clear(parent, name)
-            fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=parent)
+            fd = os.open(
+                name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=parent
+            )
             with open(fd, "wb") as file:
                 file.write(inline.text.encode())
                 file.flush()

@@ -177,9 +177,7 @@ def _env(state: State, pairs: Pairs) -> State:
                 break
         else:
             env.append(entry)
-    return state._replace(
-        config=state.config._replace(env=tuple(env)), variables={**state.variables, **dict(pairs)}
-    )
+    return state._replace(config=state.config._replace(env=tuple(env)), variables={**state.variables, **dict(pairs)})
 
 
 def _arg(instruction: Arg, state: State, around: Globals, expand: Callable[[str], str]) -> Outcome:
@@ -320,7 +318,9 @@ def _copy(instruction: Copy, state: State, around: Globals, expand: Callable[[st
     destination = expand(instruction.destination)
     chown, chmod = expand(instruction.chown), expand(instruction.chmod)
     inline = tuple(
-        Inline(heredoc.name, words.expand_document(heredoc.text, state.variables.get) if heredoc.expand else heredoc.text)
+        Inline(
+            heredoc.name, words.expand_document(heredoc.text, state.variables.get) if heredoc.expand else heredoc.text
+        )
         for heredoc in instruction.heredocs
     )
     stage = around.find_stage(instruction.from_) if instruction.from_ else -1
@@ -337,7 +337,13 @@ def _copy(instruction: Copy, state: State, around: Globals, expand: Callable[[st
         unpack=instruction.is_add if instruction.unpack is None else instruction.unpack,
     )
     flags = [f"--chown={chown}"] * bool(chown) + [f"--chmod={chmod}"] * bool(chmod)
-    parts = [*["--parents"] * instruction.parents, *flags, *sources, *(f"<<{item.name}" for item in inline), destination]
+    parts = [
+        *["--parents"] * instruction.parents,
+        *flags,
+        *sources,
+        *(f"<<{item.name}" for item in inline),
+        destination,
+    ]
     created_by = f"{name} {' '.join(parts)} # buildkit"
     title = shown(instruction.line.source.split("\n", 1)[0], state.variables)
     return _step(action, instruction.line, title, created_by)

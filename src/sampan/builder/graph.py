@@ -139,9 +139,7 @@ class _Planning:
             found.append(trigger._replace(line=place))
         return tuple(found)
 
-    def _evaluated(
-        self, stage: Stage, base: Base, state: State, triggers: tuple[Instruction, ...]
-    ) -> PlannedStage:
+    def _evaluated(self, stage: Stage, base: Base, state: State, triggers: tuple[Instruction, ...]) -> PlannedStage:
         around = Globals(
             self._build_args,
             self._arguments,
@@ -199,7 +197,5 @@ def _in_order(
 
 def images(plan: Plan) -> tuple[str, ...]:
     """The images that a plan takes files from, besides those that its stages are built on."""
-    found = (
-        step.action.image for stage in plan.stages for step in stage.steps if isinstance(step.action, CopyFiles)
-    )
+    found = (step.action.image for stage in plan.stages for step in stage.steps if isinstance(step.action, CopyFiles))
     return tuple(dict.fromkeys(image for image in found if image))

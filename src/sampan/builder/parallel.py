@@ -18,21 +18,22 @@ class Parallel:
 
     def run(self) -> None:
         """Raises the first stage's error after all have ended."""
-        threads = [threading.Thread(target=self._stage, args=(stage,), name="stage") for stage in self._pending]
-        for thread in threads:
-            thread.start()
+        # Not join(): in Python 3.11 a join that a signal interrupts takes its thread for ended.
+        ended = [threading.Event() for _ in self._pending]
+        for stage, event in zip(self._pending, ended, strict=True):
+            threading.Thread(target=self._stage, args=(stage, event), name="stage").start()
         try:
-            for thread in threads:
-                thread.join()
+            for event in ended:
+                event.wait()
         except BaseException:
             self._cancel()
-            for thread in threads:
-                thread.join()
+            for event in ended:
+                event.wait()
             raise
         if self._failures:
             raise self._failures[0]
 
-    def _stage(self, stage: StageWork) -> None:
+    def _stage(self, stage: StageWork, ended: threading.Event) -> None:
         try:
             for index in sorted(stage.planned.needs):
                 self._shared.stages[index].done.wait()
@@ -45,6 +46,8 @@ class Parallel:
             if not self._shared.cancelled.is_set():
                 self._failures.append(error)
             self._cancel()
+        finally:
+            ended.set()
 
     def _cancel(self) -> None:
         """Let every stage end: none begins another step, and what runs is killed."""

@@ -27,9 +27,7 @@ from sampan.storage.paths import Paths
 _BOOTSTRAPPED = ("debian", "ubuntu")
 
 
-def build(
-    database: Database, paths: Paths, options: BuildOptions, on_event: Callable[[Event], None]
-) -> BuildResult:
+def build(database: Database, paths: Paths, options: BuildOptions, on_event: Callable[[Event], None]) -> BuildResult:
     """Build an image, and tag it. `on_event` gets what happens, one event at a time, from any thread.
 
     Raises BuildFailed with the step and its place in the Dockerfile; InvalidArgument for a malformed tag, NotFound for
@@ -187,7 +185,10 @@ class _Build:
             (stage, step)
             for stage in plan.stages
             for step in stage.steps
-            if isinstance(step.action, CopyFiles) and step.action.sources and step.action.stage < 0 and not step.action.image
+            if isinstance(step.action, CopyFiles)
+            and step.action.sources
+            and step.action.stage < 0
+            and not step.action.image
         ]
         if not wanted:
             return
@@ -218,9 +219,7 @@ class _Build:
         work = self._reporter.start("exporting to image")
         diff_ids = shared.diff_ids()
         made = {index: stage.made(diff_ids) for index, stage in shared.stages.items()}
-        bases = {
-            stage.index: shared.images[stage.base.image].config for stage in plan.stages if stage.base.image
-        }
+        bases = {stage.index: shared.images[stage.base.image].config for stage in plan.stages if stage.base.image}
         config = assemble.assemble(plan, bases, made, self._options.labels)
         work.status("exporting layers done")
         layers = shared.stages[plan.result.index].layers

@@ -50,9 +50,7 @@ class ContextFiles:
                 )
             chosen = selection.select(self.tree, step.action) if self.tree is not None else ()
             content = (
-                cachekey.content_of(self.tree, chosen, keeps_owner=False)
-                if self.tree is not None
-                else Content("", ())
+                cachekey.content_of(self.tree, chosen, keeps_owner=False) if self.tree is not None else Content("", ())
             )
             found = self._found[(stage.index, step.number)] = (chosen, content)
         return found
@@ -61,9 +59,7 @@ class ContextFiles:
 class Shared:
     """What the stages of one build have in common."""
 
-    def __init__(
-        self, database: Database, paths: Paths, options: BuildOptions, reporter: Reporter, place: str
-    ) -> None:
+    def __init__(self, database: Database, paths: Paths, options: BuildOptions, reporter: Reporter, place: str) -> None:
         self.database, self.paths, self.options, self.reporter, self.place = database, paths, options, reporter, place
         self.cancelled = threading.Event()
         self.stages: dict[int, StageWork] = {}

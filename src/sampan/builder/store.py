@@ -46,7 +46,9 @@ def inputs_of(database: Database, key: str) -> StepInputs | None:
     return None if row is None else cachekey.from_text(str(row[0]))
 
 
-def record(database: Database, keys: tuple[str, ...], place: str, inputs: StepInputs, result: Result, size: int) -> None:
+def record(
+    database: Database, keys: tuple[str, ...], place: str, inputs: StepInputs, result: Result, size: int
+) -> None:
     """Enter a result with its snapshot, under each of `keys`, in one transaction."""
     with database.transaction():
         snapshots.record(database, result.snapshot_id, diff_id=result.diff_id, size=size)

@@ -107,7 +107,9 @@ def _options(parsed: Parsed) -> BuildOptions:
             hint="fetch it first, and build the folder",
         )
     if path == "-" and dockerfile == "-":
-        raise ClientError("ERROR: failed to build: invalid argument: can't use stdin for both build context and dockerfile")
+        raise ClientError(
+            "ERROR: failed to build: invalid argument: can't use stdin for both build context and dockerfile"
+        )
     if path == "-" or dockerfile == "-":
         text = _stdin()
     network = parsed.string("network") or "default"
