@@ -20,6 +20,10 @@ def stop(
     Signal and grace come from the call, else from the container, else SIGTERM and 10 s.
     """
     container = _get(database, container_id)
+    if container.status == "restarting":
+        with database.transaction():
+            store.update(database, container.id, status="exited", stopped_by_user=1)
+        return
     if not container.is_running:
         return
     name = signal_name or container.spec.config.stop_signal or "TERM"
@@ -39,13 +43,13 @@ def stop(
     finish(database, paths, container)
 
 
-def finish(database: Database, paths: Paths, container: Container, *, is_attended: bool = False) -> int:
+def finish(database: Database, paths: Paths, container: Container) -> int:
     """Wait for the monitor's last word after a container's process has ended, record it, and return the exit code.
 
     137 when the container was removed by force before its code could be read.
     """
     code = _written_code(paths, container)
-    ending.settle(database, paths, container.id, wait_monitor=is_attended)
+    ending.settle(database, paths, container.id)
     return 137 if code is None else code
 
 

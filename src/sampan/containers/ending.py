@@ -21,11 +21,10 @@ from sampan.volumes import store as volumes
 _LOST = 255  # the monitor died with the container's exit code
 
 
-def settle(database: Database, paths: Paths, container_id: str, *, wait_monitor: bool = False) -> int | None:
+def settle(database: Database, paths: Paths, container_id: str) -> int | None:
     """Record the exit of a container that has ended and free what it held; its exit code, None while it runs.
 
-    Idempotent, and safe to be called by several processes at once. With --rm the container is removed. `wait_monitor`
-    is for who has attended the container: the monitor's exit command then looks at a file that would be made anew.
+    Idempotent, and safe to be called by several processes at once. With --rm the container is removed.
     """
     with locks.container(paths, container_id):
         container = store.get(database, container_id)
@@ -40,8 +39,6 @@ def settle(database: Database, paths: Paths, container_id: str, *, wait_monitor:
                 return None
             code = _LOST
         free(database, paths, container)
-        if wait_monitor:
-            process.wait_gone(container.monitor_pid, container.monitor_start, 1.0)
         fault.point("settle.freed")
         return _settle(database, paths, container, code)
 
@@ -141,8 +138,15 @@ def _remove(database: Database, paths: Paths, container: Container, *, remove_vo
 
 
 def remove_files(paths: Paths, container_id: str) -> None:
-    """Take away the files of a container that has no row any more, while its lock is held."""
-    top = os.open(paths.containers, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    """Take away the files of a container that has no row any more, while its lock is held.
+
+    The folder is moved away first: a monitor that is about to end finds nothing any more to make files in.
+    """
+    try:
+        os.rename(paths.container(container_id), f"{paths.tmp}/{container_id}")
+    except FileNotFoundError:
+        pass
+    top = os.open(paths.tmp, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         files.remove_tree(top, container_id)
     finally:

@@ -249,6 +249,7 @@ class _Start:
                 oom_killed=0,
                 error="",
                 stopped_by_user=0,
+                restart_count=0,
                 health='{"Status": "starting", "FailingStreak": 0, "Log": []}' if health else "",
             )
             if creation.has_check(self.container.spec.config.healthcheck):
@@ -272,12 +273,17 @@ def cgroups_path(paths: Paths, container: Container) -> str:
     return f"{'/' + parent.strip('/') if parent else paths.cgroup}/{container.id}"
 
 
-def ensure_upper(paths: Paths, container: Container) -> str:
-    """The folder that takes a container's changes, with the owner and mode of the image's root."""
-    folder = paths.container(container.id)
-    upper = folder + "/upper"
+def ensure_folder(paths: Paths, container_id: str) -> str:
+    """The folder of a container's files."""
+    folder = paths.container(container_id)
     if not os.path.isdir(folder):
         os.mkdir(folder, 0o710)
+    return folder
+
+
+def ensure_upper(paths: Paths, container: Container) -> str:
+    """The folder that takes a container's changes, with the owner and mode of the image's root."""
+    upper = ensure_folder(paths, container.id) + "/upper"
     if not os.path.isdir(upper):
         os.mkdir(upper, 0o755)
         if container.layers:

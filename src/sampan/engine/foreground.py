@@ -44,6 +44,7 @@ def run(engine: Engine, options: RunOptions, how: Foreground, on_created: Callab
 def start_attached(engine: Engine, record: records.Container, how: Foreground) -> int:
     """Start a container that is not running, attached: its exit code. 0 when the user detached."""
     detach_sequence(how.detach_keys)
+    start.ensure_folder(engine.paths, record.id)
     attended = locks.attend(engine.paths, record.id)
     sessions: list[Session] = []
 
@@ -112,7 +113,7 @@ def _until_end(engine: Engine, container_id: str, session: "Session") -> int:
     container = store.get(engine.database, container_id)
     if container is None:
         return 137
-    return control.finish(engine.database, engine.paths, container, is_attended=True)
+    return control.finish(engine.database, engine.paths, container)
 
 
 def _proxy_signals(pid: int) -> None:

@@ -25,7 +25,8 @@ def try_container(paths: Paths, container_id: str) -> int | None:
 
 
 def attended_path(paths: Paths, container_id: str) -> str:
-    return f"{paths.locks}/{container_id}.attended"
+    """In the container's folder: when that is gone, nobody makes the file anew by locking it."""
+    return f"{paths.container(container_id)}/attended"
 
 
 def attend(paths: Paths, container_id: str) -> int:
@@ -51,12 +52,11 @@ def is_attended(paths: Paths, container_id: str) -> bool:
 
 
 def forget(paths: Paths, container_id: str) -> None:
-    """Remove a container's lock files, while its lock is held: waiters notice and lock anew."""
-    for path in (attended_path(paths, container_id), f"{paths.locks}/{container_id}"):
-        try:
-            os.unlink(path)
-        except FileNotFoundError:
-            continue
+    """Remove a container's lock file, while its lock is held: waiters notice and lock anew."""
+    try:
+        os.unlink(f"{paths.locks}/{container_id}")
+    except FileNotFoundError:
+        return
 
 
 def _acquire(path: str, kind: int) -> int | None:
