@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,17 +91,16 @@ def test_an_interrupted_build_leaves_nothing_running(sampan: Sampan, context: Pa
     command = sampan.command("build", "--progress", "plain", str(context))
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
-    waiting = {"begun", "other"}
+    waiting, printed = {"begun", "other"}, ""
     for line in process.stderr:
+        printed += line
         waiting -= {line.rstrip().rpartition(" ")[2]}
         if not waiting:
             break
     os.kill(process.pid, signal.SIGINT)
-    rest = threading.Thread(target=process.stderr.read)
-    rest.start()
-    assert process.wait(60) == 130
-    rest.join()
+    printed += process.stderr.read()
     process.stderr.close()
+    assert process.wait(60) == 130, printed
     assert not {"sleep 60000", "sleep 60001"} & set(command_lines())
     sampan("system", "check")
 

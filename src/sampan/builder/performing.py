@@ -76,7 +76,7 @@ class _Performing:
             return result if result is not None and self.shared.hold(result.snapshot_id) else None
 
     def _by_content(self, step: Step, inputs: StepInputs) -> tuple[StepInputs, Result | None, tuple[str, ...]]:
-        """Look a COPY --from up by the files that it takes: the stage may have been built again and be the same there."""
+        """Look a COPY --from up by the files that it takes: a stage that was built again may be the same there."""
         try:
             tree, chosen = self._stage_files(step)
             content = cachekey.content_of(tree, chosen, keeps_owner=True)
@@ -134,7 +134,7 @@ class _Performing:
                 work.failed(failure.message)
                 raise failure from error
             raise
-        self.shared.held.append(snapshot_id)
+        self.shared.made.append(snapshot_id)
         result = Result(inputs.key, snapshot_id, "", time.time_ns())
         self.shared.recorder.add(Finished(result, keys if is_steady else (), self._place(), inputs))
         self.shared.executed += 1

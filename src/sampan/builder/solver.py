@@ -168,10 +168,7 @@ class _Build:
                     continue
                 titles += [planned.base_title] if base.image else []
                 work.begin()
-                try:
-                    titles += work.take_cached()
-                except SampanError:
-                    continue  # the step itself tells it, when its turn comes
+                titles += work.take_cached()
                 if work.is_finished:
                     work.done.set()
         for title in titles:  # not before: whoever listens may be slow, and the store is locked until here
@@ -217,7 +214,12 @@ class _Build:
 
     def _finish(self, plan: Plan, shared: Shared) -> BuildResult:
         work = self._reporter.start("exporting to image")
-        diff_ids = shared.diff_ids()
+        try:
+            diff_ids = shared.diff_ids()
+        except (OSError, SampanError) as error:
+            failure = _unrecorded(error)
+            work.failed(failure.message)
+            raise failure from error
         made = {index: stage.made(diff_ids) for index, stage in shared.stages.items()}
         bases = {stage.index: shared.images[stage.base.image].config for stage in plan.stages if stage.base.image}
         config = assemble.assemble(plan, bases, made, self._options.labels)
@@ -236,13 +238,19 @@ class _Build:
         return BuildResult(image_id, self._tags, shared.cached, shared.executed)
 
 
+def _unrecorded(error: OSError | SampanError) -> BuildFailed:
+    """A layer could not be recorded."""
+    if isinstance(error, SampanError):
+        return BuildFailed(error.message, hint=error.hint, kind=error)
+    message = (error.strerror or str(error)).lower()
+    return BuildFailed(message, hint="the store is as it was before the step", kind=error)
+
+
 def size_text(size: int) -> str:
-    """Bytes as BuildKit prints them: 92B, 1.24kB, 3.5MB."""
+    """Bytes as BuildKit prints them: 92B, 1.24kB, 123.5kB."""
     if size < 1000:
         return f"{size}B"
-    value = float(size)
-    for unit in ("kB", "MB", "GB"):
-        value /= 1000
-        if value < 1000:
-            break
-    return f"{value:.3g}{unit}" if value < 100 else f"{value:.1f}{unit}"
+    value, units = size / 1000, ["kB", "MB", "GB"]
+    while value >= 1000 and len(units) > 1:
+        value, units = value / 1000, units[1:]
+    return f"{value:.3g}{units[0]}" if value < 100 else f"{value:.1f}{units[0]}"

@@ -13,7 +13,7 @@ from sampan.builder.options import BuildOptions
 from sampan.builder.progress import Reporter
 from sampan.builder.steps import CopyFiles, PlannedStage, Step
 from sampan.builder.store import Result
-from sampan.errors import InvalidArgument
+from sampan.errors import InvalidArgument, SampanError
 from sampan.images import clock
 from sampan.images.model import Image
 from sampan.storage import snapshots
@@ -64,7 +64,8 @@ class Shared:
         self.cancelled = threading.Event()
         self.stages: dict[int, StageWork] = {}
         self.images: dict[str, Image] = {}
-        self.held: list[str] = []
+        self.held: list[str] = []  # snapshots that were there
+        self.made: list[str] = []  # and those of steps that were done
         self.used_keys: list[str] = []
         self.context = ContextFiles(None)
         self.cached = self.executed = 0
@@ -126,8 +127,11 @@ class Shared:
         self._trees.clear()
         if self._workspace is not None:
             self._workspace.close()
+        for snapshot_id in self.made:
+            if snapshots.find(self.database, snapshot_id) is None:  # it could not be recorded
+                snapshots.discard(self.database, self.paths, snapshot_id)
         with self.database.transaction():
-            for snapshot_id in dict.fromkeys(self.held):
+            for snapshot_id in dict.fromkeys((*self.held, *self.made)):
                 snapshots.release(self.database, snapshot_id)
 
 
@@ -176,7 +180,10 @@ class StageWork:
         titles: list[str] = []
         while not self.is_finished and not self.shared.options.no_cache:
             step = self.planned.steps[len(self.results)]
-            inputs = self.inputs(step)
+            try:
+                inputs = self.inputs(step)
+            except SampanError:
+                break  # the step itself tells it, when its turn comes
             result = store.find(self.shared.database, inputs.key) if inputs is not None else None
             if result is None or inputs is None or not self.shared.hold(result.snapshot_id):
                 break

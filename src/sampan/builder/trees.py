@@ -25,7 +25,7 @@ _KINDS = {
 
 
 class Entry(NamedTuple):
-    """A file. `path` is relative to the tree's root ("" is the root), `kind` one of f d l p c b, `mode` permission bits.
+    """A file. `path` is relative to the tree's root ("" is the root), `kind` one of f d l p c b, `mode` permissions.
 
     `link` is a symbolic link's target; `stamp` tells files apart and when they change.
     """

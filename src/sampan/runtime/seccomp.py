@@ -147,7 +147,7 @@ class Filter:
         except FileNotFoundError:
             return
         os.makedirs(os.path.dirname(self.path), 0o700, exist_ok=True)
-        temporary = f"{self.path}.{os.getpid()}"
+        temporary = f"{self.path}.{os.urandom(4).hex()}"  # threads of one process may compile it at once
         with open(temporary, "wb") as file:
             file.write(compiled)
         os.rename(temporary, self.path)
