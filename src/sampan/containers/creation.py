@@ -10,7 +10,7 @@ from sampan.containers.model import Container, Spec
 from sampan.containers.options import RunOptions
 from sampan.images import store as images
 from sampan.linux import fault
-from sampan.oci.config import HealthConfig, image_config_from_json
+from sampan.oci.config import HealthConfig, container_config_from_json
 from sampan.storage import leases
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -34,7 +34,7 @@ def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool
     # The image is looked up inside: once the row is committed, nobody collects its layers.
     with database.transaction(durable=not lease):
         image_id, document, layers = images.start_facts(database, options.image)
-        image = image_config_from_json(json.loads(document)).config
+        image = container_config_from_json(json.loads(document).get("config"))
         config = compilation.merge(options, image)
         points = mounts.plan(database, paths, container_id, options, image.volumes)
         health = {"Status": "starting", "FailingStreak": 0, "Log": []} if has_check(config.healthcheck) else None

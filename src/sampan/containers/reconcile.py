@@ -4,6 +4,7 @@ import os
 
 from sampan.containers import ending, start, store
 from sampan.linux import cgroup, process
+from sampan.networks import connect as networking
 from sampan.networks import upkeep
 from sampan.runtime import driver, probe
 from sampan.storage import gc, leases, locks
@@ -65,6 +66,7 @@ def _interrupted_start(database: Database, paths: Paths, container_id: str) -> N
     try:
         container = store.get(database, container_id)
         if container is None:
+            networking.disconnect(database, paths, container_id)  # a build's RUN has an endpoint and no row
             return
         never_ran = os.path.exists(f"{paths.runtime}/{container_id}/exec.fifo")
         if container.is_running and not never_ran:

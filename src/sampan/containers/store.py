@@ -12,12 +12,12 @@ _COLUMNS = (
     "id, name, image_id, layers, spec, created_at, status, pid, pid_start, monitor_pid, monitor_start, boot_id,"
     " started_at, finished_at, exit_code, oom_killed, error, restart_count, stopped_by_user, health"
 )
-_NAME = re.compile(r"/?[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_NAME = r"/?[a-zA-Z0-9][a-zA-Z0-9_.-]+"
 
 
 def check_name(name: str) -> str:
     """The name without its slash. Raises InvalidArgument in Docker's words."""
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(_NAME, name):
         raise InvalidArgument(f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
     return name.removeprefix("/")
 

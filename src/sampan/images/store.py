@@ -15,7 +15,7 @@ from sampan.oci.config import ImageConfig, image_config_from_json, image_config_
 from sampan.oci.hashing import sha256
 from sampan.storage.database import Database
 
-_ID_PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})")
+_ID_PREFIX = r"(?:sha256:)?([0-9a-f]{1,64})"
 
 
 def add(database: Database, config: ImageConfig, snapshots: Sequence[str], *, tags: Sequence[str] = ()) -> str:
@@ -77,13 +77,12 @@ def resolve(database: Database, text: str) -> str:
     Raises NotFound ("No such image: X:latest") and InvalidArgument for what is neither.
     """
     full = text.removeprefix("sha256:")
-    if len(full) == 64 and _ID_PREFIX.fullmatch(full):
+    if len(full) == 64 and re.fullmatch(_ID_PREFIX, full):
         row = database.row("SELECT id FROM image WHERE id = ?", ("sha256:" + full,))
         if row is None:
             raise NotFound(f"No such image: sha256:{full}")
         return str(row[0])
-    prefix = _ID_PREFIX.fullmatch(text)
-    if text.startswith("sha256:") and prefix:
+    if text.startswith("sha256:") and re.fullmatch(_ID_PREFIX, text):
         name, shown = "", text
     else:
         wanted = reference.parse(text)
@@ -94,6 +93,7 @@ def resolve(database: Database, text: str) -> str:
         if wanted.digest:
             return _by_digest(database, wanted)
     found = []
+    prefix = re.fullmatch(_ID_PREFIX, text)
     if prefix:
         low = "sha256:" + prefix[1]
         found = database.rows("SELECT id FROM image WHERE id >= ? AND id < ? LIMIT 3", (low, low + "g"))

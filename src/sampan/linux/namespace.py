@@ -28,16 +28,31 @@ def in_own_thread(function: Callable[[], T], meanwhile: Callable[[], None] = lam
             results.append(function())
         except BaseException as error:  # noqa: BLE001 - it is raised again in the caller's thread
             failures.append(error)
+        finally:
+            ended.set()
 
-    thread = threading.Thread(target=body, name="namespace")
-    thread.start()
+    # Not join(): in Python 3.11 a join that a signal interrupts takes its thread for ended.
+    ended = threading.Event()
+    threading.Thread(target=body, name="namespace").start()
     try:
         meanwhile()
     finally:
-        thread.join()
+        _wait(ended)
     if failures:
         raise failures[0]
     return results[0]
+
+
+def _wait(ended: threading.Event) -> None:
+    """Wait to the end also when Ctrl-C comes: what the thread makes must be known, to be undone."""
+    interrupted: KeyboardInterrupt | None = None
+    while not ended.is_set():
+        try:
+            ended.wait()
+        except KeyboardInterrupt as error:
+            interrupted = error
+    if interrupted is not None:
+        raise interrupted
 
 
 def in_private_mounts(function: Callable[[], T], meanwhile: Callable[[], None] = lambda: None) -> T:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from sampan.errors import Corrupt
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_DIGEST = r"sha256:[0-9a-f]{64}"
 
 
 class HealthConfig(NamedTuple):
@@ -187,7 +187,7 @@ def image_config_from_json(document: Any) -> ImageConfig:
     rootfs = _mapping(fields.get("rootfs"), "rootfs")
     diff_ids = _strings(rootfs.get("diff_ids"), "rootfs.diff_ids")
     for diff_id in diff_ids:
-        if not _DIGEST.fullmatch(diff_id):
+        if not re.fullmatch(_DIGEST, diff_id):
             raise Corrupt(f"image configuration: {diff_id!r} is not a sha256 digest")
     history = fields.get("history") or []
     if not isinstance(history, Sequence) or isinstance(history, str):

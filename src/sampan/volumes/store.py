@@ -12,7 +12,7 @@ from sampan.linux import files
 from sampan.storage.database import Database, Row
 from sampan.storage.paths import Paths
 
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_NAME = r"[a-zA-Z0-9][a-zA-Z0-9_.-]+"
 _COLUMNS = "name, driver, labels, options, anonymous, created_at"
 
 
@@ -47,7 +47,7 @@ def folder(paths: Paths, name: str) -> str:
 
 def check_name(name: str) -> None:
     """Raises InvalidArgument in Docker's words."""
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(_NAME, name):
         raise InvalidArgument(
             f'create {name}: "{name}" includes invalid characters for a local volume name, only'
             ' "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path'
