@@ -132,5 +132,13 @@ def write_all(descriptor: int, data: bytes) -> None:
 def forwarded_signals() -> Sequence[int]:
     """Signals that a foreground run passes on to the container."""
     kept = {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD, signal.SIGPIPE, signal.SIGURG, signal.SIGWINCH}
-    kept |= {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTTIN, signal.SIGTTOU, signal.SIGTSTP}
+    kept |= {
+        signal.SIGSEGV,
+        signal.SIGBUS,
+        signal.SIGFPE,
+        signal.SIGILL,
+        signal.SIGTTIN,
+        signal.SIGTTOU,
+        signal.SIGTSTP,
+    }
     return [number for number in signal.valid_signals() if number not in kept]

@@ -42,7 +42,9 @@ def merge(options: RunOptions, image: ContainerConfig) -> ContainerConfig:
         entrypoint = image.entrypoint
         cmd = options.command or image.cmd
     if not entrypoint and not cmd:
-        raise StartFailed("no command specified", exit_code=125, hint="give one after the image, or set CMD in its Dockerfile")
+        raise StartFailed(
+            "no command specified", exit_code=125, hint="give one after the image, or set CMD in its Dockerfile"
+        )
     if options.working_dir and not options.working_dir.startswith("/"):
         raise InvalidArgument(
             f"the working directory '{options.working_dir}' is invalid, it needs to be an absolute path"
@@ -100,9 +102,7 @@ def check(options: RunOptions, cpus: int) -> None:
         other = "Quota" if options.cpu_quota else "Period"
         raise InvalidArgument(f"Conflicting options: Nano CPUs and CPU {other} cannot both be set")
     if options.nano_cpus < 0 or options.nano_cpus > cpus * 10**9:
-        raise InvalidArgument(
-            f"Range of CPUs is from 0.01 to {cpus}.00, as there are only {cpus} CPUs available"
-        )
+        raise InvalidArgument(f"Range of CPUs is from 0.01 to {cpus}.00, as there are only {cpus} CPUs available")
     if not -1000 <= options.oom_score_adj <= 1000:
         raise InvalidArgument(f"Invalid value {options.oom_score_adj}, range for oom score adj is [-1000, 1000]")
     security.capabilities(options)

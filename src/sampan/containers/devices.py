@@ -74,5 +74,12 @@ def _node(path: str, status: os.stat_result, permissions: str) -> SpecDevice | N
         return None
     device = status.st_rdev
     return SpecDevice(
-        path, kind, os.major(device), os.minor(device), status.st_mode & 0o777, status.st_uid, status.st_gid, permissions
+        path,
+        kind,
+        os.major(device),
+        os.minor(device),
+        status.st_mode & 0o777,
+        status.st_uid,
+        status.st_gid,
+        permissions,
     )

@@ -107,7 +107,9 @@ def remove(
                 reason = "container is paused and must be unpaused first"
             else:
                 reason = "container is running: stop the container before removing or force remove"
-            raise Conflict(f'cannot remove container "/{container.name}": {reason}', hint=f"sampan rm -f {container.name}")
+            raise Conflict(
+                f'cannot remove container "/{container.name}": {reason}', hint=f"sampan rm -f {container.name}"
+            )
         if container.is_running:
             kill_group(paths, container)
             free(database, paths, container)

@@ -268,5 +268,3 @@ def _relay(master: int, streams: Streams, keys: DetachFilter) -> bool:
             if detached:
                 return False
             attach.write_all(master, passed)
-
-

@@ -10,7 +10,48 @@ from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 from sampan.volumes import store as volumes
 
-_TMPFS_OPTIONS = ["rw", "ro", "exec", "noexec", "suid", "nosuid", "dev", "nodev", "async", "sync", "dirsync", "atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime", "mand", "nomand", "size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol", "remount", "bind", "rbind", "unbindable", "runbindable", "private", "rprivate", "shared", "rshared", "slave", "rslave", "defaults"]
+_TMPFS_OPTIONS = [
+    "rw",
+    "ro",
+    "exec",
+    "noexec",
+    "suid",
+    "nosuid",
+    "dev",
+    "nodev",
+    "async",
+    "sync",
+    "dirsync",
+    "atime",
+    "noatime",
+    "diratime",
+    "nodiratime",
+    "relatime",
+    "norelatime",
+    "strictatime",
+    "nostrictatime",
+    "mand",
+    "nomand",
+    "size",
+    "mode",
+    "uid",
+    "gid",
+    "nr_inodes",
+    "nr_blocks",
+    "mpol",
+    "remount",
+    "bind",
+    "rbind",
+    "unbindable",
+    "runbindable",
+    "private",
+    "rprivate",
+    "shared",
+    "rshared",
+    "slave",
+    "rslave",
+    "defaults",
+]
 
 
 def plan(

@@ -75,7 +75,9 @@ def _interrupted_start(database: Database, paths: Paths, container_id: str) -> N
         cgroup.kill(path)
         ending.free(database, paths, container)
         with database.transaction():
-            store.update(database, container_id, status="created", pid=0, monitor_pid=0, error="the start was interrupted")
+            store.update(
+                database, container_id, status="created", pid=0, monitor_pid=0, error="the start was interrupted"
+            )
         if container.spec.options.remove:
             ending.remove_locked(database, paths, container)
     finally:
@@ -100,5 +102,3 @@ def _orphan_folders(database: Database, paths: Paths) -> None:
                 ending.remove_files(paths, container_id)
         finally:
             os.close(lock)
-
-

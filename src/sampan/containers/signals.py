@@ -6,11 +6,13 @@ from sampan.errors import InvalidArgument
 
 
 def number(text: str) -> int:
-    """"KILL", "SIGKILL", "9", "RTMIN+3" -> a number. Raises InvalidArgument in Docker's words."""
+    """ "KILL", "SIGKILL", "9", "RTMIN+3" -> a number. Raises InvalidArgument in Docker's words."""
     if text.isdigit():
         value = int(text)
         if not 0 < value < 65:
-            raise InvalidArgument(f"invalid signal: {text}" if value == 0 else f"the linux daemon does not support signal {text}")
+            raise InvalidArgument(
+                f"invalid signal: {text}" if value == 0 else f"the linux daemon does not support signal {text}"
+            )
         return value
     name = text.upper().removeprefix("SIG")
     base, plus, offset = name.partition("+")

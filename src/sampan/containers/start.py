@@ -263,7 +263,13 @@ class _Start:
         code = getattr(error, "exit_code", 128)
         with self.database.transaction(durable=False):
             store.update(
-                self.database, self.container.id, status="created", pid=0, monitor_pid=0, exit_code=code, error=str(error)
+                self.database,
+                self.container.id,
+                status="created",
+                pid=0,
+                monitor_pid=0,
+                exit_code=code,
+                error=str(error),
             )
             leases.release(self.database, creation.lease_of(self.container.id))
 
@@ -305,5 +311,3 @@ def _fill(root: int, point: MountPoint) -> None:
         from sampan.volumes.populate import populate
 
         populate(root, point.destination, point.source)
-
-

@@ -97,7 +97,9 @@ def get(database: Database, container_id: str) -> Container | None:
 def find(database: Database, text: str) -> Container:
     """By full id, name, or the beginning of an id. Raises NotFound, or Conflict where two ids begin so."""
     name = text.removeprefix("/")
-    row = database.row(f"SELECT {_COLUMNS} FROM container WHERE id = ? OR name = ? ORDER BY id = ? DESC", (text, name, text))
+    row = database.row(
+        f"SELECT {_COLUMNS} FROM container WHERE id = ? OR name = ? ORDER BY id = ? DESC", (text, name, text)
+    )
     if row is not None:
         return _container(row)
     if re.fullmatch(r"[0-9a-f]{1,64}", text):

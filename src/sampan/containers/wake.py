@@ -23,7 +23,15 @@ def exit_command(paths: Paths, container_id: str, *, is_attended: bool) -> tuple
     if not is_attended:
         return command
     flock = probe.required("flock")
-    return (flock.path, "--nonblock", "--conflict-exit-code", "0", "--close", locks.attended_path(paths, container_id), *command)
+    return (
+        flock.path,
+        "--nonblock",
+        "--conflict-exit-code",
+        "0",
+        "--close",
+        locks.attended_path(paths, container_id),
+        *command,
+    )
 
 
 def start_supervisor(paths: Paths) -> None:

@@ -141,8 +141,23 @@ class Maintainer(NamedTuple):
 
 
 Instruction = (
-    From | Arg | Env | Label | Run | Copy | Cmd | Entrypoint | Expose | User | Volume | Workdir | Shell | StopSignal
-    | Healthcheck | Onbuild | Maintainer
+    From
+    | Arg
+    | Env
+    | Label
+    | Run
+    | Copy
+    | Cmd
+    | Entrypoint
+    | Expose
+    | User
+    | Volume
+    | Workdir
+    | Shell
+    | StopSignal
+    | Healthcheck
+    | Onbuild
+    | Maintainer
 )
 
 

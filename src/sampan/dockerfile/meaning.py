@@ -163,8 +163,7 @@ def _copy(request: Request, given: Flags) -> Copy:
     name = request.name.upper()
     if len(request.words) < 2:
         raise _Fault(
-            f"{name} requires at least two arguments, but only one was provided. "
-            "Destination could not be determined",
+            f"{name} requires at least two arguments, but only one was provided. Destination could not be determined",
             f"write {name} SOURCE DESTINATION; the working directory is .",
         )
     destination = request.words[-1]

@@ -123,9 +123,7 @@ def _split(text: str) -> list[str]:
         position += 1
 
 
-def _expanded(
-    fields: list[tuple[str, str | None, str]], expand: Callable[[str], str]
-) -> list[tuple[str, str | None]]:
+def _expanded(fields: list[tuple[str, str | None, str]], expand: Callable[[str], str]) -> list[tuple[str, str | None]]:
     return [(key, value if value is None or key == "from" else expand(value)) for key, value, _ in fields]
 
 

@@ -16,7 +16,6 @@ from sampan.oci import reference
 SCRATCH = "scratch"
 
 
-
 class Origin(NamedTuple):
     """Where files come from: the stage of that index, or an image when it is None."""
 

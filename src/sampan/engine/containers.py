@@ -1,8 +1,8 @@
 """Containers, as the public face shows them."""
 
 import os
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from sampan.containers import creation, start, store, wake
 from sampan.containers import model as records
@@ -58,7 +58,7 @@ class Container:
 
     def exec(self, command: Sequence[str], options: ExecOptions | None = None) -> tuple[int, bytes]:
         """Execute a command in it: (exit code, what it wrote to both streams)."""
-        chosen = (options or ExecOptions(())) ._replace(command=tuple(command))
+        chosen = (options or ExecOptions(()))._replace(command=tuple(command))
         return self._containers.exec_output(self.id, chosen)
 
     def inspect(self) -> dict[str, Any]:
@@ -67,6 +67,18 @@ class Container:
 
     def __repr__(self) -> str:
         return f"<Container {self.id[:12]} {self.name} {self.status}>"
+
+
+class Summary(NamedTuple):
+    """A line of `ps`. `ports` are (container port, protocol, host port, host address); sizes are -1 when not asked for."""
+
+    record: records.Container
+    image: str
+    networks: tuple[str, ...]
+    network_ids: tuple[str, ...]
+    ports: tuple[tuple[int, str, int, str], ...]
+    size_rw: int = -1
+    size_root: int = 0
 
 
 class Containers:
@@ -116,6 +128,31 @@ class Containers:
         records_ = store.all_containers(self.database)
         return [Container(self, record) for record in records_ if all or record.is_running]
 
+    def summaries(self, *, sizes: bool = False) -> "list_of[Summary]":
+        """What `ps -a` shows, newest first; `sizes` walks every container's files."""
+        from sampan.engine.listing import summaries
+
+        found = summaries(self.database)
+        if not sizes:
+            return found
+        from sampan.images import store as images
+
+        return [
+            entry._replace(
+                size_rw=self.size(entry.record),
+                size_root=self.size(entry.record) + images.layers_size(self.database, entry.record.layers),
+            )
+            for entry in found
+        ]
+
+    def ports(self, reference: str) -> "list_of[tuple[int, str, int, str]]":
+        """Published ports as (container port, protocol, host port, host address). Raises NotFound."""
+        record = store.find(self.database, reference)
+        rows = self.database.rows(
+            "SELECT container_port, protocol, host_port, host_ip FROM port WHERE container_id = ?", (record.id,)
+        )
+        return [(int(row[0] or 0), str(row[1]), int(row[2] or 0), str(row[3])) for row in rows]
+
     def stop(self, reference: str, *, timeout_seconds: int | None = None, signal: str = "") -> None:
         """See `Container.stop`; `signal` instead of the container's own."""
         from sampan.containers import control
@@ -162,16 +199,19 @@ class Containers:
         record = store.find(self.database, reference)
         ending.remove(self.database, self.paths, record.id, force=force, remove_volumes=volumes)
 
-    def prune(self) -> "list_of[tuple[str, int]]":
-        """Remove all that are not running: [(id, bytes freed)]."""
+    def prune(self, filters: "Mapping[str, Sequence[str]] | None" = None) -> "list_of[tuple[str, int]]":
+        """Remove all that are not running and pass the filters (until, label, label!): [(id, bytes freed)].
+
+        Raises InvalidArgument for a filter that is not known or malformed.
+        """
         from sampan.containers import ending
+        from sampan.engine.listing import prunable
 
         removed = []
-        for record in store.all_containers(self.database):
-            if record.status in ("created", "exited", "dead"):
-                size = self.size(record)
-                ending.remove(self.database, self.paths, record.id)
-                removed.append((record.id, size))
+        for record in prunable(store.all_containers(self.database), filters or {}):
+            size = self.size(record)
+            ending.remove(self.database, self.paths, record.id)
+            removed.append((record.id, size))
         return removed
 
     def size(self, record: records.Container) -> int:

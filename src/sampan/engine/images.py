@@ -62,9 +62,7 @@ class Images:
         """Make an image of a root file system's tar archive (plain, gzip, xz, bzip2, zstd): its id."""
         from sampan.images import importing
 
-        return importing.import_rootfs(
-            self.database, self.paths, source, reference, changes=changes, message=message
-        )
+        return importing.import_rootfs(self.database, self.paths, source, reference, changes=changes, message=message)
 
     def bootstrap(
         self,
@@ -81,8 +79,4 @@ class Images:
             return busybox(self.database, self.paths, tag or name)
         from sampan.images.bootstrap import bootstrap
 
-        return bootstrap(
-            self.database, self.paths, name, include=include, tag=tag, on_progress=on_progress
-        )
-
-
+        return bootstrap(self.database, self.paths, name, include=include, tag=tag, on_progress=on_progress)

@@ -49,3 +49,13 @@ class System:
         from sampan.engine.shutdown import shut_down
 
         return shut_down(self.database, self.paths, timeout_seconds=timeout_seconds)
+
+    def repair(self) -> list[str]:
+        """Remove what nothing refers to, in the store and outside of it: what was removed."""
+        from sampan.containers import reconcile
+        from sampan.storage import gc
+
+        reconcile.repair(self.database, self.paths)
+        removed = gc.sweep(self.database, self.paths)
+        collected = gc.collect(self.database, self.paths)
+        return [*removed, *(self.paths.layer(snapshot_id) for snapshot_id in collected.snapshots)]

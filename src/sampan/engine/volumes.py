@@ -1,6 +1,6 @@
 """Volumes, as the public face shows them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sampan.containers.timestamp import rfc3339
@@ -57,9 +57,14 @@ class Volumes:
         """Remove a volume that no container has. Raises NotFound (not with `force`) or Conflict."""
         store.remove(self.database, self.paths, name, force=force)
 
-    def prune(self, *, include_named: bool = False) -> "list_of[tuple[str, int]]":
-        """Remove anonymous volumes that no container has, `include_named` those with a name too: [(name, bytes)]."""
-        return store.prune(self.database, self.paths, include_named=include_named)
+    def prune(
+        self, *, include_named: bool = False, accept: Callable[[Mapping[str, str]], bool] = lambda labels: True
+    ) -> "list_of[tuple[str, int]]":
+        """Remove anonymous volumes that no container has, `include_named` those with a name too: [(name, bytes)].
+
+        Only those whose labels `accept` takes.
+        """
+        return store.prune(self.database, self.paths, include_named=include_named, accept=accept)
 
 
 def labels_of(volume: Volume) -> dict[str, str]:

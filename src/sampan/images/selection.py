@@ -93,7 +93,7 @@ def _between(database: Database, images: list[Image], filters: Filters) -> list[
         since = [created(text) for text in filters.get("since", ())]
     except NotFound as error:
         raise NotFound(error.message, hint="`before` and `since` take an image that is here") from error
-    before += [_until(text) for text in filters.get("until", ())]
+    before += [until(text) for text in filters.get("until", ())]
     return [
         image
         for image in images
@@ -102,7 +102,7 @@ def _between(database: Database, images: list[Image], filters: Filters) -> list[
     ]
 
 
-def _until(text: str) -> datetime:
+def until(text: str) -> datetime:
     """A moment: RFC 3339, seconds since the epoch, or a Go duration before now (10m, 1h30m)."""
     match = _DURATION.fullmatch(text)
     if match and text:

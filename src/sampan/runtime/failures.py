@@ -31,7 +31,11 @@ def _reason(detail: str, command: str) -> tuple[str, int, str]:
         if "operation not permitted" in lowered or "is a directory" in lowered:
             return f'exec: "{command}": is a directory: unknown: permission denied', 126, ""
     if "exec format error" in lowered:
-        return f'exec: "{command}": exec format error: unknown', 126, "is it for this machine's architecture? a script needs #!"
+        return (
+            f'exec: "{command}": exec format error: unknown',
+            126,
+            "is it for this machine's architecture? a script needs #!",
+        )
     if "chdir" in lowered and "no such file" in lowered:
         return f"{detail}: unknown", 127, "the working directory is not there"
     if "no such file or directory" in lowered:

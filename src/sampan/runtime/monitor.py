@@ -48,7 +48,10 @@ def spawn(conmon: Program, runtime: Program, options: MonitorOptions) -> int:
         actions.append((os.POSIX_SPAWN_DUP2, writer, _SYNC_FD))
         for number, fd in enumerate(options.inherited):
             actions.append((os.POSIX_SPAWN_DUP2, fd, _RESERVED_FD + number))
-        environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "_OCI_SYNCPIPE": str(_SYNC_FD)}
+        environment = {
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "_OCI_SYNCPIPE": str(_SYNC_FD),
+        }
         pid = os.posix_spawn(conmon.path, _command(conmon, runtime, options), environment, file_actions=actions)
     finally:
         os.close(writer)
@@ -93,7 +96,8 @@ def _command(conmon: Program, runtime: Program, options: MonitorOptions) -> list
 def _created_pid(line: bytes, runtime: Program, command: str) -> int:
     if not line:
         raise Unavailable(
-            "the container monitor ended before the container was created", hint="see `sampan info` for the programs in use"
+            "the container monitor ended before the container was created",
+            hint="see `sampan info` for the programs in use",
         )
     answer = json.loads(line)
     pid = int(answer["data"])
@@ -141,5 +145,3 @@ def exit_code(exits: str, container_id: str) -> int | None:
     except FileNotFoundError:
         return None
     return int(text) if text else None
-
-

@@ -160,13 +160,9 @@ def _compile_filter(
     return seccomp.Filter(paths, runtime, seccomp.default_profile(), defaults.DEFAULT_CAPABILITIES)
 
 
-def _spawn(
-    runtime: probe.Program, paths: Paths, run_id: str, folder: str, stdin: int, stdout: int, stderr: int
-) -> int:
+def _spawn(runtime: probe.Program, paths: Paths, run_id: str, folder: str, stdin: int, stdout: int, stderr: int) -> int:
     command = [runtime.path, "--root", paths.runtime, "run", "--bundle", folder, "--pid-file", folder + "/pid"]
-    first = (
-        (os.POSIX_SPAWN_DUP2, stdin, 0) if stdin >= 0 else (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)
-    )
+    first = (os.POSIX_SPAWN_DUP2, stdin, 0) if stdin >= 0 else (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)
     actions = [first, (os.POSIX_SPAWN_DUP2, stdout, 1), (os.POSIX_SPAWN_DUP2, stderr, 2)]
     return os.posix_spawn(runtime.path, [*command, run_id], {"PATH": defaults.DEFAULT_PATH}, file_actions=actions)
 

@@ -5,7 +5,16 @@ from typing import NamedTuple
 
 from sampan.errors import InvalidArgument, Unsupported
 
-_FOLDERS = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/bin", "/sbin", "/usr/libexec/podman", "/usr/lib/podman")
+_FOLDERS = (
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/local/bin",
+    "/usr/local/sbin",
+    "/bin",
+    "/sbin",
+    "/usr/libexec/podman",
+    "/usr/lib/podman",
+)
 
 
 class Program(NamedTuple):
@@ -36,7 +45,9 @@ def runtime(name: str = "") -> Program:
     if name:
         found = find(name)
         if found is None:
-            raise InvalidArgument(f"unknown or invalid runtime name: {name}", hint="crun and runc are known, or give a path")
+            raise InvalidArgument(
+                f"unknown or invalid runtime name: {name}", hint="crun and runc are known, or give a path"
+            )
         return found
     for candidate in ("crun", "runc"):
         found = find(candidate)

@@ -19,7 +19,14 @@ ANNOTATION = "run.oci.seccomp_bpf_data"
 PROFILE_PATHS = ("/etc/containers/seccomp.json", "/usr/share/containers/seccomp.json")
 # What crun is given beside the annotation: a document must be there for the annotation to be looked at.
 PLACEHOLDER: Json = {"defaultAction": "SCMP_ACT_ERRNO"}
-_ARCHES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "ppc64le": "ppc64le", "s390x": "s390x", "riscv64": "riscv64"}
+_ARCHES = {
+    "x86_64": "amd64",
+    "aarch64": "arm64",
+    "armv7l": "arm",
+    "ppc64le": "ppc64le",
+    "s390x": "s390x",
+    "riscv64": "riscv64",
+}
 
 
 def default_profile() -> bytes:
@@ -42,7 +49,9 @@ def read_profile(path: str) -> bytes:
         with open(path, "rb") as file:
             return file.read(4 << 20)
     except OSError as error:
-        raise NotFound(f"opening seccomp profile ({path}) failed: open {path}: {(error.strerror or '').lower()}") from error
+        raise NotFound(
+            f"opening seccomp profile ({path}) failed: open {path}: {(error.strerror or '').lower()}"
+        ) from error
 
 
 def resolve(profile: bytes, capabilities: tuple[str, ...], machine: str, kernel: str) -> Json:
@@ -122,7 +131,12 @@ class Filter:
     def __init__(self, paths: Paths, runtime: Program, profile: bytes, capabilities: tuple[str, ...]) -> None:
         uname = os.uname()
         identity = [
-            sha256(profile).hexdigest(), *capabilities, uname.machine, uname.release, uname.version, runtime.stamp,
+            sha256(profile).hexdigest(),
+            *capabilities,
+            uname.machine,
+            uname.release,
+            uname.version,
+            runtime.stamp,
             _library_stamp(),
         ]
         key = sha256("\0".join(identity).encode()).hexdigest()[:32]

@@ -125,7 +125,9 @@ def _statements(script: str) -> Iterator[str]:
 def _explained(error: sqlite3.OperationalError) -> SampanError:
     text = str(error)
     if "full" in text or "disk I/O" in text:
-        return Unavailable(f"the store's database cannot be written: {text}", hint="free some disk space, then try again")
+        return Unavailable(
+            f"the store's database cannot be written: {text}", hint="free some disk space, then try again"
+        )
     if "locked" in text:
         return Unavailable(f"the store's database stayed locked for {BUSY_TIMEOUT_SECONDS:.0f} s by another process")
     return SampanError(f"the store's database failed: {text}")

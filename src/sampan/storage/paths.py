@@ -1,11 +1,11 @@
 """Where everything of one root lives. Every name outside the root carries a key derived from it.
 
-    <root>/state.db              images, containers, networks, volumes, build cache, leases
-    <root>/layers/<snapshot>/    unpacked layers, overlayfs form (whiteouts are 0/0 character devices)
-    <root>/containers/<id>/      upper, work, merged, config.json, log, exit record, /etc files
-    <root>/volumes/<name>/_data  volumes
-    <root>/tmp/                  what is being made; each entry belongs to a lease
-    /run/sampan/<key>/           sockets, locks, runtime state; gone at reboot
+<root>/state.db              images, containers, networks, volumes, build cache, leases
+<root>/layers/<snapshot>/    unpacked layers, overlayfs form (whiteouts are 0/0 character devices)
+<root>/containers/<id>/      upper, work, merged, config.json, log, exit record, /etc files
+<root>/volumes/<name>/_data  volumes
+<root>/tmp/                  what is being made; each entry belongs to a lease
+/run/sampan/<key>/           sockets, locks, runtime state; gone at reboot
 """
 
 import os

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from sampan.errors import Conflict, InvalidArgument, NotFound
@@ -73,7 +73,9 @@ def ensure(
             hint="only the local driver exists",
         )
     if options:
-        raise InvalidArgument(f"create {name}: invalid option: {next(iter(options))!r}", hint="bind mounts do what they are for")
+        raise InvalidArgument(
+            f"create {name}: invalid option: {next(iter(options))!r}", hint="bind mounts do what they are for"
+        )
     anonymous = not name
     chosen = name or os.urandom(32).hex()
     check_name(chosen)
@@ -115,7 +117,9 @@ def users(database: Database, name: str) -> list[str]:
 def release(database: Database, container_id: str, *, remove_anonymous: bool) -> list[str]:
     """Forget what a container used, in the caller's transaction; names of anonymous volumes that nobody uses any more and
     whose rows are gone with it, to be removed by `remove_folders` after the commit."""
-    mine = [str(row[0]) for row in database.rows("SELECT volume FROM volume_use WHERE container_id = ?", (container_id,))]
+    mine = [
+        str(row[0]) for row in database.rows("SELECT volume FROM volume_use WHERE container_id = ?", (container_id,))
+    ]
     database.execute("DELETE FROM volume_use WHERE container_id = ?", (container_id,))
     gone = []
     for name in mine if remove_anonymous else ():
@@ -144,14 +148,20 @@ def remove(database: Database, paths: Paths, name: str, *, force: bool = False) 
     remove_folders(paths, [name])
 
 
-def prune(database: Database, paths: Paths, *, include_named: bool = False) -> list[tuple[str, int]]:
+def prune(
+    database: Database,
+    paths: Paths,
+    *,
+    include_named: bool = False,
+    accept: Callable[[Mapping[str, str]], bool] = lambda labels: True,
+) -> list[tuple[str, int]]:
     """Remove volumes that no container has (anonymous ones unless `include_named`): [(name, bytes)]."""
     with database.transaction():
         rows = database.rows(
-            "SELECT name FROM volume WHERE NOT EXISTS(SELECT 1 FROM volume_use WHERE volume = volume.name)"
+            "SELECT name, labels FROM volume WHERE NOT EXISTS(SELECT 1 FROM volume_use WHERE volume = volume.name)"
             + ("" if include_named else " AND anonymous = 1")
         )
-        removed = [(str(row[0]), size(paths, str(row[0]))) for row in rows]
+        removed = [(str(row[0]), size(paths, str(row[0]))) for row in rows if accept(json.loads(str(row[1])))]
         for name, _ in removed:
             database.execute("DELETE FROM volume WHERE name = ?", (name,))
     remove_folders(paths, [name for name, _ in removed])

@@ -1,8 +1,10 @@
 """`sampan container inspect`."""
 
-from sampan.cli.command import Command, Example
+from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import Flag, inspect_format_flag
 from sampan.cli.kinds import BOOL
+from sampan.cli.views.show import show
+from sampan.engine.engine import Engine
 
 COMMAND = Command(
     arguments="[OPTIONS] CONTAINER [CONTAINER...]",
@@ -14,3 +16,9 @@ COMMAND = Command(
     ),
     takes=(1, None),
 )
+
+
+def execute(invocation: Invocation) -> int:
+    engine = Engine(invocation.settings.root or None)
+    size = invocation.parsed.boolean("size")
+    return show(invocation, lambda name: engine.containers.inspect(name, size=size))

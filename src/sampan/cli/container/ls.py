@@ -1,8 +1,14 @@
 """`sampan ps`."""
 
-from sampan.cli.command import Command, Example
+import time
+
+from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import Flag, filter_flag, format_flag, no_trunc_flag, quiet_flag
+from sampan.cli.format import render
 from sampan.cli.kinds import BOOL, INT
+from sampan.cli.views import container_filters, containers
+from sampan.engine.containers import Summary
+from sampan.engine.engine import Engine
 
 COMMAND = Command(
     arguments="[OPTIONS]",
@@ -22,3 +28,60 @@ COMMAND = Command(
         Flag("size", BOOL, "Show what each wrote and how large it is in all", "s"),
     ),
 )
+
+
+def execute(invocation: Invocation) -> int:
+    parsed = invocation.parsed
+    engine = Engine(invocation.settings.root or None)
+    filters = container_filters.gather(parsed.pairs("filter"))
+    last = 1 if parsed.boolean("latest") else parsed.integer("last")
+    wanted_all = parsed.boolean("all") or last > 0 or container_filters.wants_all(filters)
+    with_size = parsed.boolean("size") or "{{.Size}}" in parsed.string("format")
+    summaries = engine.containers.summaries(sizes=with_size)
+    shown = container_filters.select([_facts(summary) for summary in summaries], filters)
+    shown = [facts for facts in shown if wanted_all or facts.state in ("running", "paused", "restarting")]
+    if last > 0:
+        shown = shown[:last]
+    no_trunc = parsed.boolean("no-trunc")
+    if parsed.boolean("quiet"):
+        print("".join(f"{facts.id if no_trunc else facts.id[:12]}\n" for facts in shown), end="")
+        return 0
+    now = time.time_ns()
+    rows = [containers.row(facts, now, no_trunc) for facts in shown]
+    columns = containers.COLUMNS_WITH_SIZE if parsed.boolean("size") else containers.LISTING.columns
+    print(render(containers.LISTING, rows, parsed.string("format"), columns), end="")
+    return 0
+
+
+def _facts(summary: Summary) -> containers.ContainerFacts:
+    record = summary.record
+    mounts = record.spec.mounts
+    published = [containers.PublishedPort(*port) for port in summary.ports]
+    bound = {(port.private, port.protocol) for port in published}
+    for text in record.spec.config.exposed_ports:
+        number, _, protocol = text.partition("/")
+        if number.isdigit() and (int(number), protocol or "tcp") not in bound and record.is_running:
+            published.append(containers.PublishedPort(int(number), protocol or "tcp"))
+    return containers.ContainerFacts(
+        id=record.id,
+        name=record.name,
+        image=summary.image,
+        image_id=record.image_id,
+        command=record.command,
+        created_ns=record.created_at,
+        state=record.status,
+        exit_code=record.exit_code,
+        started_ns=record.started_at,
+        finished_ns=record.finished_at,
+        health=str((record.health or {}).get("Status", "")),
+        ports=published,
+        labels=record.spec.config.labels,
+        mounts=[mount.volume or mount.source for mount in mounts if mount.type != "tmpfs"],
+        local_volumes=sum(1 for mount in mounts if mount.volume),
+        networks=summary.networks,
+        size_rw=summary.size_rw,
+        size_root=summary.size_root,
+        exposed=record.spec.config.exposed_ports,
+        destinations=[mount.destination for mount in mounts],
+        network_ids=summary.network_ids,
+    )

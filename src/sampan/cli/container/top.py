@@ -1,6 +1,8 @@
 """`sampan top`."""
 
-from sampan.cli.command import Command, Example
+from sampan.cli.command import Command, Example, Invocation
+from sampan.cli.views.details import process_table
+from sampan.engine.engine import Engine
 
 COMMAND = Command(
     arguments="CONTAINER [ps OPTIONS]",
@@ -9,3 +11,10 @@ COMMAND = Command(
     takes=(1, None),
     interspersed=False,
 )
+
+
+def execute(invocation: Invocation) -> int:
+    engine = Engine(invocation.settings.root or None)
+    titles, processes = engine.containers.top(invocation.arguments[0], tuple(invocation.arguments[1:]))
+    print(process_table(titles, processes), end="")
+    return 0

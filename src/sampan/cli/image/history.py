@@ -1,8 +1,15 @@
 """`sampan history`."""
 
-from sampan.cli.command import Command, Example
+import time
+
+from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import Flag, format_flag, no_trunc_flag, quiet_flag
+from sampan.cli.format import render
 from sampan.cli.kinds import BOOL, STRING
+from sampan.cli.output import short_id
+from sampan.cli.views import images
+from sampan.cli.views.times import nanoseconds
+from sampan.engine.engine import Engine
 
 COMMAND = Command(
     arguments="[OPTIONS] IMAGE",
@@ -17,3 +24,24 @@ COMMAND = Command(
     ),
     takes=(1, 1),
 )
+
+
+def execute(invocation: Invocation) -> int:
+    parsed = invocation.parsed
+    found = Engine(invocation.settings.root or None).images.history(invocation.arguments[0])
+    no_trunc, human = parsed.boolean("no-trunc"), parsed.boolean("human")
+    layers = [
+        images.LayerFacts(
+            "" if row.id == images.MISSING else row.id, nanoseconds(row.created), row.created_by, row.size, row.comment
+        )
+        for row in found
+    ]
+    if parsed.boolean("quiet"):
+        for layer in layers:
+            print(images.MISSING if not layer.id else layer.id if no_trunc else short_id(layer.id))
+        return 0
+    now = time.time_ns()
+    rows = [images.history_row(layer, now, no_trunc, human) for layer in layers]
+    columns = images.HISTORY.columns if human else images.HISTORY_EXACT_COLUMNS
+    print(render(images.HISTORY, rows, parsed.string("format"), columns), end="")
+    return 0

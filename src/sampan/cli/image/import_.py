@@ -1,8 +1,12 @@
 """`sampan import`."""
 
-from sampan.cli.command import Command, Example
+import sys
+
+from sampan.cli.command import Command, Example, Invocation
+from sampan.cli.errors import ClientError
 from sampan.cli.flags import Flag
 from sampan.cli.kinds import LIST, STRING
+from sampan.engine.engine import Engine
 
 COMMAND = Command(
     arguments="[OPTIONS] file|URL|- [REPOSITORY[:TAG]]",
@@ -15,3 +19,21 @@ COMMAND = Command(
     ),
     takes=(1, 2),
 )
+
+
+def execute(invocation: Invocation) -> int:
+    parsed = invocation.parsed
+    source = invocation.arguments[0]
+    if "://" in source:
+        raise ClientError(f"import from {source}: URLs are not supported", hint="fetch it first, then import - < FILE")
+    reference = invocation.arguments[1] if len(invocation.arguments) > 1 else ""
+    engine = Engine(invocation.settings.root or None)
+    print(
+        engine.images.import_rootfs(
+            sys.stdin.buffer if source == "-" else source,
+            reference,
+            changes=parsed.strings("change"),
+            message=parsed.string("message"),
+        )
+    )
+    return 0

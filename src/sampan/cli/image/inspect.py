@@ -1,8 +1,10 @@
 """`sampan image inspect`."""
 
-from sampan.cli.command import Command, Example
+from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import Flag, inspect_format_flag
 from sampan.cli.kinds import STRING
+from sampan.cli.views.show import show
+from sampan.engine.engine import Engine
 
 COMMAND = Command(
     arguments="[OPTIONS] IMAGE [IMAGE...]",
@@ -14,3 +16,7 @@ COMMAND = Command(
     ),
     takes=(1, None),
 )
+
+
+def execute(invocation: Invocation) -> int:
+    return show(invocation, Engine(invocation.settings.root or None).images.inspect)

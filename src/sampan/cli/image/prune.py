@@ -1,8 +1,13 @@
 """`sampan image prune`."""
 
-from sampan.cli.command import Command, Example
+from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import Flag, filter_flag, force_flag
+from sampan.cli.image.rm import removal_lines
 from sampan.cli.kinds import BOOL
+from sampan.cli.output import human_size
+from sampan.cli.question import confirmed
+from sampan.cli.views.container_filters import gather
+from sampan.engine.engine import Engine
 
 COMMAND = Command(
     arguments="[OPTIONS]",
@@ -14,3 +19,18 @@ COMMAND = Command(
         force_flag(),
     ),
 )
+
+
+def execute(invocation: Invocation) -> int:
+    parsed = invocation.parsed
+    filters = gather(parsed.pairs("filter"))
+    all_unused = parsed.boolean("all")
+    what = "images without at least one container associated to them" if all_unused else "dangling images"
+    if not confirmed(f"This will remove all {what}.", force=parsed.boolean("force"), filters=filters):
+        return 0
+    pruned = Engine(invocation.settings.root or None).images.prune(all_unused=all_unused, filters=filters)
+    if pruned.removed:
+        print("Deleted Images:")
+        print(removal_lines(pruned.removed).replace("Untagged:", "untagged:").replace("Deleted:", "deleted:"))
+    print(f"Total reclaimed space: {human_size(pruned.bytes)}")
+    return 0

@@ -1,8 +1,15 @@
 """`sampan rmi`."""
 
-from sampan.cli.command import Command, Example
+import sys
+
+from sampan.cli.command import Command, Example, Invocation
+from sampan.cli.each import each
 from sampan.cli.flags import Flag, force_flag
 from sampan.cli.kinds import BOOL, SLICE
+from sampan.engine.engine import Engine
+from sampan.errors import NotFound
+from sampan.images.model import Untagged
+from sampan.images.removal import Removed
 
 COMMAND = Command(
     arguments="[OPTIONS] IMAGE [IMAGE...]",
@@ -15,3 +22,28 @@ COMMAND = Command(
     ),
     takes=(1, None),
 )
+
+
+def execute(invocation: Invocation) -> int:
+    engine = Engine(invocation.settings.root or None)
+    force = invocation.parsed.boolean("force")
+
+    def remove(name: str) -> None:
+        try:
+            removed = engine.images.remove(name, force=force)
+        except NotFound as error:
+            if not force:
+                raise
+            print(f"Error response from daemon: {error.message}", file=sys.stderr)
+            return
+        print(removal_lines(removed), end="")
+
+    return each(invocation.arguments, remove, shows=False)
+
+
+def removal_lines(removed: Removed) -> str:
+    """What docker prints of images that went away."""
+    return "".join(
+        f"Untagged: {entry.reference}\n" if isinstance(entry, Untagged) else f"Deleted: {entry.digest}\n"
+        for entry in removed
+    )

@@ -1,8 +1,11 @@
 """`sampan network create`."""
 
-from sampan.cli.command import Command, Example
+from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import Flag
 from sampan.cli.kinds import BOOL, LABELS, MAP, SLICE, STRING
+from sampan.cli.values.environment import labels
+from sampan.engine.engine import Engine
+from sampan.errors import Unsupported
 
 COMMAND = Command(
     arguments="[OPTIONS] NETWORK",
@@ -25,3 +28,25 @@ COMMAND = Command(
     ),
     takes=(1, 1),
 )
+
+
+def execute(invocation: Invocation) -> int:
+    parsed = invocation.parsed
+    for flag in ("aux-address", "ip-range", "ipam-opt", "ipv6"):
+        if parsed.is_given(flag):
+            raise Unsupported(f"--{flag} is not supported")
+    subnets, gateways = parsed.strings("subnet"), parsed.strings("gateway")
+    if len(subnets) > 1 or len(gateways) > 1:
+        raise Unsupported("a network has one subnet and one gateway")
+    engine = Engine(invocation.settings.root or None)
+    network = engine.networks.create(
+        invocation.arguments[0],
+        driver=parsed.string("driver"),
+        subnet=subnets[0] if subnets else "",
+        gateway=gateways[0] if gateways else "",
+        internal=parsed.boolean("internal"),
+        labels=labels((), parsed.strings("label")),
+        options=parsed.mapping("opt"),
+    )
+    print(network.id)
+    return 0

@@ -1,8 +1,10 @@
 """`sampan network inspect`."""
 
-from sampan.cli.command import Command, Example
+from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import Flag, inspect_format_flag
 from sampan.cli.kinds import BOOL
+from sampan.cli.views.show import show
+from sampan.engine.engine import Engine
 
 COMMAND = Command(
     arguments="[OPTIONS] NETWORK [NETWORK...]",
@@ -19,3 +21,7 @@ COMMAND = Command(
     ),
     takes=(1, None),
 )
+
+
+def execute(invocation: Invocation) -> int:
+    return show(invocation, Engine(invocation.settings.root or None).networks.inspect)

@@ -1,7 +1,16 @@
 """`sampan network ls`."""
 
-from sampan.cli.command import Command, Example
+from collections.abc import Callable
+
+from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import filter_flag, format_flag, no_trunc_flag, quiet_flag
+from sampan.cli.format import render
+from sampan.cli.kinds import read_bool
+from sampan.cli.views import networks
+from sampan.cli.views.container_filters import Filters, gather
+from sampan.cli.views.filters import check_filters, has_label
+from sampan.engine.engine import Engine
+from sampan.networks.store import Network
 
 COMMAND = Command(
     arguments="[OPTIONS]",
@@ -14,3 +23,46 @@ COMMAND = Command(
         quiet_flag(),
     ),
 )
+
+
+def execute(invocation: Invocation) -> int:
+    parsed = invocation.parsed
+    filters = gather(parsed.pairs("filter"))
+    check_filters(filters, ("dangling", "driver", "id", "label", "name", "scope", "type"))
+    engine = Engine(invocation.settings.root or None)
+    found = [network for network in engine.networks.list() if _passes(engine, network, filters)]
+    no_trunc = parsed.boolean("no-trunc")
+    if parsed.boolean("quiet"):
+        for network in found:
+            print(network.id if no_trunc else network.id[:12])
+        return 0
+    rows = [
+        networks.row(
+            networks.NetworkFacts(
+                network.id,
+                network.name,
+                network.driver,
+                network.created_at,
+                internal=network.internal,
+                labels=network.labels,
+            ),
+            no_trunc,
+        )
+        for network in found
+    ]
+    print(render(networks.LISTING, rows, parsed.string("format")), end="")
+    return 0
+
+
+def _passes(engine: Engine, network: Network, filters: Filters) -> bool:
+    built_in = network.name in ("bridge", "host", "none")
+    tests: dict[str, Callable[[str], bool]] = {
+        "driver": lambda value: network.driver == value,
+        "id": lambda value: value in network.id,
+        "name": lambda value: value in network.name,
+        "scope": lambda value: value == "local",
+        "type": lambda value: value == ("builtin" if built_in else "custom"),
+        "dangling": lambda value: read_bool(value) == (not built_in and not engine.networks.endpoints(network)),
+        "label": lambda value: has_label(network.labels, value),
+    }
+    return all(any(tests[key](value) for value in values) for key, values in filters.items())

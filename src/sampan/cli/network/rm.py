@@ -1,7 +1,12 @@
 """`sampan network rm`."""
 
-from sampan.cli.command import Command, Example
+import sys
+
+from sampan.cli.command import Command, Example, Invocation
+from sampan.cli.each import each
 from sampan.cli.flags import force_flag
+from sampan.engine.engine import Engine
+from sampan.errors import NotFound
 
 COMMAND = Command(
     arguments="[OPTIONS] NETWORK [NETWORK...]",
@@ -10,3 +15,20 @@ COMMAND = Command(
     flags=(force_flag("No error for what does not exist"),),
     takes=(1, None),
 )
+
+
+def execute(invocation: Invocation) -> int:
+    engine = Engine(invocation.settings.root or None)
+    force = invocation.parsed.boolean("force")
+
+    def remove(name: str) -> None:
+        try:
+            engine.networks.remove(name)
+        except NotFound as error:
+            if not force:
+                raise
+            print(f"Error response from daemon: {error.message}", file=sys.stderr)
+            return
+        print(name)
+
+    return each(invocation.arguments, remove, shows=False)

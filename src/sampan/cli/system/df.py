@@ -1,8 +1,14 @@
 """`sampan system df`."""
 
-from sampan.cli.command import Command, Example
+import time
+
+from sampan.cli.command import Command, Example, Invocation
+from sampan.cli.errors import ClientError
 from sampan.cli.flags import Flag, format_flag
+from sampan.cli.format import render
 from sampan.cli.kinds import BOOL
+from sampan.cli.views import disk
+from sampan.engine.engine import Engine
 
 COMMAND = Command(
     arguments="[OPTIONS]",
@@ -13,3 +19,15 @@ COMMAND = Command(
         Flag("verbose", BOOL, "One table for each kind of object", "v"),
     ),
 )
+
+
+def execute(invocation: Invocation) -> int:
+    parsed = invocation.parsed
+    usage = Engine(invocation.settings.root or None).system.disk_usage()
+    if parsed.boolean("verbose"):
+        if parsed.string("format"):
+            raise ClientError("the verbose and the format options conflict")
+        print(disk.verbose(usage, time.time_ns()), end="")
+        return 0
+    print(render(disk.LISTING, disk.rows(usage), parsed.string("format")), end="")
+    return 0

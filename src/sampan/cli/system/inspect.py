@@ -1,8 +1,17 @@
 """`sampan inspect`."""
 
-from sampan.cli.command import Command, Example
+from collections.abc import Callable
+from typing import Any
+
+from sampan.cli.command import Command, Example, Invocation
+from sampan.cli.errors import ClientError
 from sampan.cli.flags import Flag, inspect_format_flag
 from sampan.cli.kinds import BOOL, STRING
+from sampan.cli.views.show import show
+from sampan.engine.engine import Engine
+from sampan.errors import InvalidArgument, NotFound
+
+Finder = Callable[[str], dict[str, Any]]
 
 COMMAND = Command(
     arguments="[OPTIONS] NAME|ID [NAME|ID...]",
@@ -15,3 +24,29 @@ COMMAND = Command(
     ),
     takes=(1, None),
 )
+
+
+def execute(invocation: Invocation) -> int:
+    parsed = invocation.parsed
+    engine = Engine(invocation.settings.root or None)
+    finders: dict[str, Finder] = {
+        "container": lambda name: engine.containers.inspect(name, size=parsed.boolean("size")),
+        "image": engine.images.inspect,
+        "network": engine.networks.inspect,
+        "volume": engine.volumes.inspect,
+    }
+    kind = parsed.string("type")
+    if kind and kind not in finders:
+        raise ClientError(f"unknown type: {kind!r}", hint="types are " + ", ".join(finders))
+    if kind:
+        return show(invocation, finders[kind])
+
+    def find(name: str) -> dict[str, Any]:
+        for finder in finders.values():
+            try:
+                return finder(name)
+            except (NotFound, InvalidArgument):
+                continue
+        raise ClientError(f"error: no such object: {name}")
+
+    return show(invocation, find)

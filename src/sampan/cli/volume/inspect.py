@@ -1,7 +1,9 @@
 """`sampan volume inspect`."""
 
-from sampan.cli.command import Command, Example
+from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import inspect_format_flag
+from sampan.cli.views.show import show
+from sampan.engine.engine import Engine
 
 COMMAND = Command(
     arguments="[OPTIONS] VOLUME [VOLUME...]",
@@ -10,3 +12,7 @@ COMMAND = Command(
     flags=(inspect_format_flag(),),
     takes=(1, None),
 )
+
+
+def execute(invocation: Invocation) -> int:
+    return show(invocation, Engine(invocation.settings.root or None).volumes.inspect)
