@@ -112,7 +112,7 @@ def test_words_split_at_blanks_of_values_but_not_at_quoted_ones(text: str, expec
 
 
 def test_a_document_keeps_its_quotes() -> None:
-    assert words.expand_document("it's \"$a\" \\$a\n", VALUES.get) == "it's \"abcabc\" $a\n"
+    assert words.expand_document('it\'s "$a" \\$a\n', VALUES.get) == 'it\'s "abcabc" $a\n'
 
 
 @pytest.mark.parametrize(

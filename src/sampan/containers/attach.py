@@ -1,4 +1,5 @@
-"""Between a container's stdio and ours: copy bytes both ways, until the container's output ends or the user detaches."""
+"""Between a container's stdio and ours: copy bytes both ways, until the container's output ends or the user
+detaches."""
 
 import errno
 import os

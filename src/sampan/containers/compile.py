@@ -1,4 +1,5 @@
-"""Image and options become a configuration, and that a runtime specification. Pure: what the host must be asked is in `Facts`."""
+"""Image and options become a configuration, and that a runtime specification. Pure: what the host must be asked is
+in `Facts`."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -136,7 +137,8 @@ def resources(options: RunOptions) -> Resources:
 
 
 def environment(container: Container, home: str) -> tuple[str, ...]:
-    """The process's variables: PATH and HOSTNAME first, TERM with a terminal, then the configuration's, HOME at last."""
+    """The process's variables: PATH and HOSTNAME first, TERM with a terminal, then the configuration's, HOME at
+    last."""
     config = container.spec.config
     env = list(config.env)
     names = {entry.partition("=")[0] for entry in env}

@@ -20,7 +20,8 @@ class Connection(NamedTuple):
 
 
 def connect(database: Database, paths: Paths, container: Container, namespace: int) -> Connection:
-    """Connect a network namespace to the container's network and publish its ports. Raises NotFound, Conflict, OSError."""
+    """Connect a network namespace to the container's network and publish its ports. Raises NotFound, Conflict,
+    OSError."""
     options = container.spec.options
     network = store.find(database, paths, options.network)
     endpoint = networking.connect(

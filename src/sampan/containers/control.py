@@ -15,7 +15,8 @@ DEFAULT_STOP_SECONDS = 10
 def stop(
     database: Database, paths: Paths, container_id: str, *, timeout_seconds: int | None = None, signal_name: str = ""
 ) -> None:
-    """Ask a container to end, and kill it when it has not after the grace time (-1 waits for ever). A stopped one is left.
+    """Ask a container to end, and kill it when it has not after the grace time (-1 waits for ever). A stopped one is
+    left.
 
     Signal and grace come from the call, else from the container, else SIGTERM and 10 s.
     """
@@ -54,7 +55,8 @@ def finish(database: Database, paths: Paths, container: Container) -> int:
 
 
 def kill(database: Database, paths: Paths, container_id: str, signal_name: str = "KILL") -> None:
-    """Send a signal. After SIGKILL the container's end is waited for and recorded. Raises Conflict when it does not run."""
+    """Send a signal. After SIGKILL the container's end is waited for and recorded. Raises Conflict when it does not
+    run."""
     container = _get(database, container_id)
     number = signals.number(signal_name)
     if not container.is_running:

@@ -35,7 +35,8 @@ class Spec(NamedTuple):
 
 
 class Container(NamedTuple):
-    """A row of the container table. Times in ns since the epoch, 0 = never. `health` is Docker's State.Health or None."""
+    """A row of the container table. Times in ns since the epoch, 0 = never. `health` is Docker's State.Health or
+    None."""
 
     id: str
     name: str

@@ -1,4 +1,5 @@
-"""`start`: a record becomes a running process. The hot path: every step here is one that a container cannot do without."""
+"""`start`: a record becomes a running process. The hot path: every step here is one that a container cannot do
+without."""
 
 import os
 import time
@@ -29,7 +30,10 @@ class Hooks(NamedTuple):
     meanwhile: Callable[[], None] = lambda: None
 
 
-def start(database: Database, paths: Paths, container_id: str, hooks: Hooks = Hooks()) -> bool:
+NO_HOOKS = Hooks()
+
+
+def start(database: Database, paths: Paths, container_id: str, hooks: Hooks = NO_HOOKS) -> bool:
     """Start a container that is not running; False when it was running already.
 
     Raises NotFound, Conflict (paused), StartFailed when its process could not be started (the record then says why, and

@@ -71,8 +71,8 @@ def insert(database: Database, container: Container) -> None:
         holder = database.row("SELECT id FROM container WHERE name = ?", (container.name,))
         raise Conflict(
             f'Conflict. The container name "/{container.name}" is already in use by container'
-            f' "{str(holder[0]) if holder else ""}". You have to remove (or rename) that container to be able to reuse that'
-            " name.",
+            f' "{str(holder[0]) if holder else ""}". You have to remove (or rename) that container to be able to'
+            " reuse that name.",
             hint=f"sampan rm -f {container.name}",
         ) from error
 

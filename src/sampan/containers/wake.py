@@ -35,7 +35,8 @@ def exit_command(paths: Paths, container_id: str, *, is_attended: bool) -> tuple
 
 
 def start_supervisor(paths: Paths) -> None:
-    """Make sure that a supervisor watches this root. It is a process of its own and outlives us; a second one ends at once."""
+    """Make sure that a supervisor watches this root. It is a process of its own and outlives us; a second one ends
+    at once."""
     command = supervisor_command(paths, "watch")
     actions = [(os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_RDWR, 0) for fd in range(3)]
     pid = os.posix_spawn(command[0], command, _environment(), file_actions=actions, setsid=True)

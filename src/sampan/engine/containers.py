@@ -10,6 +10,7 @@ from sampan.containers.options import ExecOptions, LogOptions, RunOptions
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
+ALL_LINES = LogOptions()
 list_of = list  # `Containers.list` hides the builtin in annotations
 
 
@@ -52,7 +53,7 @@ class Container:
         """Remove it; `force` kills it first."""
         self._containers.remove(self.id, force=force)
 
-    def logs(self, options: LogOptions = LogOptions()) -> bytes:
+    def logs(self, options: LogOptions = ALL_LINES) -> bytes:
         """What it has written so far, both streams in order."""
         return b"".join(line.text for line in self._containers.logs(self.id, options))
 
@@ -70,7 +71,8 @@ class Container:
 
 
 class Summary(NamedTuple):
-    """A line of `ps`. `ports` are (container port, protocol, host port, host address); sizes are -1 when not asked for."""
+    """A line of `ps`. `ports` are (container port, protocol, host port, host address); sizes are -1 when not asked
+    for."""
 
     record: records.Container
     image: str
@@ -95,7 +97,8 @@ class Containers:
         return Container(self, creation.create(self.database, self.paths, options))
 
     def run(self, options: RunOptions) -> Container:
-        """Make a container and start it in the background. With --rm semantics (`options.remove`) a failed one is gone."""
+        """Make a container and start it in the background. With --rm semantics (`options.remove`) a failed one is
+        gone."""
         record = creation.create(self.database, self.paths, options, lease=True)
         self._start_or_remove(record)
         return Container(self, store.get(self.database, record.id) or record)
@@ -223,7 +226,7 @@ class Containers:
                 total += sum(os.stat(name, dir_fd=fd, follow_symlinks=False).st_size for name in names)
         return total
 
-    def logs(self, reference: str, options: LogOptions = LogOptions()) -> "Iterator[Any]":
+    def logs(self, reference: str, options: LogOptions = ALL_LINES) -> "Iterator[Any]":
         """Lines (time, stream, text) of the container's log."""
         from sampan.containers import ending, logs
 

@@ -56,7 +56,8 @@ def kill(path: str, *, timeout_seconds: float = 10.0) -> None:
 
 
 def end(path: str) -> None:
-    """Kill what is left in the group and remove it. In the usual case nothing is left, and that is one call a hierarchy."""
+    """Kill what is left in the group and remove it. In the usual case nothing is left, and that is one call a
+    hierarchy."""
     left = []
     for root in _hierarchies():
         try:

@@ -16,7 +16,8 @@ _HYBRID = "/sys/fs/cgroup/unified"
 
 
 def in_own_thread(function: Callable[[], T], meanwhile: Callable[[], None] = lambda: None) -> T:
-    """Run `function` in a thread made for it, `meanwhile` here, and return the first's result or raise an error of either.
+    """Run `function` in a thread made for it, `meanwhile` here, and return the first's result or raise an error of
+    either.
 
     unshare(2) and setns(2) change the calling thread alone; a thread that cannot come back is thrown away.
     """
@@ -58,8 +59,10 @@ def _wait(ended: threading.Event) -> None:
 def in_private_mounts(function: Callable[[], T], meanwhile: Callable[[], None] = lambda: None) -> T:
     """Run `function` in a thread with a mount namespace of its own, which lives on in the processes that it starts.
 
-    Mounts made inside do not reach the host; the host's later mounts and unmounts reach the inside where they are shared.
-    The working directory is the thread's own too. Where the host mounts cgroup2 beside cgroup v1, that mount is covered:
+    Mounts made inside do not reach the host; the host's later mounts and unmounts reach the inside where they are
+    shared.
+    The working directory is the thread's own too. Where the host mounts cgroup2 beside cgroup v1, that mount is
+    covered:
     crun before 1.9 refuses such hosts. It writes folders into what it takes for a cgroup mount: a tmpfs dies with them.
     """
 

@@ -14,7 +14,8 @@ _DIGEST = r"sha256:[0-9a-f]{64}"
 
 
 class HealthConfig(NamedTuple):
-    """A HEALTHCHECK. `test` is () to inherit, ("NONE",), ("CMD", arg...) or ("CMD-SHELL", text). Durations in ns, 0 = default."""
+    """A HEALTHCHECK. `test` is () to inherit, ("NONE",), ("CMD", arg...) or ("CMD-SHELL", text). Durations in ns, 0
+    = default."""
 
     test: tuple[str, ...] = ()
     interval_ns: int = 0
@@ -182,7 +183,8 @@ def container_config_to_json(config: ContainerConfig) -> dict[str, Any]:
 
 
 def image_config_from_json(document: Any) -> ImageConfig:
-    """Read an image configuration document. Raises Corrupt where a field has the wrong type or a diff ID is malformed."""
+    """Read an image configuration document. Raises Corrupt where a field has the wrong type or a diff ID is
+    malformed."""
     fields = _mapping(document, "document")
     rootfs = _mapping(fields.get("rootfs"), "rootfs")
     diff_ids = _strings(rootfs.get("diff_ids"), "rootfs.diff_ids")
@@ -216,7 +218,8 @@ def _history_from_json(document: Any) -> History:
 
 
 def image_config_to_json(image: ImageConfig) -> dict[str, Any]:
-    """The document to be stored; `json.dumps(..., separators=(",", ":"))` of it, in UTF-8, is what the image's ID is the digest of."""
+    """The document to be stored; `json.dumps(..., separators=(",", ":"))` of it, in UTF-8, is what the image's ID is
+    the digest of."""
     document: dict[str, Any] = {"architecture": image.architecture}
     if image.author:
         document["author"] = image.author

@@ -1,1 +1,2 @@
-"""From wishes to a running process: the OCI bundle, and the drivers of OCI runtime (crun, runc) and monitor (conmon)."""
+"""From wishes to a running process: the OCI bundle, and the drivers of OCI runtime (crun, runc) and monitor
+(conmon)."""

@@ -33,7 +33,8 @@ def in_rootfs(
 ) -> T:
     """Mount layers (lowest first) and `upper` at `target` in a private mount namespace and call `body(root_fd)` there.
 
-    `meanwhile` runs at the same time in the calling thread. What `body` starts keeps the mount alive; when the last of it has ended, the mount is gone. Raises OSError.
+    `meanwhile` runs at the same time in the calling thread. What `body` starts keeps the mount alive; when the last
+    of it has ended, the mount is gone. Raises OSError.
     """
 
     def inside() -> T:

@@ -30,7 +30,8 @@ _ARCHES = {
 
 
 def default_profile() -> bytes:
-    """The profile as the distribution packages it. Raises Unsupported where there is none: sampan starts nothing unconfined by itself."""
+    """The profile as the distribution packages it. Raises Unsupported where there is none: sampan starts nothing
+    unconfined by itself."""
     for path in PROFILE_PATHS:
         try:
             with open(path, "rb") as file:

@@ -30,7 +30,8 @@ def attended_path(paths: Paths, container_id: str) -> str:
 
 
 def attend(paths: Paths, container_id: str) -> int:
-    """Say, as long as the returned descriptor is open, that this process waits for the container and will clean up after it."""
+    """Say, as long as the returned descriptor is open, that this process waits for the container and will clean up
+    after it."""
     fd = _acquire(attended_path(paths, container_id), fcntl.LOCK_EX)
     assert fd is not None
     return fd

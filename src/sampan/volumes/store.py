@@ -115,7 +115,8 @@ def users(database: Database, name: str) -> list[str]:
 
 
 def release(database: Database, container_id: str, *, remove_anonymous: bool) -> list[str]:
-    """Forget what a container used, in the caller's transaction; names of anonymous volumes that nobody uses any more and
+    """Forget what a container used, in the caller's transaction; names of anonymous volumes that nobody uses any
+    more and
     whose rows are gone with it, to be removed by `remove_folders` after the commit."""
     mine = [
         str(row[0]) for row in database.rows("SELECT volume FROM volume_use WHERE container_id = ?", (container_id,))
