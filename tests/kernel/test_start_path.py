@@ -9,7 +9,6 @@ SLOW = {
     "argparse",
     "asyncio",
     "dataclasses",
-    "datetime",
     "email",
     "http",
     "http.client",

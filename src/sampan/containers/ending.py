@@ -133,10 +133,12 @@ def _remove(database: Database, paths: Paths, container: Container, *, remove_vo
     with database.transaction(durable=not container.spec.options.remove):
         gone = volumes.release(database, container.id, remove_anonymous=remove_volumes)
         store.delete(database, container.id)
+        leases.take(database, f"tmp:{container.id}")
         database.execute("DELETE FROM lease WHERE resource = ?", (creation.lease_of(container.id),))
     fault.point("remove.committed")
     volumes.remove_folders(paths, gone)
     remove_files(paths, container.id)
+    leases.release(database, f"tmp:{container.id}")
 
 
 def remove_files(paths: Paths, container_id: str) -> None:
