@@ -1,7 +1,6 @@
 """`run` and `start -a` in the foreground: attach, pass signals on, wait, clean up, exit as the container did."""
 
 import os
-import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -119,6 +118,8 @@ def _until_end(engine: Engine, container_id: str, session: "Session") -> int:
 def _proxy_signals(pid: int) -> None:
     def forward(number: int, _: object) -> None:
         driver.send_signal(pid, number)
+
+    import signal
 
     from sampan.containers import attach
 

@@ -2,13 +2,13 @@
 
 import errno
 import os
-import signal
 import time
 from collections.abc import Iterator
 
 from sampan.linux import process
 
 MOUNT = "/sys/fs/cgroup"
+_SIGKILL = 9  # the module signal makes enumerations when it is imported, which a start does without
 
 
 def folders(path: str) -> Iterator[str]:
@@ -49,7 +49,7 @@ def kill(path: str, *, timeout_seconds: float = 10.0) -> None:
             return
         for pid in pids:
             try:
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, _SIGKILL)
             except ProcessLookupError:
                 continue
         time.sleep(0.002)

@@ -1,7 +1,6 @@
 """The OCI runtime's verbs after `create`. Where crun's own protocol is simple it is spoken directly: a process less."""
 
 import os
-import signal
 from collections.abc import Sequence
 
 from sampan.errors import StartFailed
@@ -48,6 +47,8 @@ def call(runtime: Program, runtime_root: str, arguments: Sequence[str], *, quiet
 
 def send_signal(pid: int, number: int) -> bool:
     """Send a signal to a container's first process; False when it has ended."""
+    import signal
+
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:

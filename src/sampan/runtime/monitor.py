@@ -2,12 +2,14 @@
 
 import json
 import os
-import socket
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sampan.errors import Unavailable
 from sampan.runtime import failures
 from sampan.runtime.probe import Program
+
+if TYPE_CHECKING:
+    import socket
 
 _SYNC_FD = 60  # a dup2 target must not be one of its sources: numbers from 60 on never are
 _RESERVED_FD = 70
@@ -106,12 +108,14 @@ def _created_pid(line: bytes, runtime: Program, command: str) -> int:
     return pid
 
 
-def attach(sockets: str, container_id: str) -> socket.socket:
+def attach(sockets: str, container_id: str) -> "socket.socket":
     """Connect to a running container's stdio.
 
     Each packet from it is one byte for the stream (2 stdout, 3 stderr) and up to 8192 bytes; what is written is the
     container's standard input, ended by shutdown(SHUT_WR). Raises OSError when the monitor is gone.
     """
+    import socket
+
     folder = os.open(f"{sockets}/{container_id}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:

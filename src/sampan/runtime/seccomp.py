@@ -4,7 +4,7 @@ Compiling the filter is the largest single cost of a start (libseccomp needs 15 
 in its state folder; it is copied into a cache and handed back to crun by an annotation the next time.
 """
 
-import base64
+import binascii
 import json
 import os
 from typing import Any
@@ -146,7 +146,7 @@ class Filter:
         self.cached = False
         try:
             with open(self.path, "rb") as file:
-                self.annotations[ANNOTATION] = base64.b64encode(file.read()).decode()
+                self.annotations[ANNOTATION] = binascii.b2a_base64(file.read(), newline=False).decode()
             self.document: Json = PLACEHOLDER
             self.cached = True
         except FileNotFoundError:
