@@ -11,7 +11,7 @@ from sampan.containers import compile as compilation
 from sampan.containers import creation, devices, etc_files, joining, security, store
 from sampan.containers.model import Container, MountPoint
 from sampan.errors import Conflict, NotFound, Unavailable
-from sampan.linux import fault, files, netns, process
+from sampan.linux import cgroup, fault, files, netns, process
 from sampan.runtime import bundle, driver, monitor, probe, seccomp
 from sampan.storage import leases, locks
 from sampan.storage.database import Database
@@ -85,6 +85,7 @@ class _Start:
 
     def run(self) -> None:
         container, paths = self.container, self.paths
+        cgroup.hasten()
         leases.take(self.database, creation.lease_of(container.id))
         with ExitStack() as undo:
             undo.callback(self._forget_failed)

@@ -48,6 +48,7 @@ def run(
     be mounted. When interrupted, everything that it started is killed.
     """
     runtime = probe.runtime(runtime_name)
+    cgroup.hasten()
     run_id = os.urandom(8).hex()
     folder, cgroups_path = f"{paths.tmp}/{run_id}", f"{paths.cgroup}/build-{run_id}"
     with database.transaction():
