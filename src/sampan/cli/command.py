@@ -1,8 +1,9 @@
 """What a verb declares about itself, and what it is called with."""
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from sampan.cli.flags import Flag, Parsed
+from sampan.values import NamedTuple
 
 
 class Settings(NamedTuple):

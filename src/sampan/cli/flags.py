@@ -5,9 +5,10 @@ interspersed they end at the first word that is none. The same tables give the h
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, TypeVar, cast
+from typing import TypeVar, cast
 
 from sampan.cli.kinds import BOOL, FILTER, STRING, Kind, go_quote
+from sampan.values import NamedTuple
 
 T = TypeVar("T")
 

@@ -6,7 +6,8 @@ which the parser wraps as `invalid argument "TEXT" for "-m, --memory" flag: REAS
 
 import re  # patterns are compiled on first use, not on the way to every start
 from collections.abc import Callable
-from typing import NamedTuple
+
+from sampan.values import NamedTuple
 
 
 class Kind(NamedTuple):

@@ -2,7 +2,6 @@
 in `Facts`."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from sampan.containers import security
 from sampan.containers.model import Container, MountPoint
@@ -12,6 +11,7 @@ from sampan.oci.config import ContainerConfig, HealthConfig
 from sampan.runtime import defaults
 from sampan.runtime.spec import Json, Resources, Rlimit, SpecDevice, SpecMount, SpecOptions
 from sampan.runtime.users import Identity
+from sampan.values import NamedTuple
 
 _MINIMUM_MEMORY = 6 << 20
 

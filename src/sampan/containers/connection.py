@@ -1,12 +1,11 @@
 """A container's place in its network: interface, address, published ports."""
 
-from typing import NamedTuple
-
 from sampan.containers.model import Container
 from sampan.networks import connect as networking
 from sampan.networks import ports, store
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
+from sampan.values import NamedTuple
 
 disconnect = networking.disconnect
 

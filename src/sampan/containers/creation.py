@@ -11,6 +11,7 @@ from sampan.containers.options import RunOptions
 from sampan.images import store as images
 from sampan.linux import fault
 from sampan.oci.config import HealthConfig, container_config_from_json
+from sampan.runtime import probe
 from sampan.storage import leases
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -24,10 +25,13 @@ def lease_of(container_id: str) -> str:
 def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool = False) -> Container:
     """Make a container's record; with `lease` this process holds it, because it is going to start it.
 
-    Raises NotFound for an image that is not here, Conflict for a name in use, InvalidArgument for bad options.
+    Raises NotFound for an image that is not here, Conflict for a name in use, InvalidArgument for bad options or an
+    unknown runtime.
     """
     name = store.check_name(options.name) if options.name else ""
     compilation.check(options, os.cpu_count() or 1)
+    if options.runtime:
+        probe.runtime(options.runtime)
     if options.network == "host" and not options.hostname:
         options = options._replace(hostname=os.uname().nodename)
     container_id = os.urandom(32).hex()

@@ -85,7 +85,9 @@ def free(database: Database, paths: Paths, container: Container) -> None:
     options = container.spec.options
     if options.network not in ("none", "host") and not options.network.startswith("container:"):
         networking.disconnect(database, paths, container.id)
-    runtime = probe.runtime(options.runtime)
+    # Its own may have been uninstalled since: each finds the other's state.
+    runtime = probe.find(options.runtime) if options.runtime else None
+    runtime = runtime or probe.runtime()
     driver.delete(runtime, paths.runtime, container.id, start.cgroups_path(paths, container))
     # The monitor's entry in the socket folder outlives it.
     socket_entry = f"{paths.sockets}/{container.id}"

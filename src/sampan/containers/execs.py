@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import socket
-from typing import NamedTuple
 
 from sampan.containers import attach, devices, security, store
 from sampan.containers.model import Container
@@ -16,6 +15,7 @@ from sampan.runtime import bundle, defaults, failures, probe
 from sampan.runtime.spec import SpecOptions, process_document
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
+from sampan.values import NamedTuple
 
 
 class Running(NamedTuple):

@@ -1,7 +1,7 @@
 """A container's record: what it was made from, which never changes, and the state it is in."""
 
 import json
-from typing import Any, NamedTuple
+from typing import Any
 
 from sampan.containers.options import Device, Mount, PortBinding, RestartPolicy, RunOptions, Ulimit
 from sampan.oci.config import (
@@ -10,6 +10,7 @@ from sampan.oci.config import (
     container_config_from_json,
     container_config_to_json,
 )
+from sampan.values import NamedTuple
 
 
 class MountPoint(NamedTuple):

@@ -1,9 +1,9 @@
 """What can be asked of a container, one options value per verb, shared by CLI, API and Python."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from sampan.oci.config import HealthConfig
+from sampan.values import NamedTuple
 
 
 class Mount(NamedTuple):

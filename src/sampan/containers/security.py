@@ -1,10 +1,9 @@
 """Capabilities and --security-opt. Pure."""
 
-from typing import NamedTuple
-
 from sampan.containers.options import RunOptions
 from sampan.errors import InvalidArgument, Unsupported
 from sampan.runtime.defaults import ALL_CAPABILITIES, DEFAULT_CAPABILITIES
+from sampan.values import NamedTuple
 
 
 class SecurityChoices(NamedTuple):

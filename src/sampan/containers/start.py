@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import NamedTuple
 
 from sampan.containers import compile as compilation
 from sampan.containers import creation, devices, etc_files, joining, security, store
@@ -16,6 +15,7 @@ from sampan.runtime import bundle, driver, monitor, probe, seccomp
 from sampan.storage import leases, locks
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
+from sampan.values import NamedTuple
 
 
 class Hooks(NamedTuple):

@@ -1,8 +1,7 @@
 """Our side of an attachment: which descriptors, and the keys that end it. Pure."""
 
-from typing import NamedTuple
-
 from sampan.errors import InvalidArgument
+from sampan.values import NamedTuple
 
 DEFAULT_DETACH_KEYS = "ctrl-p,ctrl-q"
 

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from sampan.containers import creation, start, store, wake
 from sampan.containers import model as records
 from sampan.containers.options import ExecOptions, LogOptions, RunOptions
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
+from sampan.values import NamedTuple
 
 ALL_LINES = LogOptions()
 list_of = list  # `Containers.list` hides the builtin in annotations

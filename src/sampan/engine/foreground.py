@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sampan.containers import creation, start, store, wake
 from sampan.containers import model as records
@@ -12,6 +12,7 @@ from sampan.engine.engine import Engine
 from sampan.errors import Conflict
 from sampan.runtime import driver
 from sampan.storage import locks
+from sampan.values import NamedTuple
 
 if TYPE_CHECKING:
     from sampan.containers.attach import Session

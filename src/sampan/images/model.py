@@ -1,8 +1,7 @@
 """What an image is to the rooms above."""
 
-from typing import NamedTuple
-
 from sampan.oci.config import ImageConfig
+from sampan.values import NamedTuple
 
 
 class Image(NamedTuple):

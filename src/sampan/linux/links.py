@@ -3,7 +3,6 @@
 import errno
 import struct
 from _socket import AF_INET, if_nametoindex, inet_aton, inet_ntoa
-from typing import NamedTuple
 
 from sampan.linux.netlink import (
     NLM_F_ACK,
@@ -18,6 +17,7 @@ from sampan.linux.netlink import (
     nested,
     text,
 )
+from sampan.values import NamedTuple
 
 _NEWLINK, _DELLINK, _GETLINK, _NEWADDR, _GETADDR, _NEWROUTE, _GETROUTE, _NEWNEIGH = 16, 17, 18, 20, 22, 24, 26, 28
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_NET_NS_FD = 1, 3, 10, 18, 28

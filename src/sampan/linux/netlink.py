@@ -9,7 +9,8 @@ import os
 import struct
 from _socket import AF_NETLINK, SOCK_CLOEXEC, SOCK_RAW, socket
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+from sampan.values import NamedTuple
 
 NETLINK_ROUTE, NETLINK_NETFILTER = 0, 12
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_EXCL, NLM_F_CREATE, NLM_F_REPLACE, NLM_F_DUMP = 1, 4, 0x200, 0x400, 0x100, 0x300

@@ -7,7 +7,6 @@ import os
 import struct
 from _socket import AF_UNIX, SCM_RIGHTS, SOCK_CLOEXEC, SOCK_DGRAM, SOL_SOCKET, socketpair
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from sampan.linux.netlink import (
     NETLINK_NETFILTER,
@@ -21,6 +20,7 @@ from sampan.linux.netlink import (
     nested,
     text,
 )
+from sampan.values import NamedTuple
 
 FAMILIES = {"inet": 1, "ip": 2}
 HOOK_FORWARD, POLICY_DROP = 2, 0

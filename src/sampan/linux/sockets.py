@@ -13,7 +13,8 @@ from _socket import (
     SOL_SOCKET,
     socket,
 )
-from typing import NamedTuple
+
+from sampan.values import NamedTuple
 
 _LISTEN = "0A"
 _TRANSPORTS = {"tcp": (SOCK_STREAM, IPPROTO_TCP), "udp": (SOCK_DGRAM, IPPROTO_UDP), "sctp": (SOCK_STREAM, 132)}

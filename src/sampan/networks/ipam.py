@@ -1,9 +1,9 @@
 """Subnets and addresses of IPv4, as numbers. Pure."""
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import NamedTuple
 
 from sampan.errors import Conflict, InvalidArgument, Unavailable
+from sampan.values import NamedTuple
 
 
 class Subnet(NamedTuple):

@@ -3,7 +3,6 @@
 import errno
 import os
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from sampan.errors import Conflict, InvalidArgument, Unavailable, Unsupported
 from sampan.linux import sockets
@@ -12,6 +11,7 @@ from sampan.networks.ruleset import ALL_ADDRESSES, PROTOCOL_NUMBERS, Forward
 from sampan.networks.store import Endpoint, PublishedPort
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
+from sampan.values import NamedTuple
 
 
 class PortBinding(NamedTuple):

@@ -5,7 +5,8 @@ everything else depends on the networks alone, so a container's start and end ch
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+
+from sampan.values import NamedTuple
 
 PORTS, BOUND_PORTS = "ports", "bound_ports"
 PROTOCOL_NUMBERS = {"tcp": 6, "udp": 17, "sctp": 132}

@@ -4,7 +4,6 @@ import json
 import os
 import time
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
 
 from sampan.errors import Conflict, InvalidArgument, NotFound, PermissionDenied
 from sampan.linux import links
@@ -13,6 +12,7 @@ from sampan.networks.ruleset import ALL_ADDRESSES, BridgeRules, Forward
 from sampan.oci.hashing import sha256
 from sampan.storage.database import Database, Row
 from sampan.storage.paths import Paths
+from sampan.values import NamedTuple
 
 BUILT_IN = ("bridge", "host", "none")
 _BRIDGE_NAME = "com.docker.network.bridge.name"

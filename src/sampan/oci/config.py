@@ -6,9 +6,10 @@ dataclasses or msgspec cost more than a container's network.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from sampan.errors import Corrupt
+from sampan.values import NamedTuple
 
 _DIGEST = r"sha256:[0-9a-f]{64}"
 

@@ -11,9 +11,9 @@ Otherwise the registry is docker.io, where a repository of one component is belo
 """
 
 import re
-from typing import NamedTuple
 
 from sampan.errors import InvalidArgument
+from sampan.values import NamedTuple
 
 DEFAULT_REGISTRY = "docker.io"
 DEFAULT_TAG = "latest"

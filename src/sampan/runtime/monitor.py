@@ -2,11 +2,12 @@
 
 import json
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sampan.errors import Unavailable
 from sampan.runtime import failures
 from sampan.runtime.probe import Program
+from sampan.values import NamedTuple
 
 if TYPE_CHECKING:
     import socket

@@ -1,9 +1,9 @@
 """What this host has: runtime, monitor and init programs, cgroup version."""
 
 import os
-from typing import NamedTuple
 
 from sampan.errors import InvalidArgument, Unsupported
+from sampan.values import NamedTuple
 
 _FOLDERS = (
     "/usr/bin",

@@ -1,9 +1,10 @@
 """The OCI runtime configuration (runtime-spec config.md) of a process. Decided here, pure; written by `bundle`."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from sampan.runtime import defaults
+from sampan.values import NamedTuple
 
 Json = dict[str, Any]
 

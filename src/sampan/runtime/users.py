@@ -1,9 +1,8 @@
 """Who a process runs as: `-u` and USER looked up in the passwd and group files of a root file system. Pure."""
 
-from typing import NamedTuple
-
 from sampan.errors import InvalidArgument
 from sampan.runtime.spec import User
+from sampan.values import NamedTuple
 
 MAXIMUM_ID = 2147483647
 

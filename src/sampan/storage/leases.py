@@ -5,10 +5,10 @@ what it stood for. Collection and pruning leave leased resources alone.
 """
 
 import time
-from typing import NamedTuple
 
 from sampan.linux import process
 from sampan.storage.database import Database
+from sampan.values import NamedTuple
 
 
 class Lease(NamedTuple):

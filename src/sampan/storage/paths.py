@@ -9,9 +9,9 @@
 """
 
 import os
-from typing import NamedTuple
 
 from sampan.oci.hashing import sha256
+from sampan.values import NamedTuple
 
 DEFAULT_ROOT = "/var/lib/sampan"
 DEFAULT_RUN = "/run/sampan"

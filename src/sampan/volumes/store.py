@@ -5,12 +5,12 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from sampan.errors import Conflict, InvalidArgument, NotFound
 from sampan.linux import files
 from sampan.storage.database import Database, Row
 from sampan.storage.paths import Paths
+from sampan.values import NamedTuple
 
 _NAME = r"[a-zA-Z0-9][a-zA-Z0-9_.-]+"
 _COLUMNS = "name, driver, labels, options, anonymous, created_at"

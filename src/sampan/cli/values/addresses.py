@@ -1,10 +1,10 @@
 """Addresses and host names in options: --dns, --add-host, --ip, --mac-address, --network."""
 
 import re  # patterns are compiled on first use, not on the way to every start
-from typing import NamedTuple
 
 from sampan.cli.errors import OptionError
 from sampan.cli.values.fields import split_fields, split_pair
+from sampan.values import NamedTuple
 
 _IPV4 = r"(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})"
 _MAC = r"[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}"
