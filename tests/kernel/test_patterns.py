@@ -59,7 +59,8 @@ def test_with_init_orphans_are_collected_and_the_signal_arrives(sampan: Sampan) 
 def states(sampan: Sampan) -> list[str]:
     """The state letter of each process in container box but those that look."""
     out = sampan("exec", "box", "sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null", code=None).out
-    return [line.rpartition(")")[2].split()[0] for line in out.splitlines() if "(cat)" not in line and "(sh)" not in line]
+    lines = [line for line in out.splitlines() if "(cat)" not in line and "(sh)" not in line]
+    return [line.rpartition(")")[2].split()[0] for line in lines]
 
 
 @pytest.mark.xdist_group("python")

@@ -90,7 +90,8 @@ def spawn(paths: Paths, container: Container, options: ExecOptions, streams: Str
         with open(folder + "/process.json", "w") as file:
             file.write(process(container, options))
         command = _command(paths, runtime, folder)
-        if not options.tty:
+        if not options.tty or not runtime.is_crun:
+            # runc hands out a terminal only when it is not waited for; it copies from and to ours by itself.
             chosen = (streams.stdin if options.interactive else -1, streams.stdout, streams.stderr)
             pid = os.posix_spawn(runtime.path, [*command, container.id], _ENV, file_actions=_stdio(chosen))
             return Running(pid, -1, folder)
