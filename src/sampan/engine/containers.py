@@ -7,6 +7,8 @@ from typing import Any
 from sampan.containers import creation, start, store, wake
 from sampan.containers import model as records
 from sampan.containers.options import ExecOptions, LogOptions, RunOptions
+from sampan.errors import Conflict, NotFound
+from sampan.storage import leases
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 from sampan.values import NamedTuple
@@ -212,9 +214,15 @@ class Containers:
         from sampan.engine.listing import prunable
 
         removed = []
+        starting = leases.held(self.database)
         for record in prunable(store.all_containers(self.database), filters or {}):
-            size = self.size(record)
-            ending.remove(self.database, self.paths, record.id)
+            if creation.lease_of(record.id) in starting:
+                continue  # somebody made it just now and is about to start it
+            try:
+                size = self.size(record)
+                ending.remove(self.database, self.paths, record.id)
+            except (NotFound, Conflict, FileNotFoundError):
+                continue  # removed or started by somebody else meanwhile
             removed.append((record.id, size))
         return removed
 
