@@ -31,6 +31,7 @@ class Facts(NamedTuple):
     devices: tuple[SpecDevice, ...]
     mounts: tuple[MountPoint, ...]  # with the host's paths
     init_path: str = ""
+    oom_score_adj: int | None = None  # None: as ours is
     etc_files: tuple[str, ...] = ("resolv.conf", "hostname", "hosts")
 
 
@@ -195,7 +196,7 @@ def specification(container: Container, facts: Facts) -> SpecOptions:
         masked_paths=() if unmasked else defaults.MASKED_PATHS,
         readonly_paths=() if unmasked else defaults.READONLY_PATHS,
         seccomp=facts.seccomp,
-        oom_score_adj=options.oom_score_adj or None,
+        oom_score_adj=options.oom_score_adj or facts.oom_score_adj,
     )
 
 

@@ -189,6 +189,7 @@ class _Start:
                 annotations=filter_.annotations if filter_ else {},
                 devices=devices.devices(container.spec.options),
                 mounts=container.spec.mounts,
+                oom_score_adj=_oom_score_adj(),
                 init_path=probe.init().path if container.spec.options.init else "",
             )
             bundle.write_config(self.folder, compilation.specification(container, facts))
@@ -211,8 +212,8 @@ class _Start:
         choice = security.parse_options(options.security_options).seccomp
         if choice == "unconfined" or (options.privileged and not choice):
             return None
-        profile = seccomp.read_profile(choice) if choice else seccomp.default_profile()
-        return seccomp.Filter(self.paths, self.runtime, profile, capabilities)
+        profile = seccomp.read_profile(choice) if choice else None
+        return seccomp.Filter(self.paths, self.runtime, capabilities, profile)
 
     def _monitor_options(self) -> monitor.MonitorOptions:
         options = self.container.spec.options
@@ -302,6 +303,13 @@ def ensure_upper(paths: Paths, container: Container) -> str:
             os.chown(upper, top.st_uid, top.st_gid)
             os.chmod(upper, top.st_mode & 0o7777)
     return upper
+
+
+def _oom_score_adj() -> int | None:
+    """0, so that a container does not inherit the protection of the service that starts it; a higher one is kept,
+    because without CAP_SYS_RESOURCE it cannot be lowered."""
+    with open("/proc/self/oom_score_adj") as file:
+        return 0 if int(file.read()) <= 0 else None
 
 
 def _make_working_dir(root: int, path: str) -> None:

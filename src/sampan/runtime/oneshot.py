@@ -79,7 +79,7 @@ def _run(
 ) -> int:
     folder = f"{paths.tmp}/{run_id}"
     upper = paths.layer(step.snapshot_id)
-    filter_ = seccomp.Filter(paths, runtime, seccomp.default_profile(), defaults.DEFAULT_CAPABILITIES)
+    filter_ = seccomp.Filter(paths, runtime, defaults.DEFAULT_CAPABILITIES)
     stubs: list[str] = []
     pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(2)]
 
@@ -158,7 +158,7 @@ def _compile_filter(
     if driver.call(runtime, paths.runtime, arguments, quiet=True) == 0:
         filter_.keep(f"{paths.runtime}/{run_id}")
     driver.delete(runtime, paths.runtime, run_id, cgroups_path)
-    return seccomp.Filter(paths, runtime, seccomp.default_profile(), defaults.DEFAULT_CAPABILITIES)
+    return seccomp.Filter(paths, runtime, defaults.DEFAULT_CAPABILITIES)
 
 
 def _spawn(runtime: probe.Program, paths: Paths, run_id: str, folder: str, stdin: int, stdout: int, stderr: int) -> int:

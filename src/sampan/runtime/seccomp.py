@@ -18,6 +18,7 @@ Json = dict[str, Any]
 ANNOTATION = "run.oci.seccomp_bpf_data"
 PROFILE_PATHS = ("/etc/containers/seccomp.json", "/usr/share/containers/seccomp.json")
 # What crun is given beside the annotation: a document must be there for the annotation to be looked at.
+_STRICTNESS = "docker 1"  # changes when `strictness` does: kept filters are then made anew
 PLACEHOLDER: Json = {"defaultAction": "SCMP_ACT_ERRNO"}
 _ARCHES = {
     "x86_64": "amd64",
@@ -55,11 +56,14 @@ def read_profile(path: str) -> bytes:
         ) from error
 
 
-def resolve(profile: bytes, capabilities: tuple[str, ...], machine: str, kernel: str) -> Json:
+def resolve(
+    profile: bytes, capabilities: tuple[str, ...], machine: str, kernel: str, *, is_default: bool = False
+) -> Json:
     """The OCI `linux.seccomp` document of a profile for a container with `capabilities`. Pure.
 
     A rule is kept when what it `includes` holds and what it `excludes` does not: capabilities, architectures, minimal
-    kernel. `machine` and `kernel` are uname's. Raises InvalidArgument when the profile is not one.
+    kernel. `machine` and `kernel` are uname's. The default profile is tightened to what Docker's allows. Raises
+    InvalidArgument when the profile is not one.
     """
     try:
         document = json.loads(profile)
@@ -68,6 +72,10 @@ def resolve(profile: bytes, capabilities: tuple[str, ...], machine: str, kernel:
             for rule in document.get("syscalls") or []
             if _applies(rule, frozenset(capabilities), _ARCHES.get(machine, machine), kernel)
         ]
+        if is_default:
+            from sampan.runtime.strictness import tightened
+
+            rules = tightened(rules, frozenset(capabilities))
         resolved: Json = {"defaultAction": document["defaultAction"], "syscalls": rules}
         if "defaultErrnoRet" in document:
             resolved["defaultErrnoRet"] = document["defaultErrnoRet"]
@@ -129,10 +137,17 @@ class Filter:
 
     __slots__ = ("annotations", "cached", "document", "path")
 
-    def __init__(self, paths: Paths, runtime: Program, profile: bytes, capabilities: tuple[str, ...]) -> None:
+    def __init__(
+        self, paths: Paths, runtime: Program, capabilities: tuple[str, ...], profile: bytes | None = None
+    ) -> None:
+        """`profile` None means the default one. Raises Unsupported, InvalidArgument."""
+        is_default = profile is None
+        if profile is None:
+            profile = default_profile()
         uname = os.uname()
         identity = [
             sha256(profile).hexdigest(),
+            _STRICTNESS if is_default else "",
             *capabilities,
             uname.machine,
             uname.release,
@@ -150,7 +165,7 @@ class Filter:
             self.document: Json = PLACEHOLDER
             self.cached = True
         except FileNotFoundError:
-            self.document = resolve(profile, capabilities, uname.machine, uname.release)
+            self.document = resolve(profile, capabilities, uname.machine, uname.release, is_default=is_default)
 
     def keep(self, state_folder: str) -> None:
         """Copy the filter that crun compiled for the container whose state is in `state_folder` into the cache."""
