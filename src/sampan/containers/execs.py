@@ -2,15 +2,13 @@
 
 import json
 import os
-import signal
-import socket
 
-from sampan.containers import attach, devices, security, store
+from sampan.containers import devices, security, store
 from sampan.containers.model import Container
 from sampan.containers.options import ExecOptions
-from sampan.containers.streams import DetachFilter, Streams, detach_sequence
+from sampan.containers.streams import Streams, detach_sequence
 from sampan.errors import Conflict
-from sampan.linux import files, tty
+from sampan.linux import files
 from sampan.runtime import bundle, defaults, failures, probe
 from sampan.runtime.spec import SpecOptions, process_document
 from sampan.storage.database import Database
@@ -66,16 +64,10 @@ def process(container: Container, options: ExecOptions) -> str:
 
 
 def _environment(container: Container, options: ExecOptions, home: str) -> tuple[str, ...]:
-    from sampan.containers.compile import hostname, merge_env
+    from sampan.containers.compile import hostname, merge_env, process_environment
 
     env = merge_env(options.env, container.spec.config.env)
-    names = {entry.partition("=")[0] for entry in env}
-    first = [] if "PATH" in names else [f"PATH={defaults.DEFAULT_PATH}"]
-    if "HOSTNAME" not in names:
-        first.append(f"HOSTNAME={hostname(container)}")
-    if options.tty and "TERM" not in names:
-        first.append("TERM=xterm")
-    return (*first, *env) if "HOME" in names else (*first, *env, f"HOME={home}")
+    return process_environment(env, hostname(container), home, tty=options.tty)
 
 
 def spawn(paths: Paths, container: Container, options: ExecOptions, streams: Streams) -> Running:
@@ -95,7 +87,10 @@ def spawn(paths: Paths, container: Container, options: ExecOptions, streams: Str
             chosen = (streams.stdin if options.interactive else -1, streams.stdout, streams.stderr)
             pid = os.posix_spawn(runtime.path, [*command, container.id], _ENV, file_actions=_stdio(chosen))
             return Running(pid, -1, folder)
-        return _with_terminal(runtime, command, container, folder)
+        from sampan.containers import exec_terminal
+
+        pid, terminal = exec_terminal.spawn(runtime.path, [*command, "--tty"], container.id, folder)
+        return Running(pid, terminal, folder)
     except BaseException:
         finish(paths, container, folder)
         raise
@@ -121,42 +116,6 @@ def _stdio(chosen: tuple[int, int, int]) -> list[tuple[int, ...] | tuple[int, in
         else:
             actions.append((os.POSIX_SPAWN_DUP2, descriptor, number))
     return actions
-
-
-def _with_terminal(runtime: probe.Program, command: list[str], container: Container, folder: str) -> Running:
-    """The runtime makes the terminal inside the container and sends us its master."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    place = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        # The name of a unix socket has at most 108 bytes; through a descriptor it is always short.
-        listener.bind(f"/proc/self/fd/{place}/console")
-        listener.listen(1)
-        console = f"/proc/{os.getpid()}/fd/{place}/console"
-        arguments = [*command, "--tty", "--console-socket", console, container.id]
-        pid = os.posix_spawn(runtime.path, arguments, _ENV, file_actions=_stdio((-1, -1, -1)))
-        return Running(pid, _receive_terminal(listener, pid), folder)
-    finally:
-        listener.close()
-        os.close(place)
-
-
-def _receive_terminal(listener: socket.socket, pid: int) -> int:
-    """The master's descriptor; -1 when the runtime ended without sending one."""
-    import select
-
-    watched = os.pidfd_open(pid)
-    poll = select.poll()
-    poll.register(listener, select.POLLIN)
-    poll.register(watched, select.POLLIN)
-    try:
-        if listener.fileno() not in [fd for fd, _ in poll.poll()]:
-            return -1
-    finally:
-        os.close(watched)
-    connection, _ = listener.accept()
-    with connection:
-        _, descriptors, _, _ = socket.recv_fds(connection, 4096, 1)
-    return descriptors[0] if descriptors else -1
 
 
 def wait(paths: Paths, container: Container, running: Running, command: str) -> int:
@@ -204,8 +163,11 @@ def run(
         detach(paths, container, options)
         return 0
     running = spawn(paths, container, options, streams)
-    if running.terminal >= 0 and not relay(running.terminal, streams, detach_sequence(detach_keys)):
-        return 0
+    if running.terminal >= 0:
+        from sampan.containers import exec_terminal
+
+        if not exec_terminal.relay(running.terminal, streams, detach_sequence(detach_keys)):
+            return 0
     return wait(paths, container, running, options.command[0])
 
 
@@ -223,49 +185,3 @@ def detach(paths: Paths, container: Container, options: ExecOptions) -> None:
             _check_started(container, folder, options.command[0])
     finally:
         finish(paths, container, folder)
-
-
-def relay(master: int, streams: Streams, detach_keys: bytes) -> bool:
-    """Copy between a terminal's master and our stdio until it is closed (True) or the detach keys are typed (False)."""
-    from contextlib import ExitStack
-
-    with ExitStack() as undo:
-        if streams.stdin >= 0 and tty.is_terminal(streams.stdin):
-
-            def resize(*_: object) -> None:
-                rows, columns = tty.size(streams.stdin)
-                tty.set_size(master, rows, columns)
-
-            previous = signal.signal(signal.SIGWINCH, resize)
-            undo.callback(signal.signal, signal.SIGWINCH, previous)
-            resize()
-            undo.enter_context(tty.Raw(streams.stdin))
-        return _relay(master, streams, DetachFilter(detach_keys))
-
-
-def _relay(master: int, streams: Streams, keys: DetachFilter) -> bool:
-    import select
-
-    poll = select.poll()
-    poll.register(master, select.POLLIN)
-    if streams.stdin >= 0:
-        poll.register(streams.stdin, select.POLLIN)
-    while True:
-        for descriptor, _ in poll.poll():
-            try:
-                data = os.read(descriptor, 8192)
-            except OSError:
-                data = b""  # EIO: the other side of the terminal is closed
-            if descriptor == master:
-                if not data:
-                    return True
-                attach.write_all(streams.stdout, data)
-                continue
-            if not data:
-                poll.unregister(descriptor)
-                attach.write_all(master, b"\x04")
-                continue
-            passed, detached = keys.feed(data)
-            if detached:
-                return False
-            attach.write_all(master, passed)

@@ -2,16 +2,19 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sampan.containers import creation, start, store, wake
 from sampan.containers import model as records
+from sampan.containers import store
 from sampan.containers.options import ExecOptions, LogOptions, RunOptions
 from sampan.errors import Conflict, NotFound
 from sampan.storage import leases
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 from sampan.values import NamedTuple
+
+if TYPE_CHECKING:
+    from sampan.containers import start
 
 ALL_LINES = LogOptions()
 list_of = list  # `Containers.list` hides the builtin in annotations
@@ -97,11 +100,15 @@ class Containers:
 
     def create(self, options: RunOptions) -> Container:
         """Make a container without starting it."""
+        from sampan.containers import creation
+
         return Container(self, creation.create(self.database, self.paths, options))
 
     def run(self, options: RunOptions) -> Container:
         """Make a container and start it in the background. With --rm semantics (`options.remove`) a failed one is
         gone."""
+        from sampan.containers import creation
+
         record = creation.create(self.database, self.paths, options, lease=True)
         self._start_or_remove(record)
         return Container(self, store.get(self.database, record.id) or record)
@@ -116,8 +123,10 @@ class Containers:
                 ending.remove(self.database, self.paths, record.id, remove_volumes=True)
             raise
 
-    def start(self, reference: str, hooks: start.Hooks | None = None) -> bool:
+    def start(self, reference: str, hooks: "start.Hooks | None" = None) -> bool:
         """Start a container in the background; False when it runs already."""
+        from sampan.containers import creation, start, wake
+
         record = store.find(self.database, reference)
         chosen = hooks or start.Hooks(exit_command=wake.exit_command(self.paths, record.id, is_attended=False))
         started = start.start(self.database, self.paths, record.id, chosen)
@@ -210,7 +219,7 @@ class Containers:
 
         Raises InvalidArgument for a filter that is not known or malformed.
         """
-        from sampan.containers import ending
+        from sampan.containers import creation, ending
         from sampan.engine.listing import prunable
 
         removed = []
