@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from sampan.builder.steps import RunCommand
 from sampan.linux import netns
-from sampan.networks import connect, files, store
+from sampan.networks import connect, files, resolver, store
 from sampan.runtime import oneshot
 from sampan.runtime.spec import SpecMount
 from sampan.storage import leases
@@ -82,19 +82,7 @@ def run(
         network=network.path(action.network),
         hostname=HOSTNAME,
         hosts=files.hosts_text((), (), ((HOSTNAME, "127.0.0.1"),)),
-        resolv=_resolv_conf(action.network),
+        resolv=files.resolv_conf_text(resolver.host_resolv_conf(), shares_host_network=action.network == "host"),
         mounts=mounts,
     )
     return oneshot.run(paths, database, step, on_output, runtime_name=runtime)
-
-
-def _resolv_conf(mode: str) -> str:
-    try:
-        with open("/etc/resolv.conf") as file:
-            text = file.read()
-        if files.names_resolved_stub(text) and mode != "host":
-            with open(files.RESOLVED_PATH) as file:
-                text = file.read()
-    except FileNotFoundError:
-        text = ""
-    return files.resolv_conf_text(text, shares_host_network=mode == "host")

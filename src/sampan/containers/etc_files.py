@@ -4,7 +4,7 @@ import os
 
 from sampan.containers import compile as compilation
 from sampan.containers.model import Container
-from sampan.networks import files, hostnet
+from sampan.networks import files, resolver
 
 
 def write(folder: str, container: Container) -> None:
@@ -16,7 +16,7 @@ def write(folder: str, container: Container) -> None:
         "hostname": compilation.hostname(container) + "\n",
         "hosts": hosts,
         "resolv.conf": files.resolv_conf_text(
-            hostnet.resolv_conf(),
+            resolver.host_resolv_conf(),
             dns=options.dns,
             search=options.dns_search,
             options=options.dns_options,

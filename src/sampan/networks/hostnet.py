@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from sampan.linux import links
 from sampan.linux.netlink import Netlink
 from sampan.networks import ipam
-from sampan.networks.files import RESOLVED_PATH, names_resolved_stub
 
 _LOCK = "/run/sampan/subnets.lock"
 _FORWARDING = "/proc/sys/net/ipv4/ip_forward"
@@ -62,22 +61,6 @@ def is_bridge_filtered() -> bool:
         return _is_on(_BRIDGE_FILTER)
     except FileNotFoundError:
         return False
-
-
-def resolv_conf() -> str:
-    """The host's resolv.conf, or systemd-resolved's own where the usual one names only that; "" without any."""
-    text = _read("/etc/resolv.conf")
-    if names_resolved_stub(text):
-        return _read(RESOLVED_PATH) or text
-    return text
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, errors="replace") as file:
-            return file.read(1 << 20)
-    except FileNotFoundError:
-        return ""
 
 
 def _is_on(path: str) -> bool:
