@@ -13,8 +13,6 @@ from sampan.runtime.spec import Json, Resources, Rlimit, SpecDevice, SpecMount, 
 from sampan.runtime.users import Identity
 from sampan.values import NamedTuple
 
-_MINIMUM_MEMORY = 6 << 20
-
 
 class Facts(NamedTuple):
     """What is known only when a container starts. Paths are the host's."""
@@ -68,7 +66,10 @@ def merge(options: RunOptions, image: ContainerConfig) -> ContainerConfig:
 
 
 def merge_env(asked: tuple[str, ...], image: tuple[str, ...]) -> tuple[str, ...]:
-    """The asked variables, the last of each name, then those of the image that were not asked for."""
+    """The asked variables, the last of each name, then those of the image that were not asked for.
+
+    A bare KEY stays bare: `process_environment` leaves the variable out.
+    """
     chosen: dict[str, str] = {}
     for entry in asked:
         chosen[entry.partition("=")[0]] = entry
@@ -88,31 +89,6 @@ def merge_health(asked: HealthConfig | None, image: HealthConfig | None) -> Heal
         start_interval_ns=asked.start_interval_ns or base.start_interval_ns,
         retries=asked.retries or base.retries,
     )
-
-
-def check(options: RunOptions, cpus: int) -> None:
-    """What Docker's engine refuses before anything is made. Raises InvalidArgument in its words."""
-    if options.memory_bytes and options.memory_bytes < _MINIMUM_MEMORY:
-        raise InvalidArgument("Minimum memory limit allowed is 6MB")
-    if 0 < options.memory_swap_bytes < options.memory_bytes:
-        raise InvalidArgument("Minimum memoryswap limit should be larger than memory limit, see usage")
-    if options.memory_swap_bytes > 0 and not options.memory_bytes:
-        raise InvalidArgument("You should always set the Memory limit when using Memoryswap limit, see usage")
-    if options.memory_bytes and options.memory_reservation_bytes > options.memory_bytes:
-        raise InvalidArgument("Minimum memory limit can not be less than memory reservation limit, see usage")
-    if options.nano_cpus and (options.cpu_quota or options.cpu_period):
-        other = "Quota" if options.cpu_quota else "Period"
-        raise InvalidArgument(f"Conflicting options: Nano CPUs and CPU {other} cannot both be set")
-    if options.nano_cpus < 0 or options.nano_cpus > cpus * 10**9:
-        raise InvalidArgument(f"Range of CPUs is from 0.01 to {cpus}.00, as there are only {cpus} CPUs available")
-    if not -1000 <= options.oom_score_adj <= 1000:
-        raise InvalidArgument(f"Invalid value {options.oom_score_adj}, range for oom score adj is [-1000, 1000]")
-    security.capabilities(options)
-    security.parse_options(options.security_options)
-    for name in options.annotations:
-        if name.startswith("run.oci."):
-            # These steer crun itself: one of them would replace the seccomp filter.
-            raise InvalidArgument(f"annotation {name} is not allowed: run.oci. belongs to the runtime")
 
 
 def resources(options: RunOptions) -> Resources:
@@ -138,19 +114,22 @@ def resources(options: RunOptions) -> Resources:
 
 
 def environment(container: Container, home: str) -> tuple[str, ...]:
-    """The process's variables: PATH and HOSTNAME first, TERM with a terminal, then the configuration's, HOME at
-    last."""
-    config = container.spec.config
-    env = list(config.env)
+    """The variables of the container's own process."""
+    spec = container.spec
+    return process_environment(spec.config.env, hostname(container), home, tty=spec.options.tty)
+
+
+def process_environment(env: tuple[str, ...], host: str, home: str, *, tty: bool) -> tuple[str, ...]:
+    """A process's variables: PATH and HOSTNAME first, TERM with a terminal, then `env`, HOME at last.
+
+    A bare KEY in `env` takes the variable away, be it the image's or one of the first three; HOME is always there.
+    """
     names = {entry.partition("=")[0] for entry in env}
-    first = [] if "PATH" in names else [f"PATH={defaults.DEFAULT_PATH}"]
-    if "HOSTNAME" not in names:
-        first.append(f"HOSTNAME={hostname(container)}")
-    if container.spec.options.tty and "TERM" not in names:
-        first.append("TERM=xterm")
-    if "HOME" not in names:
-        env.append(f"HOME={home}")
-    return (*first, *env)
+    kept = tuple(entry for entry in env if "=" in entry)
+    usual = [f"PATH={defaults.DEFAULT_PATH}", f"HOSTNAME={host}", *(["TERM=xterm"] if tty else ())]
+    first = (entry for entry in usual if entry.partition("=")[0] not in names)
+    last = () if any(entry.startswith("HOME=") for entry in kept) else (f"HOME={home}",)
+    return (*first, *kept, *last)
 
 
 def hostname(container: Container) -> str:

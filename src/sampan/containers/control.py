@@ -3,8 +3,8 @@
 from sampan.containers import ending, signals, start, store
 from sampan.containers.model import Container
 from sampan.errors import Conflict, InvalidArgument, NotFound
-from sampan.linux import cgroup, process
-from sampan.runtime import driver, monitor
+from sampan.linux import cgroup, fault, process
+from sampan.runtime import driver
 from sampan.storage import locks
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -36,11 +36,13 @@ def stop(
         grace = DEFAULT_STOP_SECONDS
     with database.transaction():
         store.update(database, container.id, stopped_by_user=1)
+    fault.point("stop.marked")
     if container.status == "paused":
         cgroup.thaw(start.cgroups_path(paths, container))
     driver.send_signal(container.pid, number)
     if not process.wait_gone(container.pid, container.pid_start, 1e6 if grace < 0 else grace):
         ending.kill_group(paths, container)
+    fault.point("stop.ended")
     finish(database, paths, container)
 
 
@@ -49,7 +51,7 @@ def finish(database: Database, paths: Paths, container: Container) -> int:
 
     137 when the container was removed by force before its code could be read.
     """
-    code = _written_code(paths, container)
+    code = ending.written_code(paths, container)
     ending.settle(database, paths, container.id)
     return 137 if code is None else code
 
@@ -75,7 +77,7 @@ def wait(database: Database, paths: Paths, container_id: str) -> int:
     container = _get(database, container_id)
     while container.is_running:
         process.wait_gone(container.pid, container.pid_start, 1e6)
-        code = _written_code(paths, container)
+        code = ending.written_code(paths, container)
         if not locks.is_attended(paths, container.id):
             ending.settle(database, paths, container.id)
         if code is not None:
@@ -85,16 +87,6 @@ def wait(database: Database, paths: Paths, container_id: str) -> int:
             return 0  # removed by somebody before its code could be read
         container = found
     return container.exit_code
-
-
-def _written_code(paths: Paths, container: Container) -> int | None:
-    """The exit code, once the monitor has written it; None when it ended without."""
-    while True:
-        code = monitor.exit_code(paths.exits, container.id)
-        if code is not None:
-            return code
-        if process.wait_gone(container.monitor_pid, container.monitor_start, 0.001):
-            return monitor.exit_code(paths.exits, container.id)
 
 
 def pause(database: Database, paths: Paths, container_id: str) -> None:
@@ -125,7 +117,11 @@ def rename(database: Database, container_id: str, name: str) -> None:
     """Give a container another name. Raises InvalidArgument or Conflict in Docker's words."""
     import sqlite3
 
-    chosen = store.check_name(name)
+    try:
+        chosen = store.check_name(name)
+    except InvalidArgument as error:
+        message = error.message.replace(f"({name})", f"(/{name})")
+        raise InvalidArgument(f"Error when allocating new name: {message}", hint=error.hint) from error
     container = _get(database, container_id)
     try:
         with database.transaction():

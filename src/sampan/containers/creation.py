@@ -5,7 +5,7 @@ import os
 import time
 
 from sampan.containers import compile as compilation
-from sampan.containers import mounts, names, store
+from sampan.containers import mounts, names, refusals, store
 from sampan.containers.model import Container, Spec
 from sampan.containers.options import RunOptions
 from sampan.images import store as images
@@ -29,9 +29,13 @@ def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool
     unknown runtime.
     """
     name = store.check_name(options.name) if options.name else ""
-    compilation.check(options, os.cpu_count() or 1)
+    refusals.check(options, os.cpu_count() or 1)
     if options.runtime:
         probe.runtime(options.runtime)
+    if options.ip:
+        from sampan.containers import connection
+
+        connection.check_address(database, paths, options)
     if options.network == "host" and not options.hostname:
         options = options._replace(hostname=os.uname().nodename)
     container_id = os.urandom(32).hex()
@@ -54,6 +58,7 @@ def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool
         store.insert(database, container)
         if lease:
             leases.take(database, lease_of(container_id))
+        fault.point("create.inserted")
     fault.point("create.committed")
     return container
 

@@ -19,6 +19,7 @@ from sampan.storage.paths import Paths
 from sampan.volumes import store as volumes
 
 _LOST = 255  # the monitor died with the container's exit code
+_KILLED_SECONDS = 5.0
 
 
 def settle(database: Database, paths: Paths, container_id: str) -> int | None:
@@ -57,6 +58,8 @@ def _settle(database: Database, paths: Paths, container: Container, code: int) -
         return code
     folder = paths.container(container.id)
     with database.transaction(durable=False):
+        # Also the claim of a start that was killed after it had let the process run.
+        database.execute("DELETE FROM lease WHERE resource = ?", (creation.lease_of(container.id),))
         store.update(
             database,
             container.id,
@@ -68,7 +71,6 @@ def _settle(database: Database, paths: Paths, container: Container, code: int) -
             error="" if code != _LOST or monitor.exit_code(paths.exits, container.id) is not None else "monitor lost",
         )
         database.execute("DELETE FROM health_due WHERE container_id = ?", (container.id,))
-        leases.release(database, creation.lease_of(container.id))
     fault.point("settle.committed")
     return code
 
@@ -110,16 +112,21 @@ def remove(
             else:
                 reason = "container is running: stop the container before removing or force remove"
             raise Conflict(
-                f'cannot remove container "/{container.name}": {reason}', hint=f"sampan rm -f {container.name}"
+                f'cannot remove container "{container.name}": {reason}', hint=f"sampan rm -f {container.name}"
             )
         if container.is_running:
             kill_group(paths, container)
+            fault.point("remove.killed")
             free(database, paths, container)
+            fault.point("remove.freed")
         _remove(database, paths, container, remove_volumes=remove_volumes)
 
 
 def kill_group(paths: Paths, container: Container) -> None:
-    """End everything in the container at once and wait until its first process is gone."""
+    """End everything in the container at once and wait until its first process is gone and its exit code is written.
+
+    The monitor itself is not waited for: its exit command may want the lock that the caller holds.
+    """
     from sampan.linux import cgroup
 
     path = start.cgroups_path(paths, container)
@@ -127,8 +134,19 @@ def kill_group(paths: Paths, container: Container) -> None:
         cgroup.thaw(path)
     driver.send_signal(container.pid, 9)
     cgroup.kill(path)
-    process.wait_gone(container.pid, container.pid_start, 5.0)
-    process.wait_gone(container.monitor_pid, container.monitor_start, 5.0)
+    process.wait_gone(container.pid, container.pid_start, _KILLED_SECONDS)
+    written_code(paths, container, _KILLED_SECONDS)
+
+
+def written_code(paths: Paths, container: Container, timeout_seconds: float = 1e6) -> int | None:
+    """The exit code, once the monitor has written it; None when it ended without, or has not in time."""
+    until = time.monotonic() + timeout_seconds
+    while True:
+        code = monitor.exit_code(paths.exits, container.id)
+        if code is not None or time.monotonic() > until:
+            return code
+        if process.wait_gone(container.monitor_pid, container.monitor_start, 0.001):
+            return monitor.exit_code(paths.exits, container.id)
 
 
 def _remove(database: Database, paths: Paths, container: Container, *, remove_volumes: bool) -> None:
@@ -146,21 +164,24 @@ def _remove(database: Database, paths: Paths, container: Container, *, remove_vo
 def remove_files(paths: Paths, container_id: str) -> None:
     """Take away the files of a container that has no row any more, while its lock is held.
 
-    The folder is moved away first: a monitor that is about to end finds nothing any more to make files in.
+    The folder is moved away first: a monitor that is about to end finds nothing any more to make files in. What lies
+    outside of it goes before, because the folder is what others find it by.
     """
+    try:
+        os.unlink(f"{paths.exits}/{container_id}")
+    except FileNotFoundError:
+        pass
     try:
         os.rename(paths.container(container_id), f"{paths.tmp}/{container_id}")
     except FileNotFoundError:
         pass
+    fault.point("remove.moved")
     top = os.open(paths.tmp, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         files.remove_tree(top, container_id)
     finally:
         os.close(top)
-    try:
-        os.unlink(f"{paths.exits}/{container_id}")
-    except FileNotFoundError:
-        pass
+    fault.point("remove.emptied")
     locks.forget(paths, container_id)
 
 

@@ -2,7 +2,7 @@
 
 from sampan.containers import store
 from sampan.containers.options import RunOptions
-from sampan.errors import Conflict, InvalidArgument
+from sampan.errors import Conflict, InvalidArgument, NotFound
 from sampan.storage.database import Database
 
 _NAMES = {"pid": "PID", "ipc": "IPC", "uts": "UTS", "net": "network"}
@@ -10,10 +10,19 @@ _NAMES = {"pid": "PID", "ipc": "IPC", "uts": "UTS", "net": "network"}
 
 def namespace(database: Database, text: str, kind: str) -> str:
     """Path of a namespace of the running container `text`. Raises NotFound or Conflict in Docker's words."""
-    container = store.find(database, text)
+    try:
+        container = store.find(database, text)
+    except NotFound as error:
+        if kind == "net":
+            raise NotFound(f"joining network namespace of container: {error.message}", hint=error.hint) from error
+        raise
     if not container.is_running:
         if kind == "net":
-            raise Conflict(f"cannot join network of a non running container: {container.id}")
+            raise Conflict(
+                "cannot join network namespace of a non running container:"
+                f" container {container.name} is {container.status}",
+                hint=f"sampan start {container.name}",
+            )
         raise Conflict(f"failed to join {_NAMES[kind]} namespace: container {container.id} is not running")
     return f"/proc/{container.pid}/ns/{kind}"
 

@@ -95,13 +95,33 @@ def _raw_lines(fd: int, follow: bool, is_running: Callable[[], bool], path: str)
         if watch is None:
             watch = _Watch(path)
             continue  # what was written before the watch stood
-        if not watch.wait() and not is_running():
+        if watch.wait():
+            continue
+        if _follow_rotation(fd, path):
+            watch, rest = None, b""
+            continue
+        if not is_running():
             data = os.read(fd, _CHUNK)
             while data:
                 rest += data
                 data = os.read(fd, _CHUNK)
             yield from rest.split(b"\n")[:-1]
             return
+
+
+def _follow_rotation(fd: int, path: str) -> bool:
+    """Let `fd` be the file that the monitor began anew at `path`, if it did."""
+    try:
+        latest = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        if os.path.sameopenfile(latest, fd):
+            return False
+        os.dup2(latest, fd, inheritable=False)
+        return True
+    finally:
+        os.close(latest)
 
 
 class _Watch:

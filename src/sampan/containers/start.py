@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from sampan.containers import compile as compilation
-from sampan.containers import creation, devices, etc_files, joining, security, store
+from sampan.containers import creation, devices, etc_files, joining, refusals, security, store
 from sampan.containers.model import Container, MountPoint
 from sampan.errors import Conflict, NotFound, Unavailable
 from sampan.linux import cgroup, fault, files, netns, process
@@ -226,6 +226,7 @@ class _Start:
             exits=self.paths.exits,
             sockets=self.paths.sockets,
             log=log,
+            log_size_limit=refusals.log_size_limit(options),
             terminal=options.tty,
             interactive=options.interactive,
             keep_input_open=options.tty or self.hooks.before_start is None,

@@ -1,7 +1,7 @@
 """Containers, as the public face shows them."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sampan.containers import model as records
@@ -104,12 +104,15 @@ class Containers:
 
         return Container(self, creation.create(self.database, self.paths, options))
 
-    def run(self, options: RunOptions) -> Container:
-        """Make a container and start it in the background. With --rm semantics (`options.remove`) a failed one is
-        gone."""
+    def run(self, options: RunOptions, on_created: Callable[[str], None] = lambda container_id: None) -> Container:
+        """Make a container and start it in the background; `on_created` is told its id in between.
+
+        With --rm semantics (`options.remove`) one that can't be started is gone.
+        """
         from sampan.containers import creation
 
         record = creation.create(self.database, self.paths, options, lease=True)
+        on_created(record.id)
         self._start_or_remove(record)
         return Container(self, store.get(self.database, record.id) or record)
 

@@ -93,11 +93,13 @@ class Engine:
         )
         return self.containers.run(chosen)
 
-    def check_image(self, reference: str) -> None:
-        """Raises NotFound when no image of that name or id is here; cheaper than `images.get`."""
+    def check_image(self, reference: str, platform: str = "") -> None:
+        """Raises NotFound when no image of that name or id (and that platform) is here; cheaper than `images.get`."""
         from sampan.images import store
 
-        store.start_facts(self.database, reference)
+        _, document, _ = store.start_facts(self.database, reference)
+        if platform:
+            store.check_platform(document, reference, platform)
 
     def build(self, options: "BuildOptions", on_event: Callable[[Any], None] | None = None) -> "BuildResult":
         """Build an image from a Dockerfile; `on_event` gets the builder's progress events as they happen.

@@ -4,6 +4,7 @@ An image's ID is the digest of its configuration's bytes, so the same configurat
 """
 
 import json
+import os
 import re
 import time
 from collections.abc import Sequence
@@ -124,6 +125,19 @@ def start_facts(database: Database, text: str) -> tuple[str, str, tuple[str, ...
     if not rows:
         raise NotFound(f"No such image: {text}")
     return image_id, str(rows[0][0]), tuple(str(row[1]) for row in rows if row[1] is not None)
+
+
+def check_platform(document: str, text: str, wanted: str) -> None:
+    """Raises NotFound when the image `text`, whose configuration is `document`, is for another platform than `wanted`;
+    InvalidArgument when that is none."""
+    from sampan.oci import platform
+
+    host = platform.host_platform(os.uname().machine)
+    config = json.loads(document)
+    mine = platform.normalise(config.get("os", ""), config.get("architecture", ""), config.get("variant") or "")
+    asked = platform.parse(wanted, host)
+    if not platform.satisfies(mine, asked):
+        raise NotFound(f"image with reference {text} was found but does not provide the specified platform ({asked})")
 
 
 def find(database: Database, text: str) -> Image:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from sampan.errors import Conflict, InvalidArgument, Unavailable, Unsupported
-from sampan.linux import sockets
+from sampan.linux import fault, sockets
 from sampan.networks import firewall, ipam, store
 from sampan.networks.ruleset import ALL_ADDRESSES, PROTOCOL_NUMBERS, Forward
 from sampan.networks.store import Endpoint, PublishedPort
@@ -15,12 +15,16 @@ from sampan.values import NamedTuple
 
 
 class PortBinding(NamedTuple):
-    """What is asked for. `host_ip` "" means all addresses, `host_port` 0 an ephemeral one."""
+    """What is asked for. `host_ip` "" means all addresses, `host_port` 0 an ephemeral one.
+
+    `host_port_end` above `host_port` asks for the first free one of the range, both ends included.
+    """
 
     container_port: int
     protocol: str = "tcp"
     host_ip: str = ""
     host_port: int = 0
+    host_port_end: int = 0
 
 
 class Publication(NamedTuple):
@@ -56,12 +60,14 @@ def publish(
                 reservations.append(reservation)
             if ports:
                 firewall.add(database, paths, [_forward(port, endpoint) for port in ports])
+            fault.point("port.forwarded")
     except BaseException:
         for fd in reservations:
             os.close(fd)
         if ports:
             firewall.remove(paths, _unowned(database, ports, endpoint))
         raise
+    fault.point("port.published")
     return Publication(tuple(ports), reservations)
 
 
@@ -86,7 +92,9 @@ def _take(database: Database, container_id: str, endpoint: Endpoint, binding: Po
     )
     wanted = PublishedPort(binding.container_port, binding.protocol, host_ip, binding.host_port)
     if not wanted.host_port:
-        return _take_ephemeral(database, wanted)
+        return _take_first(database, wanted, *sockets.ephemeral_range())
+    if binding.host_port_end > binding.host_port:
+        return _take_first(database, wanted, binding.host_port, binding.host_port_end)
     failed = _failure_prefix(database, container_id, endpoint)
     owner = store.port_owner(database, wanted.protocol, host_ip, wanted.host_port)
     if owner:
@@ -126,16 +134,17 @@ def _explained(error: OSError, port: PublishedPort, endpoint: Endpoint, prefix: 
     return Unsupported(f"{prefix}failed to bind host port for {where}: {error.strerror}")
 
 
-def _take_ephemeral(database: Database, wanted: PublishedPort) -> tuple[PublishedPort, int]:
-    first, last = sockets.ephemeral_range()
-    rows = database.rows("SELECT host_port FROM port WHERE protocol = ?", (wanted.protocol,))
-    taken = {int(row[0] or 0) for row in rows}
+def _take_first(database: Database, wanted: PublishedPort, first: int, last: int) -> tuple[PublishedPort, int]:
+    """The lowest free port of a range. Raises Unavailable."""
     for number in range(first, last + 1):
-        if number in taken:
+        port = wanted._replace(host_port=number)
+        if store.port_owner(database, port.protocol, port.host_ip, number):
             continue
         try:
-            return wanted._replace(host_port=number), sockets.reserve(wanted.protocol, wanted.host_ip, number)
+            return port, sockets.reserve(port.protocol, port.host_ip, number)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
-    raise Unavailable("all ports are allocated", hint="name a host port outside the ephemeral range")
+    raise Unavailable(
+        "all ports are allocated", hint=f"every port from {first} to {last} is taken: choose another host port"
+    )

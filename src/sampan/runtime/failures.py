@@ -8,13 +8,14 @@ _CREATE = (
     "failed to create task for container: failed to create shim task: OCI runtime create failed: {runtime} create"
     " failed: unable to start container process: "
 )
+_INIT = "error during container init: "  # between the prefix and a reason that concerns the program itself
 _EXEC = "OCI runtime exec failed: exec failed: unable to start container process: "
 
 
 def start_failed(runtime: str, text: str, command: str, *, is_exec: bool = False) -> StartFailed:
     """127 when `command` was not found, 126 when it could not be executed, 125 (exec: 126) otherwise."""
     reason, code, hint = _reason(_plain(text), command)
-    prefix = _EXEC if is_exec else _CREATE.format(runtime=runtime)
+    prefix = _EXEC if is_exec else _CREATE.format(runtime=runtime) + (_INIT if reason.startswith("exec: ") else "")
     return StartFailed(prefix + reason, exit_code=code or (126 if is_exec else 125), hint=hint)
 
 
@@ -23,21 +24,21 @@ def _reason(detail: str, command: str) -> tuple[str, int, str]:
     if "executable file" in lowered and "not found" in lowered:
         hint = "is the command in the image? `sampan run --rm -it IMAGE sh` lets you look"
         if "/" in command:
-            return f'exec: "{command}": stat {command}: no such file or directory: unknown', 127, hint
-        return f'exec: "{command}": executable file not found in $PATH: unknown', 127, hint
+            return f'exec: "{command}": stat {command}: no such file or directory', 127, hint
+        return f'exec: "{command}": executable file not found in $PATH', 127, hint
     if "open executable" in lowered or "exec: " in lowered:
         if "permission denied" in lowered:
-            return f'exec: "{command}": permission denied: unknown', 126, "is it executable for this user? chmod +x"
+            return f'exec: "{command}": permission denied', 126, "is it executable for this user? chmod +x"
         if "operation not permitted" in lowered or "is a directory" in lowered:
-            return f'exec: "{command}": is a directory: unknown: permission denied', 126, ""
+            return f'exec: "{command}": is a directory: permission denied', 126, ""
     if "exec format error" in lowered:
         return (
-            f'exec: "{command}": exec format error: unknown',
+            f'exec: "{command}": exec format error',
             126,
             "is it for this machine's architecture? a script needs #!",
         )
     if "chdir" in lowered and "no such file" in lowered:
-        return f"{detail}: unknown", 127, "the working directory is not there"
+        return detail, 127, "the working directory is not there"
     if "no such file or directory" in lowered:
         return detail, 127, ""
     if "permission denied" in lowered:

@@ -5,6 +5,7 @@ import os
 from typing import TYPE_CHECKING
 
 from sampan.errors import Unavailable
+from sampan.linux import fault
 from sampan.runtime import failures
 from sampan.runtime.probe import Program
 from sampan.values import NamedTuple
@@ -30,6 +31,7 @@ class MonitorOptions(NamedTuple):
     exits: str
     sockets: str
     log: str
+    log_size_limit: int = 0  # bytes at which the log starts over, 0 for none
     terminal: bool = False
     interactive: bool = False
     keep_input_open: bool = False  # the container's input outlives whoever is attached first
@@ -54,10 +56,12 @@ def spawn(conmon: Program, runtime: Program, options: MonitorOptions) -> int:
         environment = {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "_OCI_SYNCPIPE": str(_SYNC_FD),
+            **fault.environment(),
         }
         pid = os.posix_spawn(conmon.path, _command(conmon, runtime, options), environment, file_actions=actions)
     finally:
         os.close(writer)
+    fault.point("monitor.spawned")
     with open(reader, "rb") as answers:
         os.waitpid(pid, 0)  # conmon puts itself into the background
         line = answers.readline(_TEXT_LIMIT)
@@ -83,6 +87,8 @@ def _command(conmon: Program, runtime: Program, options: MonitorOptions) -> list
         "--runtime-arg", "--root",
         "--runtime-arg", options.runtime_root,
     ]  # fmt: skip
+    if options.log_size_limit:
+        command += ["--log-size-max", str(options.log_size_limit)]
     if options.terminal:
         command.append("-t")
     if options.interactive:

@@ -20,7 +20,7 @@ COMMAND = Command(
 def execute(invocation: Invocation) -> int:
     options = run_options(invocation.parsed)
     if options.cidfile:
-        check_cidfile(options.cidfile)
+        check_cidfile(options.cidfile, "create")
     engine = Engine(invocation.settings.root or None)
     warn(options)
     container = engine.containers.create(find_image(engine, options))

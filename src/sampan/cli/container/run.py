@@ -6,7 +6,7 @@ import sys
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.container.run_flags import RUN_FLAGS
 from sampan.cli.container.run_options import run_options
-from sampan.cli.errors import ClientError
+from sampan.cli.errors import PROGRAM, ClientError, OptionError
 from sampan.containers.options import RunOptions
 from sampan.engine.engine import Engine
 
@@ -40,9 +40,12 @@ def execute(invocation: Invocation) -> int:
     warn(options)
     options = find_image(engine, options)
     if detach:
-        container = engine.containers.run(options)
-        write_cidfile(options.cidfile, container.id)
-        print(container.id)
+        created: list[str] = []
+        try:
+            engine.containers.run(options, lambda container_id: _created(options, container_id, created))
+        finally:
+            for container_id in created:  # also of one that could not be started: it is there
+                print(container_id)
         return 0
     from sampan.engine import foreground
 
@@ -54,24 +57,32 @@ def execute(invocation: Invocation) -> int:
     return foreground.run(engine, options, how, lambda container_id: write_cidfile(options.cidfile, container_id))
 
 
+def _created(options: RunOptions, container_id: str, created: list[str]) -> None:
+    write_cidfile(options.cidfile, container_id)
+    created.append(container_id)
+
+
 def find_image(engine: Engine, options: RunOptions) -> RunOptions:
-    """Look for the image as --pull says. Raises NotFound."""
-    from sampan.errors import NotFound
+    """Look for the image as --pull and --platform say. Raises OptionError for a malformed name, NotFound."""
+    from sampan.errors import InvalidArgument, NotFound
     from sampan.oci.reference import parse
 
-    if options.pull == "never":
-        return options
     try:
-        if options.pull == "always":
-            raise NotFound("")
-        engine.check_image(options.image)
+        engine.check_image(options.image, options.platform)
+        if options.pull != "always":
+            return options
+        missing = NotFound("")
+    except InvalidArgument as error:
+        raise OptionError(error.message, hint=error.hint) from error
     except NotFound as error:
-        print(f"Unable to find image '{parse(options.image).familiar()}' locally", file=sys.stderr)
-        raise NotFound(
-            f"cannot pull {options.image}: this version of sampan fetches nothing from registries",
-            hint=f"make it with `sampan image bootstrap {options.image}`, `sampan import` or `sampan build`",
-        ) from error
-    return options
+        if options.pull == "never" or len(options.image.removeprefix("sha256:")) == 64:
+            raise
+        missing = error
+    print(f"Unable to find image '{parse(options.image).familiar()}' locally", file=sys.stderr)
+    raise NotFound(
+        f"cannot pull {options.image}: this version of sampan fetches nothing from registries",
+        hint=f"make it with `sampan image bootstrap {options.image}`, `sampan import` or `sampan build`",
+    ) from missing
 
 
 def warn(options: RunOptions) -> None:
@@ -80,17 +91,23 @@ def warn(options: RunOptions) -> None:
         print("WARNING: Published ports are discarded when using host network mode", file=sys.stderr)
 
 
-def check_cidfile(path: str) -> None:
+def check_cidfile(path: str, manner: str = "run") -> None:
+    """Raises ClientError when the file exists or can't be made."""
+    prefix, trailer = (
+        ("", "") if manner != "run" else (f"{PROGRAM}: ", f"\n\nRun '{PROGRAM} run --help' for more information")
+    )
     if os.path.exists(path):
         raise ClientError(
-            f"container ID file found, make sure the other container isn't running or delete {path}", exit_code=125
+            f"{prefix}container ID file found, make sure the other container isn't running or delete {path}{trailer}",
+            exit_code=125,
         )
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
         os.unlink(path)
     except OSError as error:
         raise ClientError(
-            f"failed to create the container ID file: open {path}: {(error.strerror or '').lower()}", exit_code=127
+            f"{prefix}failed to create the container ID file: open {path}: {(error.strerror or '').lower()}{trailer}",
+            exit_code=127,
         ) from error
 
 

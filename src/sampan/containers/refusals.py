@@ -1,0 +1,144 @@
+"""What is refused before anything is made, in the words of Docker's engine."""
+
+from sampan.containers import security
+from sampan.containers.options import RunOptions
+from sampan.errors import InvalidArgument, NotFound, Unsupported
+
+_MINIMUM_MEMORY = 6 << 20
+_FILE_OPTIONS = ("max-size", "max-file", "compress", "mode")
+_ATTRIBUTES = ("labels", "labels-regex", "env", "env-regex", "tag", "max-buffer-size")
+_DRIVERS_ELSEWHERE = ("awslogs", "etwlogs", "fluentd", "gcplogs", "gelf", "journald", "splunk", "syslog")
+
+
+def check(options: RunOptions, cpus: int) -> None:
+    """Raises InvalidArgument, NotFound or Unsupported for options that no container can have. `cpus` is how many the
+    host has."""
+    _check_memory(options)
+    _check_cpus(options, cpus)
+    _check_network(options)
+    if not -1000 <= options.oom_score_adj <= 1000:
+        raise InvalidArgument(f"Invalid value {options.oom_score_adj}, range for oom score adj is [-1000, 1000]")
+    if options.stop_signal:
+        from sampan.containers import signals
+
+        signals.number(options.stop_signal)
+    if options.log_driver != "json-file" or options.log_options:
+        _check_log(options)
+    security.capabilities(options)
+    security.parse_options(options.security_options)
+    for name in options.annotations:
+        if name.startswith("run.oci."):
+            # These steer crun itself: one of them would replace the seccomp filter.
+            raise InvalidArgument(f"annotation {name} is not allowed: run.oci. belongs to the runtime")
+
+
+def _check_memory(options: RunOptions) -> None:
+    if options.memory_bytes and options.memory_bytes < _MINIMUM_MEMORY:
+        raise InvalidArgument("Minimum memory limit allowed is 6MB")
+    if 0 < options.memory_swap_bytes < options.memory_bytes:
+        raise InvalidArgument("Minimum memoryswap limit should be larger than memory limit, see usage")
+    if options.memory_swap_bytes > 0 and not options.memory_bytes:
+        raise InvalidArgument("You should always set the Memory limit when using Memoryswap limit, see usage")
+    if options.memory_bytes and options.memory_reservation_bytes > options.memory_bytes:
+        raise InvalidArgument("Minimum memory limit can not be less than memory reservation limit, see usage")
+
+
+def _check_cpus(options: RunOptions, cpus: int) -> None:
+    if options.nano_cpus and (options.cpu_quota or options.cpu_period):
+        other = "Quota" if options.cpu_quota else "Period"
+        raise InvalidArgument(f"Conflicting options: Nano CPUs and CPU {other} cannot both be set")
+    if options.nano_cpus < 0 or options.nano_cpus > cpus * 10**9:
+        raise InvalidArgument(f"range of CPUs is from 0.01 to {cpus}.00, as there are only {cpus} CPUs available")
+    for what, text in (("cpus", options.cpuset_cpus), ("mems", options.cpuset_mems)):
+        if text:
+            _check_set(what, text)
+
+
+def _check_set(what: str, text: str) -> None:
+    wanted = _numbers(text)
+    if wanted is None:
+        raise InvalidArgument(f"Invalid value {text} for cpuset {what}: invalid format: {text}")
+    available = _available(what)
+    if not wanted <= (_numbers(available) or wanted):
+        noun = "CPUs" if what == "cpus" else "memory nodes"
+        raise InvalidArgument(f"Requested {noun} are not available - requested {text}, available: {available}")
+
+
+def _numbers(text: str) -> set[int] | None:
+    """The numbers of a list such as 0-2,4; None for a malformed one."""
+    found: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()) or len(first + last) > 8:
+            return None
+        found.update(range(int(first), int(last or first) + 1))
+    return found
+
+
+def _available(what: str) -> str:
+    """The list that the kernel lets containers choose from."""
+    for path in (f"/sys/fs/cgroup/cpuset.{what}.effective", f"/sys/fs/cgroup/cpuset/cpuset.{what}"):
+        try:
+            with open(path) as file:
+                return file.read().strip()
+        except FileNotFoundError:
+            continue
+    return ""
+
+
+def _check_network(options: RunOptions) -> None:
+    if options.uts_mode == "host":
+        for name in ("hostname", "domainname"):
+            if getattr(options, name):
+                raise InvalidArgument(f"conflicting options: {name} and the UTS mode")
+    if not options.network.startswith("container:"):
+        return
+    conflicts = (
+        (options.hostname, "hostname and the network mode"),
+        (options.dns, "dns and the network mode"),
+        (options.extra_hosts, "custom host-to-IP mapping and the network mode"),
+        (options.mac_address, "mac-address and the network mode"),
+        (options.ports or options.publish_all, "port publishing and the container type network mode"),
+        (options.expose, "port exposing and the container type network mode"),
+    )
+    for is_given, text in conflicts:
+        if is_given:
+            raise InvalidArgument(f"conflicting options: {text}")
+
+
+def _check_log(options: RunOptions) -> None:
+    """Drivers are json-file, local and none: the first two are one file of the monitor's."""
+    driver = options.log_driver
+    if driver in _DRIVERS_ELSEWHERE:
+        raise Unsupported(
+            f"the log driver {driver} is not supported by this version of sampan", hint="json-file, local or none"
+        )
+    if driver not in ("json-file", "local", "none"):
+        raise NotFound(
+            f'error looking up logging plugin {driver}: plugin "{driver}" not found', hint="json-file, local or none"
+        )
+    for name, value in options.log_options.items():
+        if name in _ATTRIBUTES or (name == "mode" and value == "non-blocking"):
+            raise Unsupported(f"the log option {name}={value} is not supported by this version of sampan")
+        if name not in _FILE_OPTIONS:
+            raise InvalidArgument(f"unknown log opt '{name}' for {driver} log driver")
+    if "max-file" in options.log_options and not options.log_options["max-file"].isdecimal():
+        raise InvalidArgument(f"invalid value for max-file: {options.log_options['max-file']}")
+    log_size_limit(options)
+
+
+def log_size_limit(options: RunOptions) -> int:
+    """Bytes that a container's log may take, 0 for no limit: max-size for each of max-file files.
+
+    Raises InvalidArgument.
+    """
+    text = options.log_options.get("max-size", "")
+    if not text or text == "-1":
+        return 0
+    number, unit = text.rstrip("bB"), 1
+    if number[-1:].lower() in ("k", "m", "g"):
+        unit = 1 << {"k": 10, "m": 20, "g": 30}[number[-1].lower()]
+        number = number[:-1]
+    if not number.isdecimal() or int(number) == 0:
+        raise InvalidArgument(f"invalid value for max-size: {text}", hint="a size such as 10m")
+    return int(number) * unit * max(int(options.log_options.get("max-file", "1")), 1)
