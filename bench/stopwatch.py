@@ -49,6 +49,8 @@ class Stopwatch:
         return Timing(**json.loads(line))
 
     def close(self) -> None:
+        # A later stopwatch was forked with a copy of this socket: closing it alone would not end the conversation.
+        self._socket.shutdown(socket.SHUT_RDWR)
         self._reader.close()
         self._socket.close()
         os.waitpid(self.pid, 0)
