@@ -31,8 +31,12 @@ def has_changed(database: Database, paths: Paths) -> bool:
             return True
     if leases.void(database):
         return True
-    present = os.listdir(paths.containers)
-    if not present:
-        return False
-    known = {str(row[0]) for row in database.rows("SELECT id FROM container")}
-    return not known.issuperset(present)
+    return _has_orphans(database, paths.containers, "SELECT id FROM container") or _has_orphans(
+        database, paths.volumes, "SELECT name FROM volume"
+    )
+
+
+def _has_orphans(database: Database, folder: str, query: str) -> bool:
+    """Whether something lies in a folder that no row names."""
+    present = os.listdir(folder)
+    return bool(present) and not {str(row[0]) for row in database.rows(query)}.issuperset(present)

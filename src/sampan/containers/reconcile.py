@@ -3,7 +3,8 @@
 import os
 
 from sampan.containers import ending, start, store
-from sampan.linux import cgroup, process
+from sampan.containers.model import Container
+from sampan.linux import fault, process
 from sampan.networks import connect as networking
 from sampan.networks import upkeep
 from sampan.runtime import driver, probe
@@ -11,6 +12,8 @@ from sampan.storage import gc, leases, locks
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 from sampan.volumes import store as volumes
+
+_ID_LENGTH = 64
 
 
 def repair(database: Database, paths: Paths) -> None:
@@ -23,12 +26,14 @@ def repair(database: Database, paths: Paths) -> None:
             continue
         if not locks.is_attended(paths, container_id):
             ending.settle(database, paths, container_id)
-    if any(row[4] != boot for row in rows):
-        upkeep.reconcile(database, paths, _live_ids(database))
     void = leases.void(database)
     if void:
         _void_leases(database, paths, void)
+    if void or any(row[4] != boot for row in rows):
+        with database.transaction():
+            upkeep.reconcile(database, paths, _live_ids(database))
     _orphan_folders(database, paths)
+    volumes.sweep(database, paths)
 
 
 def _live_ids(database: Database) -> list[str]:
@@ -42,46 +47,67 @@ def _void_leases(database: Database, paths: Paths, void: list[leases.Lease]) -> 
     for lease in void:
         kind, _, name = lease.resource.partition(":")
         if kind == "cgroup":
-            cgroup.kill(name)
-            cgroup.remove(name)
-            _runtime_state(paths, name)
+            run_id = name.rpartition("/build-")[2]
+            driver.abandon(probe.runtime(), paths.runtime, run_id, name)
             leases.forget(database, lease)
-        elif kind == "container":
-            _interrupted_start(database, paths, name)
+        elif kind == "container" and _interrupted_start(database, paths, name):
             leases.forget(database, lease)
     gc.sweep(database, paths)
-    volumes.sweep(database, paths)
+    _orphan_marks(database, paths)
 
 
-def _runtime_state(paths: Paths, cgroups_path: str) -> None:
-    run_id = cgroups_path.rpartition("/build-")[2]
-    driver.delete(probe.runtime(), paths.runtime, run_id, cgroups_path)
-
-
-def _interrupted_start(database: Database, paths: Paths, container_id: str) -> None:
-    """A start whose process was killed: what never ran is taken back, what runs is left running."""
+def _interrupted_start(database: Database, paths: Paths, container_id: str) -> bool:
+    """A start whose process was killed: what never ran is taken back, what runs is left running. False when somebody
+    has the container locked: then it is for a later look."""
     lock = locks.try_container(paths, container_id)
     if lock is None:
-        return  # somebody is at it again
+        return False
     try:
         container = store.get(database, container_id)
         if container is None:
             networking.disconnect(database, paths, container_id)  # a build's RUN has an endpoint and no row
-            return
-        never_ran = os.path.exists(f"{paths.runtime}/{container_id}/exec.fifo")
-        if container.is_running and not never_ran:
-            return
-        path = start.cgroups_path(paths, container)
-        cgroup.kill(path)
-        ending.free(database, paths, container)
-        with database.transaction():
-            store.update(
-                database, container_id, status="created", pid=0, monitor_pid=0, error="the start was interrupted"
-            )
-        if container.spec.options.remove:
-            ending.remove_locked(database, paths, container)
+            locks.forget(paths, container_id)
+        elif not container.is_running or driver.is_waiting(paths.runtime, container_id, container.pid):
+            _take_back(database, paths, container)
     finally:
         os.close(lock)
+    return True
+
+
+def _take_back(database: Database, paths: Paths, container: Container) -> None:
+    """Undo a start, as one that failed does itself."""
+    runtime = probe.find(container.spec.options.runtime) if container.spec.options.runtime else None
+    driver.abandon(runtime or probe.runtime(), paths.runtime, container.id, start.cgroups_path(paths, container))
+    ending.free(database, paths, container)
+    with database.transaction():
+        store.update(
+            database,
+            container.id,
+            status="exited" if container.status == "exited" else "created",
+            pid=0,
+            monitor_pid=0,
+            error="the start was interrupted",
+        )
+        database.execute("DELETE FROM health_due WHERE container_id = ?", (container.id,))
+    fault.point("reconcile.taken-back")
+    if container.spec.options.remove:
+        ending.remove_locked(database, paths, container)
+
+
+def _orphan_marks(database: Database, paths: Paths) -> None:
+    """Remove exit codes and lock files of containers that are gone."""
+    present = {*os.listdir(paths.exits), *os.listdir(paths.locks)}
+    for container_id in present - {str(row[0]) for row in database.rows("SELECT id FROM container")}:
+        if len(container_id) != _ID_LENGTH:
+            continue  # a monitor is writing it
+        lock = locks.try_container(paths, container_id)
+        if lock is None:
+            continue
+        try:
+            if store.get(database, container_id) is None:
+                ending.remove_files(paths, container_id)
+        finally:
+            os.close(lock)
 
 
 def _orphan_folders(database: Database, paths: Paths) -> None:

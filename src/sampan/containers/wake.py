@@ -3,6 +3,7 @@
 import os
 import sys
 
+from sampan.linux import fault
 from sampan.runtime import probe
 from sampan.storage import locks
 from sampan.storage.paths import Paths
@@ -45,5 +46,5 @@ def start_supervisor(paths: Paths) -> None:
 
 
 def _environment() -> dict[str, str]:
-    kept = ("PATH", "HOME", "SAMPAN_FAULT", "SAMPAN_FAULT_LOG")
-    return {name: os.environ[name] for name in kept if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return {**kept, **fault.environment()}

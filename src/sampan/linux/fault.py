@@ -8,7 +8,8 @@ unless $SAMPAN_FAULT was set when this module was imported:
     SAMPAN_FAULT=*                the name of each point passed is appended to $SAMPAN_FAULT_LOG, one a line
 
 SIGKILL and not an exception: no handler, no `finally` and no atexit hook may run, as when the machine stops.
-Passes are counted per process; a program started from here that is sampan too reads the same environment.
+Passes are counted per process; a program started from here that is sampan too reads the same environment, if it is
+given `environment()`.
 """
 
 import os
@@ -23,6 +24,11 @@ def point(name: str) -> None:
     """Pass the point `name`; room and step, `room.step`, in lower case. Costs one test when no fault is planned."""
     if _PLAN:
         _pass(name)
+
+
+def environment() -> dict[str, str]:
+    """The variables that plan a fault, for a process that is not given our whole environment; mostly none."""
+    return {"SAMPAN_FAULT": _PLAN, "SAMPAN_FAULT_LOG": _LOG} if _PLAN else {}
 
 
 def _pass(name: str) -> None:

@@ -1,7 +1,7 @@
 """Processes: who is alive, and the only way to other programs."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 
 def start_time(pid: int) -> int:
@@ -42,6 +42,22 @@ def wait_gone(pid: int, started: int, timeout_seconds: float) -> bool:
     finally:
         os.close(descriptor)
     return not is_alive(pid, started)
+
+
+def with_argument(argument: str, programs: Collection[str]) -> list[tuple[int, int]]:
+    """(pid, start time) of the processes of `programs`, names without folder, that have `argument` on their command
+    line. It reads a file of every process: for repairs."""
+    wanted, found = argument.encode(), []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/cmdline", "rb") as file:
+                words = file.read().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if wanted in words and os.path.basename(words[0]).decode(errors="replace") in programs:
+            started = start_time(int(name))
+            found += [(int(name), started)] if started else []
+    return found
 
 
 def boot_id() -> str:

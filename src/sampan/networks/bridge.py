@@ -3,7 +3,7 @@
 import os
 
 from sampan.errors import Conflict
-from sampan.linux import links
+from sampan.linux import fault, links
 from sampan.linux.netlink import Netlink
 from sampan.networks import firewall, hostnet, ipam, store
 from sampan.networks.store import Network
@@ -17,7 +17,7 @@ def ensure(database: Database, paths: Paths, network: Network) -> Network:
     A network whose subnet the host uses elsewhere by then gets another one, if nobody asked for its subnet and no
     container is connected; otherwise Conflict is raised.
     """
-    if not links.index_of(network.bridge):
+    if not hostnet.is_localnet_routed(network.bridge):
         network = _make(database, paths, network)
     if not network.internal:
         hostnet.enable_forwarding()
@@ -28,8 +28,10 @@ def ensure(database: Database, paths: Paths, network: Network) -> Network:
 def _make(database: Database, paths: Paths, network: Network) -> Network:
     with database.transaction(), hostnet.subnet_lock():
         network = store.find(database, paths, network.id)
-        if links.index_of(network.bridge):
+        if hostnet.is_localnet_routed(network.bridge):
             return network
+        if links.index_of(network.bridge):
+            take_down(network)  # its maker was killed
         subnet = ipam.parse_subnet(network.subnet)
         clashes = [other for other in hostnet.occupied() if other.prefix_length and other.overlaps(subnet)]
         if clashes and network.is_subnet_chosen and not store.endpoints(database, network_id=network.id):
@@ -45,9 +47,10 @@ def _make(database: Database, paths: Paths, network: Network) -> Network:
         with Netlink() as netlink:
             links.create_bridge(netlink, network.bridge, mac, network.gateway, subnet.prefix_length)
         try:
-            hostnet.route_localnet(network.bridge)
+            fault.point("network.bridged")
             firewall.rewrite(database, paths)
             firewall.ensure_legacy([network.bridge])
+            hostnet.route_localnet(network.bridge)  # at last: it tells that the bridge is complete
         except BaseException:
             take_down(network)
             raise

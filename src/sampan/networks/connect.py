@@ -3,7 +3,7 @@
 import os
 
 from sampan.errors import InvalidArgument, PermissionDenied, Unavailable
-from sampan.linux import links, netns
+from sampan.linux import fault, links, netns
 from sampan.linux.netlink import Netlink
 from sampan.networks import bridge, firewall, hostnet, ipam, store
 from sampan.networks.store import Endpoint, Network
@@ -35,6 +35,7 @@ def connect(
         # Read again under the lock: since then it may have been removed, or moved to another subnet.
         network = store.find(database, paths, network.id)
         endpoint, position = _allocate(database, paths, network, container_id, ip, mac)
+    fault.point("network.allocated")
     try:
         return _attach(database, network, endpoint, position, netns_fd)
     except BaseException:
@@ -108,6 +109,8 @@ def _attach(database: Database, network: Network, endpoint: Endpoint, position: 
                 endpoint = _renamed(database, endpoint)
                 peer = _free_name(netns_fd)
 
+    fault.point("network.attached")
+
     def set_up() -> None:
         hostnet.disable_ipv6(peer)
         with Netlink() as netlink:
@@ -159,6 +162,8 @@ def disconnect(database: Database, paths: Paths, container_id: str, network: Net
             firewall.remove(paths, before)
         if after and before != after:
             firewall.add(database, paths, after)
+        fault.point("network.withdrawn")
+    fault.point("network.disconnected")
     if network is not None:
         with Netlink() as netlink:
             for endpoint in endpoints:

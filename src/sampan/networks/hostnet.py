@@ -47,6 +47,14 @@ def route_localnet(interface: str) -> None:
     _write(f"/proc/sys/net/ipv4/conf/{interface}/route_localnet", "1")
 
 
+def is_localnet_routed(interface: str) -> bool:
+    """Whether there is that interface and `route_localnet` was called for it."""
+    try:
+        return _is_on(f"/proc/sys/net/ipv4/conf/{interface}/route_localnet")
+    except FileNotFoundError:
+        return False
+
+
 def disable_ipv6(interface: str) -> None:
     """No link-local address in a network without IPv6; a kernel without it has no such file."""
     try:

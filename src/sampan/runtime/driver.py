@@ -4,8 +4,12 @@ import os
 from collections.abc import Sequence
 
 from sampan.errors import StartFailed
-from sampan.linux import cgroup
+from sampan.linux import cgroup, process
 from sampan.runtime.probe import Program
+
+_MAKERS = ("conmon", "crun", "runc")
+_SIGKILL = 9
+_KILLED_SECONDS = 5.0
 
 
 def start(runtime: Program, runtime_root: str, container_id: str) -> None:
@@ -35,6 +39,26 @@ def delete(runtime: Program, runtime_root: str, container_id: str, cgroups_path:
         os.rmdir(state)
     except FileNotFoundError:
         return
+
+
+def is_waiting(runtime_root: str, container_id: str, pid: int) -> bool:
+    """Whether a container's first process `pid` still waits to be let run: it holds the fifo that tells it."""
+    fifo = f"{runtime_root}/{container_id}/exec.fifo"
+    try:
+        return any(os.readlink(f"/proc/{pid}/fd/{name}").startswith(fifo) for name in os.listdir(f"/proc/{pid}/fd"))
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def abandon(runtime: Program, runtime_root: str, container_id: str, cgroups_path: str) -> None:
+    """Take back a container whose maker was killed: its monitor and a runtime that is still creating it end first."""
+    # A runtime that is killed may have made a process just before: look again until there is none.
+    makers = {*_MAKERS, os.path.basename(runtime.path)}
+    while left := process.with_argument(container_id, makers):
+        for pid, started in left:
+            send_signal(pid, _SIGKILL)
+            process.wait_gone(pid, started, _KILLED_SECONDS)
+    delete(runtime, runtime_root, container_id, cgroups_path)
 
 
 def call(runtime: Program, runtime_root: str, arguments: Sequence[str], *, quiet: bool = False) -> int:

@@ -57,7 +57,7 @@ def run(
     try:
         for name in ("", "/work", "/merged"):
             os.mkdir(folder + name, 0o700)
-        fault.point("step-prepared")
+        fault.point("step.prepared")
         return _run(paths, runtime, step, on_output, run_id, cgroups_path)
     finally:
         driver.delete(runtime, paths.runtime, run_id, cgroups_path)
@@ -104,9 +104,9 @@ def _run(
         raise
     for _, writer in pipes:
         os.close(writer)
-    fault.point("step-started")
+    fault.point("step.started")
     try:
-        tail = _pump(pipes[0][0], pipes[1][0], on_output)
+        tail = _pump(pipes[0][0], pipes[1][0], on_output, pid, cgroups_path)
     except BaseException:
         cgroup.kill(cgroups_path)
         os.waitpid(pid, 0)
@@ -168,16 +168,25 @@ def _spawn(runtime: probe.Program, paths: Paths, run_id: str, folder: str, stdin
     return os.posix_spawn(runtime.path, [*command, run_id], {"PATH": defaults.DEFAULT_PATH}, file_actions=actions)
 
 
-def _pump(stdout: int, stderr: int, on_output: Callable[[int, bytes], None]) -> bytes:
-    """Hand over both streams until they end; the last bytes of stderr are returned."""
+def _pump(stdout: int, stderr: int, on_output: Callable[[int, bytes], None], runtime: int, cgroups_path: str) -> bytes:
+    """Hand over both streams until they end; the last bytes of stderr are returned.
+
+    When the process `runtime` is killed, the step, which would go on without it, is killed too.
+    """
     tail = b""
     streams = {stdout: 1, stderr: 2}
     poll = select.poll()
-    for fd in streams:
+    ended = os.pidfd_open(runtime)
+    for fd in (*streams, ended):
         poll.register(fd, select.POLLIN)
     try:
         while streams:
             for fd, _ in poll.poll():
+                if fd == ended:
+                    poll.unregister(ended)
+                    if _was_killed(ended):
+                        cgroup.kill(cgroups_path)
+                    continue
                 data = os.read(fd, _CHUNK)
                 if not data:
                     poll.unregister(fd)
@@ -189,7 +198,14 @@ def _pump(stdout: int, stderr: int, on_output: Callable[[int, bytes], None]) -> 
     finally:
         os.close(stdout)
         os.close(stderr)
+        os.close(ended)
     return tail
+
+
+def _was_killed(pidfd: int) -> bool:
+    """Whether a child of ours that has ended was ended by a signal; it stays to be waited for."""
+    result = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOWAIT)
+    return result is not None and result.si_code in (os.CLD_KILLED, os.CLD_DUMPED)
 
 
 def _missing(root: int, step: Step) -> list[str]:

@@ -38,9 +38,15 @@ def collect(database: Database, paths: Paths, roots: Collection[str] | Callable[
         gone = [(str(row[0]), int(row[1] or 0)) for row in rows if row[0] not in kept]
         for snapshot_id, _ in gone:
             database.execute("DELETE FROM snapshot WHERE id = ?", (snapshot_id,))
+            # If we are killed, the void lease leads others to the folder.
+            leases.take(database, _SNAPSHOT + snapshot_id)
     for snapshot_id, _ in gone:
         fault.point("gc.forgotten")
         snapshots.remove_folder(paths, snapshot_id)
+    if gone:
+        with database.transaction(durable=False):
+            for snapshot_id, _ in gone:
+                leases.release(database, _SNAPSHOT + snapshot_id)
     return Collected(tuple(snapshot_id for snapshot_id, _ in gone), sum(size for _, size in gone))
 
 

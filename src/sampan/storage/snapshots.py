@@ -9,7 +9,7 @@ import os
 import time
 from typing import NamedTuple
 
-from sampan.linux import files
+from sampan.linux import fault, files
 from sampan.storage import leases
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -35,10 +35,12 @@ def new(database: Database, paths: Paths) -> str:
     snapshot_id = os.urandom(8).hex()
     # The lease first: a folder without a row or a lease is garbage to whoever sees it.
     leases.take(database, lease_of(snapshot_id))
+    fault.point("snapshot.leased")
     folder = paths.layer(snapshot_id)
     os.mkdir(folder, 0o755)
     os.chmod(folder, 0o755)
     os.chown(folder, 0, 0)
+    fault.point("snapshot.made")
     return snapshot_id
 
 
@@ -91,6 +93,7 @@ def remove_folder(paths: Paths, snapshot_id: str) -> None:
             os.rename(snapshot_id, name, src_dir_fd=layers, dst_dir_fd=temporary)
         except FileNotFoundError:
             pass
+        fault.point("snapshot.moved")
         files.remove_tree(temporary, name)
     finally:
         os.close(layers)
