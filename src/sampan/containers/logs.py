@@ -171,7 +171,8 @@ def _tail_offset(fd: int, tail: int) -> int:
                 if found > tail:
                     return offset + len(line) + 1
             offset -= 1
-    return 0
+    # What is left is the first line of the log.
+    return len(rest) + 1 if found == tail and _is_whole(rest) else 0
 
 
 def _is_whole(line: bytes) -> bool:

@@ -1,6 +1,7 @@
 """A container's record: what it was made from, which never changes, and the state it is in."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from sampan.containers.options import Device, Mount, PortBinding, RestartPolicy, RunOptions, Ulimit
@@ -102,7 +103,7 @@ def _plain(value: Any) -> Any:
         return value._asdict()
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    return dict(value) if isinstance(value, dict) else value
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def _tupled(mount: MountPoint) -> MountPoint:
