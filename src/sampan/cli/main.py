@@ -29,6 +29,7 @@ GLOBAL_FLAGS = (
 
 def main() -> NoReturn:
     """The program. It leaves without the interpreter's own farewell, which costs more than an exit needs."""
+    _open_standard_streams()
     gc.disable()  # what is imported stays: looking through it for garbage is a tenth of the time of importing it
     code = run(sys.argv[1:])
     try:
@@ -37,6 +38,22 @@ def main() -> NoReturn:
         code = PIPE_CLOSED
     sys.stderr.flush()
     os._exit(code)
+
+
+def _open_standard_streams() -> None:
+    """Closed ones lead nowhere: else the next file that is opened gets their number, and what is printed."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)  # takes the lowest free number, which is this one
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False, errors="backslashreplace")  # noqa: SIM115
+    # Names that are no UTF-8 are printed as the bytes that they are.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")
 
 
 def run(words: Sequence[str]) -> int:
@@ -71,13 +88,29 @@ def _dispatch(words: Sequence[str]) -> int:
     except HelpWanted:
         return _print_help(path, sys.stdout)
     except SampanError as error:
-        if debug:
-            _print_trace()
-        sys.stdout.flush()
-        text, code = report(error, path, manner)
-        if text:
-            print(text, file=sys.stderr)
-        return code
+        return _report(error, path, manner, debug)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return _report(_from_system(error), path, manner, debug)
+
+
+def _report(error: SampanError, path: str, manner: str, debug: bool) -> int:
+    if debug:
+        _print_trace()
+    sys.stdout.flush()
+    text, code = report(error, path, manner)
+    if text:
+        print(text, file=sys.stderr)
+    return code
+
+
+def _from_system(error: OSError) -> SampanError:
+    """What the kernel refused, where no one knew a better word for it."""
+    place = f"{error.filename}: " if error.filename else ""
+    return SampanError(
+        f"{place}{(error.strerror or str(error)).lower()}", hint=f"'{PROGRAM} --debug' says where this comes from"
+    )
 
 
 def find(words: Sequence[str]) -> tuple[str, list[str]]:
@@ -184,6 +217,8 @@ def _read_globals(words: Sequence[str]) -> tuple[Settings, list[str]]:
         parsed = parse(GLOBAL_FLAGS, words, interspersed=False)
     except FlagProblem as problem:
         raise _usage_error("", "[OPTIONS] COMMAND [ARG...]", problem) from None
+    if parsed.string("log-level") not in ("", "debug", "info", "warn", "warning", "error", "fatal", "panic", "trace"):
+        raise ClientError(f"Unable to parse logging level: {parsed.string('log-level')}")
     for name in ("host", "context"):
         if parsed.is_given(name):
             raise ClientError(

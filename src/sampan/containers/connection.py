@@ -64,8 +64,7 @@ def check_address(database: Database, paths: Paths, options: RunOptions) -> None
         problems = _address_problems(options.ip, network.subnet)
     if problems:
         shown = problems if len(problems) == 1 else [f"* {problem}" for problem in problems]
-        text = "\n".join(shown) + ("\n" if len(problems) > 1 else "")
-        raise InvalidArgument(f"invalid config for network {mode}: invalid endpoint settings:\n{text}")
+        raise InvalidArgument(f"invalid config for network {mode}: invalid endpoint settings:\n" + "\n".join(shown))
 
 
 def _address_problems(text: str, subnet: str) -> list[str]:

@@ -4,7 +4,7 @@ import os
 import stat
 
 from sampan.containers.options import Device, RunOptions
-from sampan.errors import InvalidArgument
+from sampan.errors import InvalidArgument, StartFailed
 from sampan.runtime.defaults import ALL_CAPABILITIES
 from sampan.runtime.spec import SpecDevice
 
@@ -22,7 +22,10 @@ def available_capabilities() -> frozenset[str]:
 
 
 def devices(options: RunOptions) -> tuple[SpecDevice, ...]:
-    """Nodes to be made: those of --device, and with --privileged all that the host has. Raises InvalidArgument."""
+    """Nodes to be made: those of --device, and with --privileged all that the host has.
+
+    Raises InvalidArgument, StartFailed for a device that is not there.
+    """
     if options.privileged:
         return tuple(_walk("/dev"))
     return tuple(found for device in options.devices for found in _asked(device))
@@ -32,9 +35,10 @@ def _asked(device: Device) -> list[SpecDevice]:
     try:
         status = os.stat(device.host_path)
     except OSError as error:
-        raise InvalidArgument(
+        raise StartFailed(
             f'error gathering device information while adding custom device "{device.host_path}":'
-            f" {(error.strerror or '').lower()}"
+            f" {(error.strerror or '').lower()}",
+            exit_code=127,
         ) from error
     if stat.S_ISDIR(status.st_mode):
         return [

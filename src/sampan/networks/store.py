@@ -130,7 +130,8 @@ def _place(database: Database, subnet: str) -> ipam.Subnet:
     for other in taken:
         if other.prefix_length and wanted.overlaps(other):
             raise PermissionDenied(
-                "Pool overlaps with other one on this address space", hint=f"{subnet} overlaps {other}, which is in use"
+                "invalid pool request: Pool overlaps with other one on this address space",
+                hint=f"{subnet} overlaps {other}, which is in use"
             )
     return wanted
 
@@ -247,8 +248,9 @@ def delete(database: Database, network: Network) -> None:
         users = [endpoint.container_id for endpoint in endpoints(database, network_id=network.id)]
         if users:
             names = ", ".join(container_name(database, user) for user in users)
+            shown = ", ".join(f'name:"{container_name(database, user)}" id:"{user[:12]}"' for user in users)
             raise PermissionDenied(
-                f"error while removing network: network {network.name} id {network.id} has active endpoints",
+                f"error while removing network: network {network.name} has active endpoints ({shown})",
                 hint=f"stop what is connected to it first: {names}",
             )
         database.execute("DELETE FROM network WHERE id = ?", (network.id,))

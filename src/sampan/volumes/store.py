@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from sampan.errors import Conflict, InvalidArgument, NotFound
-from sampan.linux import files
+from sampan.linux import fault, files
 from sampan.storage.database import Database, Row
 from sampan.storage.paths import Paths
 from sampan.values import NamedTuple
@@ -47,6 +47,10 @@ def folder(paths: Paths, name: str) -> str:
 
 def check_name(name: str) -> None:
     """Raises InvalidArgument in Docker's words."""
+    if len(name) == 1:
+        raise InvalidArgument(
+            f"create {name}: volume name is too short, names should be at least two alphanumeric characters"
+        )
     if not re.fullmatch(_NAME, name):
         raise InvalidArgument(
             f'create {name}: "{name}" includes invalid characters for a local volume name, only'
@@ -74,7 +78,7 @@ def ensure(
         )
     if options:
         raise InvalidArgument(
-            f"create {name}: invalid option: {next(iter(options))!r}", hint="bind mounts do what they are for"
+            f"create {name}: invalid option: \"{next(iter(options))}\"", hint="bind mounts do what they are for"
         )
     anonymous = not name
     chosen = name or os.urandom(32).hex()
@@ -88,6 +92,7 @@ def ensure(
         os.makedirs(f"{paths.volumes}/{chosen}", 0o711, exist_ok=True)
         if not os.path.isdir(folder(paths, chosen)):
             os.mkdir(folder(paths, chosen), 0o755)
+        fault.point("volume.made")
     return get(database, paths, chosen)
 
 
@@ -182,6 +187,7 @@ def remove_folders(paths: Paths, names: list[str]) -> None:
     """Remove the folders of volumes whose rows are gone."""
     if not names:
         return
+    fault.point("volume.forgotten")
     top = os.open(paths.volumes, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for name in names:

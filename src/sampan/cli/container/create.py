@@ -22,7 +22,7 @@ def execute(invocation: Invocation) -> int:
     if options.cidfile:
         check_cidfile(options.cidfile, "create")
     engine = Engine(invocation.settings.root or None)
-    warn(options)
+    warn(options, invocation.parsed)
     container = engine.containers.create(find_image(engine, options))
     write_cidfile(options.cidfile, container.id)
     print(container.id)

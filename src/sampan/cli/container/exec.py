@@ -1,5 +1,7 @@
 """`sampan exec`."""
 
+import sys
+
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.container.run_flags import ENV
 from sampan.cli.flags import Flag
@@ -7,6 +9,7 @@ from sampan.cli.kinds import BOOL, LIST, STRING
 from sampan.cli.values.environment import environment
 from sampan.containers.options import ExecOptions
 from sampan.engine.engine import Engine
+from sampan.errors import Conflict, StartFailed
 
 COMMAND = Command(
     arguments="[OPTIONS] CONTAINER COMMAND [ARG...]",
@@ -49,11 +52,17 @@ def execute(invocation: Invocation) -> int:
     if not options.detach:
         check_input(options.interactive, options.tty)
     engine = Engine(invocation.settings.root or None)
-    return execs.run(
-        engine.database,
-        engine.paths,
-        invocation.arguments[0],
-        options,
-        streams=chosen_streams((), interactive=options.interactive),
-        detach_keys=parsed.string("detach-keys"),
-    )
+    streams = chosen_streams((), interactive=options.interactive)
+    keys = parsed.string("detach-keys")
+    try:
+        return execs.run(
+            engine.database, engine.paths, invocation.arguments[0], options, streams=streams, detach_keys=keys
+        )
+    except StartFailed as error:
+        if options.detach:
+            raise Conflict(error.message, hint=error.hint) from error
+        # docker's engine sends this through the stream that the process would have had.
+        print(error.message)
+        if error.hint:
+            print(f"Hint: {error.hint}", file=sys.stderr)
+        return error.exit_code

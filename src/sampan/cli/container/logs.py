@@ -53,7 +53,7 @@ def execute(invocation: Invocation) -> int:
 
 def _tail(text: str) -> int:
     """Docker takes anything that is no number for all."""
-    return int(text) if text.isdigit() else -1
+    return int(text) if text.isdecimal() and len(text) < 19 else -1
 
 
 def _moment(name: str, text: str) -> int:

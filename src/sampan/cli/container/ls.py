@@ -60,7 +60,7 @@ def _facts(summary: Summary) -> containers.ContainerFacts:
     bound = {(port.private, port.protocol) for port in published}
     for text in record.spec.config.exposed_ports:
         number, _, protocol = text.partition("/")
-        if number.isdigit() and (int(number), protocol or "tcp") not in bound and record.is_running:
+        if number.isdecimal() and (int(number), protocol or "tcp") not in bound and record.is_running:
             published.append(containers.PublishedPort(int(number), protocol or "tcp"))
     return containers.ContainerFacts(
         id=record.id,

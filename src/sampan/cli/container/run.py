@@ -7,6 +7,7 @@ from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.container.run_flags import RUN_FLAGS
 from sampan.cli.container.run_options import run_options
 from sampan.cli.errors import PROGRAM, ClientError, OptionError
+from sampan.cli.flags import Parsed
 from sampan.containers.options import RunOptions
 from sampan.engine.engine import Engine
 
@@ -30,14 +31,14 @@ def execute(invocation: Invocation) -> int:
     parsed = invocation.parsed
     options = run_options(parsed)
     detach = parsed.boolean("detach")
-    if detach and options.attach:
+    if detach and parsed.strings("attach"):
         raise ClientError("conflicting options: cannot specify both --attach and --detach")
     if options.cidfile:
         check_cidfile(options.cidfile)
     if not detach:
         check_input(options.interactive, options.tty)
     engine = Engine(invocation.settings.root or None)
-    warn(options)
+    warn(options, parsed)
     options = find_image(engine, options)
     if detach:
         created: list[str] = []
@@ -85,8 +86,13 @@ def find_image(engine: Engine, options: RunOptions) -> RunOptions:
     ) from missing
 
 
-def warn(options: RunOptions) -> None:
+def warn(options: RunOptions, parsed: Parsed) -> None:
     """What docker warns of and goes on."""
+    if parsed.integer("blkio-weight"):
+        print(
+            "WARNING: Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.",
+            file=sys.stderr,
+        )
     if options.network == "host" and (options.ports or options.publish_all):
         print("WARNING: Published ports are discarded when using host network mode", file=sys.stderr)
 

@@ -12,6 +12,7 @@ from sampan.cli.kinds import (
     MAP,
     STRING,
     SWAP_BYTES,
+    UINT16,
     Kind,
 )
 from sampan.cli.values.addresses import read_extra_host, read_ip, read_network, read_search_domain
@@ -138,6 +139,26 @@ _LOGS = (
     Flag("log-opt", LIST, "Option of the log driver, KEY=VALUE"),
 )
 
+# Flags of docker's that are read to say clearly what they can't do.
+_REFUSED = (
+    Flag("blkio-weight", UINT16, "", hidden=True),
+    Flag("blkio-weight-device", LIST, "", hidden=True),
+    Flag("cpu-rt-period", INT, "", hidden=True),
+    Flag("cpu-rt-runtime", INT, "", hidden=True),
+    Flag("device-read-bps", LIST, "", hidden=True),
+    Flag("device-read-iops", LIST, "", hidden=True),
+    Flag("device-write-bps", LIST, "", hidden=True),
+    Flag("device-write-iops", LIST, "", hidden=True),
+    Flag("disable-content-trust", BOOL, "", default=True, hidden=True),
+    Flag("isolation", STRING, "", hidden=True),
+    Flag("kernel-memory", BYTES, "", hidden=True, deprecated="and no longer supported by the kernel"),
+    Flag("link-local-ip", LIST, "", hidden=True),
+    Flag("memory-swappiness", INT, "", default=-1, hidden=True),
+    Flag("storage-opt", LIST, "", hidden=True),
+    Flag("use-api-socket", BOOL, "", hidden=True),
+    Flag("volume-driver", STRING, "", hidden=True),
+)
+
 CREATE_FLAGS: tuple[Flag, ...] = (
     *_IDENTITY,
     *_PROCESS,
@@ -147,6 +168,7 @@ CREATE_FLAGS: tuple[Flag, ...] = (
     *_LIMITS,
     *_HEALTH,
     *_LOGS,
+    *_REFUSED,
 )
 
 RUN_FLAGS: tuple[Flag, ...] = (

@@ -1,5 +1,6 @@
 """What the flags of `run` and `create` mean: the options that the engine takes."""
 
+import os
 from collections.abc import Mapping
 
 from sampan.cli.errors import OptionError
@@ -10,7 +11,7 @@ from sampan.cli.values.limits import read_device, read_restart
 from sampan.cli.values.mounts import check_mount, read_tmpfs, read_volume
 from sampan.cli.values.ports import read_expose, read_publish
 from sampan.containers.options import Mount, RunOptions, Ulimit
-from sampan.errors import InvalidArgument, Unsupported
+from sampan.errors import InvalidArgument, NotFound, Unsupported
 from sampan.oci.config import HealthConfig
 
 _BUILT_IN = ("bridge", "host", "none", "default")
@@ -32,7 +33,7 @@ def run_options(parsed: Parsed) -> RunOptions:
         hostname=parsed.string("hostname"),
         domainname=parsed.string("domainname"),
         cidfile=parsed.string("cidfile"),
-        platform=parsed.string("platform"),
+        platform=_platform(parsed.string("platform")),
         runtime=parsed.string("runtime"),
         pull=_pull(parsed.string("pull")),
         log_driver=parsed.string("log-driver") or "json-file",
@@ -57,13 +58,21 @@ def _with_process(options: RunOptions, parsed: Parsed) -> RunOptions:
         working_dir=_working_dir(parsed.string("workdir")),
         tty=parsed.boolean("tty"),
         interactive=parsed.boolean("interactive"),
-        attach=parsed.strings("attach"),
+        attach=_attached(parsed),
         remove=parsed.boolean("rm"),
         init=parsed.boolean("init"),
         restart=read_restart(parsed.string("restart")),
         stop_signal=parsed.string("stop-signal"),
         stop_timeout=parsed.integer("stop-timeout") if parsed.is_given("stop-timeout") else None,
     )
+
+
+def _attached(parsed: Parsed) -> tuple[str, ...]:
+    """The streams that the container is made for: none with -d, both outputs without -a, and the input with -i."""
+    if "detach" in parsed.given and parsed.boolean("detach"):
+        return ()
+    asked = parsed.strings("attach") or ("stdout", "stderr")
+    return ("stdin", *asked) if parsed.boolean("interactive") and "stdin" not in asked else asked
 
 
 def _with_network(options: RunOptions, parsed: Parsed) -> RunOptions:
@@ -117,7 +126,7 @@ def _with_security(options: RunOptions, parsed: Parsed) -> RunOptions:
         privileged=parsed.boolean("privileged"),
         cap_add=parsed.strings("cap-add"),
         cap_drop=parsed.strings("cap-drop"),
-        security_options=parsed.strings("security-opt"),
+        security_options=_security_options(parsed.strings("security-opt")),
         devices=tuple(read_device(text) for text in parsed.strings("device")),
         device_cgroup_rules=parsed.strings("device-cgroup-rule"),
         sysctls=parsed.mapping("sysctl"),
@@ -127,6 +136,21 @@ def _with_security(options: RunOptions, parsed: Parsed) -> RunOptions:
         cgroupns_mode=parsed.string("cgroupns"),
         cgroup_parent=parsed.string("cgroup-parent"),
     )
+
+
+def _security_options(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Raises OptionError for what has no value where one is needed, and for a seccomp profile that can't be read."""
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals and ":" not in text and text != "no-new-privileges":
+            raise OptionError(f'Invalid --security-opt: "{text}"')
+        if key == "seccomp" and value not in ("", "unconfined", "builtin"):
+            try:
+                os.close(os.open(value, os.O_RDONLY | os.O_CLOEXEC))
+            except OSError as error:
+                reason = f"open {value}: {(error.strerror or '').lower()}"
+                raise OptionError(f"opening seccomp profile ({value}) failed: {reason}") from error
+    return texts
 
 
 def _with_limits(options: RunOptions, parsed: Parsed) -> RunOptions:
@@ -196,13 +220,43 @@ def _check_conflicts(parsed: Parsed) -> None:
         raise OptionError("conflicting options: cannot specify both --restart and --rm")
 
 
+_REFUSED = (
+    "blkio-weight-device", "cpu-rt-period", "cpu-rt-runtime", "device-read-bps", "device-read-iops",
+    "device-write-bps", "device-write-iops", "link", "link-local-ip", "use-api-socket",
+)  # fmt: skip
+_HINTS = {"link": "put both in one network"}
+
+
 def _refuse_unsupported(parsed: Parsed) -> None:
+    """Flags of docker's that sampan has nothing for, unless they ask for what is done anyway."""
+    for name in _REFUSED:
+        if parsed.is_given(name):
+            raise Unsupported(f"--{name} is not supported by this version of sampan", hint=_HINTS.get(name, ""))
+    if parsed.integer("memory-swappiness") != -1:
+        raise Unsupported("--memory-swappiness is not supported by this version of sampan")
+    if parsed.strings("storage-opt"):
+        raise Unsupported("--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
+    if parsed.string("isolation") not in ("", "default"):
+        raise InvalidArgument(f"invalid isolation ({parsed.string('isolation')}): linux only supports 'default'")
+    driver = parsed.string("volume-driver")
+    if driver not in ("", "local"):
+        raise NotFound(f'error looking up volume plugin {driver}: plugin "{driver}" not found')
     if parsed.string("userns") not in ("", "host"):
         raise OptionError("--userns: invalid USER mode")
     if parsed.string("gpus"):
         raise Unsupported('could not select device driver "" with capabilities: [[gpu]]')
-    if parsed.strings("link"):
-        raise Unsupported("--link is not supported", hint="put both in one network and use their names")
+
+
+def _platform(text: str) -> str:
+    """Raises OptionError."""
+    if text:
+        from sampan.oci import platform
+
+        try:
+            platform.parse(text, platform.host_platform(os.uname().machine))
+        except InvalidArgument as error:
+            raise OptionError(f"error parsing specified platform: {error.message}") from error
+    return text
 
 
 def _working_dir(path: str) -> str:

@@ -1,5 +1,6 @@
 """`sampan import`."""
 
+import os
 import sys
 
 from sampan.cli.command import Command, Example, Invocation
@@ -7,6 +8,7 @@ from sampan.cli.errors import ClientError
 from sampan.cli.flags import Flag
 from sampan.cli.kinds import LIST, STRING
 from sampan.engine.engine import Engine
+from sampan.errors import InvalidArgument
 
 COMMAND = Command(
     arguments="[OPTIONS] file|URL|- [REPOSITORY[:TAG]]",
@@ -27,6 +29,7 @@ def execute(invocation: Invocation) -> int:
     if "://" in source:
         raise ClientError(f"import from {source}: URLs are not supported", hint="fetch it first, then import - < FILE")
     reference = invocation.arguments[1] if len(invocation.arguments) > 1 else ""
+    _check(source, reference, parsed.string("platform"))
     engine = Engine(invocation.settings.root or None)
     print(
         engine.images.import_rootfs(
@@ -37,3 +40,21 @@ def execute(invocation: Invocation) -> int:
         )
     )
     return 0
+
+
+def _check(source: str, reference: str, platform: str) -> None:
+    """What docker's client refuses. Raises ClientError."""
+    from sampan.oci import platform as platforms
+    from sampan.oci.reference import parse
+
+    host = platforms.host_platform(os.uname().machine)
+    try:
+        if reference:
+            parse(reference)
+        is_other = bool(platform) and platforms.parse(platform, host) != host
+    except InvalidArgument as error:
+        raise ClientError(error.message, hint=error.hint) from error
+    if is_other:
+        raise ClientError(f"--platform {platform} is not supported: an imported image is for {host}")
+    if source != "-" and not os.path.exists(source):
+        raise ClientError(f"open {source}: no such file or directory")

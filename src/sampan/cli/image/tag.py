@@ -1,7 +1,9 @@
 """`sampan tag`."""
 
 from sampan.cli.command import Command, Example, Invocation
+from sampan.cli.errors import ClientError
 from sampan.engine.engine import Engine
+from sampan.errors import InvalidArgument
 
 COMMAND = Command(
     arguments="SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
@@ -12,5 +14,8 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    Engine(invocation.settings.root or None).images.tag(*invocation.arguments)
+    try:
+        Engine(invocation.settings.root or None).images.tag(*invocation.arguments)
+    except InvalidArgument as error:
+        raise ClientError(error.message, hint=error.hint) from error
     return 0

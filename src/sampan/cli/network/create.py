@@ -1,6 +1,7 @@
 """`sampan network create`."""
 
 from sampan.cli.command import Command, Example, Invocation
+from sampan.cli.errors import ClientError
 from sampan.cli.flags import Flag
 from sampan.cli.kinds import BOOL, LABELS, MAP, SLICE, STRING
 from sampan.cli.values.environment import labels
@@ -10,7 +11,7 @@ from sampan.errors import Unsupported
 COMMAND = Command(
     arguments="[OPTIONS] NETWORK",
     summary="Make a network",
-    examples=(Example("A network whose containers find each other by name", "network create front"),),
+    examples=(Example("A network of its own for some containers", "network create front"),),
     flags=(
         Flag("attachable", BOOL, "Accepted for docker's sake, without effect"),
         Flag("aux-address", MAP, "Address that no container gets, NAME=IP"),
@@ -32,12 +33,15 @@ COMMAND = Command(
 
 def execute(invocation: Invocation) -> int:
     parsed = invocation.parsed
+    if parsed.strings("ip-range") and not parsed.strings("subnet"):
+        raise ClientError("every ip-range or gateway must have a corresponding subnet")
     for flag in ("aux-address", "ip-range", "ipam-opt", "ipv6"):
         if parsed.is_given(flag):
             raise Unsupported(f"--{flag} is not supported")
     subnets, gateways = parsed.strings("subnet"), parsed.strings("gateway")
     if len(subnets) > 1 or len(gateways) > 1:
         raise Unsupported("a network has one subnet and one gateway")
+    _check_gateway(subnets, gateways)
     engine = Engine(invocation.settings.root or None)
     network = engine.networks.create(
         invocation.arguments[0],
@@ -50,3 +54,17 @@ def execute(invocation: Invocation) -> int:
     )
     print(network.id)
     return 0
+
+
+def _check_gateway(subnets: tuple[str, ...], gateways: tuple[str, ...]) -> None:
+    """Raises ClientError for a gateway outside of the subnet; malformed ones are the engine's to refuse."""
+    import ipaddress
+
+    if gateways and not subnets:
+        raise ClientError("every ip-range or gateway must have a corresponding subnet")
+    try:
+        fits = not gateways or ipaddress.ip_address(gateways[0]) in ipaddress.ip_network(subnets[0], strict=False)
+    except ValueError:
+        return
+    if not fits:
+        raise ClientError(f"no matching subnet for gateway {gateways[0]}")

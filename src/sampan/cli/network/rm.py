@@ -1,7 +1,5 @@
 """`sampan network rm`."""
 
-import sys
-
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.each import each
 from sampan.cli.flags import force_flag
@@ -24,10 +22,9 @@ def execute(invocation: Invocation) -> int:
     def remove(name: str) -> None:
         try:
             engine.networks.remove(name)
-        except NotFound as error:
+        except NotFound:
             if not force:
                 raise
-            print(f"Error response from daemon: {error.message}", file=sys.stderr)
             return
         print(name)
 

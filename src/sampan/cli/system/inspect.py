@@ -47,6 +47,6 @@ def execute(invocation: Invocation) -> int:
                 return finder(name)
             except (NotFound, InvalidArgument):
                 continue
-        raise ClientError(f"error: no such object: {name}")
+        raise ClientError(f"Error: No such object: {name}")
 
     return show(invocation, find)

@@ -112,6 +112,7 @@ def read_mount(text: str) -> Mount:
         options=tuple(options),
         propagation=fields.get("bind-propagation", ""),
         no_copy=fields.get("volume-nocopy") == "true",
+        long_form=True,
     )
 
 
