@@ -335,7 +335,8 @@ def test_run_flags_become_options() -> None:
 
 def test_run_without_flags_asks_for_the_defaults() -> None:
     options = run_options(parse(RUN_FLAGS, ["image"], interspersed=False))
-    assert options._replace(image="") == type(options)("")
+    assert options._replace(image="", attach=()) == type(options)("")
+    assert options.attach == ("stdout", "stderr")
 
 
 @pytest.mark.parametrize(
