@@ -26,6 +26,7 @@ class PlainPrinter:
         self._stream = stream
         self._titles: dict[int, str] = {}
         self._current = 0  # the step whose lines were printed last and that has not ended
+        self._has_begun = False
         self._warnings: list[str] = []
 
     def __enter__(self) -> "PlainPrinter":
@@ -70,7 +71,8 @@ class PlainPrinter:
 
     def _turn_to(self, number: int) -> None:
         if self._current != number:
-            gap = "\n" if self._current else ""
+            gap = "\n" if self._has_begun else ""
+            self._has_begun = True
             self._current = number
             self._write(f"{gap}#{number} {self._titles[number]}\n")
 
@@ -80,5 +82,4 @@ class PlainPrinter:
 
     def _end(self, number: int, text: str) -> None:
         self._line(number, text)
-        self._write("\n")
         self._current = 0

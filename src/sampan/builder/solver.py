@@ -11,7 +11,7 @@ from sampan.builder.options import BuildOptions, BuildResult
 from sampan.builder.progress import Event, Reporter
 from sampan.builder.project import Source
 from sampan.builder.stages import ContextFiles, Shared, StageWork
-from sampan.builder.steps import CopyFiles, Plan
+from sampan.builder.steps import CopyFiles, Plan, PlannedStage
 from sampan.dockerfile import parser
 from sampan.dockerfile.errors import ParseError
 from sampan.dockerfile.instructions import Dockerfile
@@ -35,15 +35,24 @@ def build(database: Database, paths: Paths, options: BuildOptions, on_event: Cal
     (KeyboardInterrupt), what runs is killed.
     """
     tags = tuple(_checked_tag(tag) for tag in options.tags)
+    if options.platform:
+        platform.parse(options.platform, _host())
     project.check_context(options)
     return _Build(database, paths, options, tags, Reporter(on_event)).run()
+
+
+def _host() -> platform.Platform:
+    return platform.host_platform(os.uname().machine)
 
 
 def _checked_tag(text: str) -> str:
     try:
         wanted = reference.parse(text)
     except InvalidArgument as error:
-        raise InvalidArgument(f'invalid tag "{text}": {error.message}', hint=error.hint) from error
+        reason = error.message
+        if "must be lowercase" in reason:
+            reason = "repository name must be lowercase"
+        raise InvalidArgument(f'invalid tag "{text}": {reason}', hint=error.hint) from error
     if wanted.digest:
         raise InvalidArgument(f'invalid tag "{text}": a tag cannot have a digest')
     return wanted.normalised()
@@ -56,7 +65,7 @@ class _Build:
         self._database, self._paths, self._options, self._tags = database, paths, options, tags
         self._reporter = reporter
         self._source = Source("", "Dockerfile", "")
-        self._host = platform.host_platform(os.uname().machine)
+        self._host = _host()
 
     def run(self) -> BuildResult:
         dockerfile = self._read()
@@ -121,6 +130,7 @@ class _Build:
             target = platform.parse(self._options.platform, self._host)
         plan = graph.plan(dockerfile, self._options, target, self._host, load)
         for stage in plan.stages:
+            self._check_platform(stage, target, shared)
             for step in stage.steps:
                 if isinstance(step.action, CopyFiles) and step.action.image:
                     try:
@@ -130,6 +140,21 @@ class _Build:
         if plan.unused_arguments:
             self._reporter.warn(f"One or more build-args [{' '.join(plan.unused_arguments)}] were not consumed")
         return plan
+
+    def _check_platform(self, stage: PlannedStage, target: platform.Platform, shared: Shared) -> None:
+        """Without a registry there is one platform of an image: that which is here."""
+        if not stage.base.image:
+            return
+        config = shared.images[stage.base.image].config
+        mine = platform.normalise(config.os, config.architecture, config.variant)
+        wanted = platform.parse(stage.platform, self._host) if stage.platform else target
+        if not platform.satisfies(mine, wanted):
+            raise AtLine(
+                f"{stage.base.image}: failed to resolve source metadata for {stage.base.shown}:"
+                f" no match for platform in manifest: not found",
+                stage.base_line,
+                hint=f"the image here is for {mine}, not for {wanted}",
+            )
 
     def _image(self, text: str, shared: Shared) -> Image:
         """The image that FROM or --from names."""

@@ -114,7 +114,9 @@ def _options(parsed: Parsed) -> BuildOptions:
         text = _stdin()
     network = parsed.string("network") or "default"
     if network not in ("default", "none", "host"):
-        raise ClientError(f'ERROR: network mode "{network}" not supported by buildkit', hint="default, none or host")
+        raise ClientError(
+            f'ERROR: failed to build: network mode "{network}" not supported by buildkit', hint="default, none or host"
+        )
     platforms = parsed.strings("platform")
     if len(platforms) > 1:
         raise ClientError("ERROR: several platforms are not supported by this version of sampan")
@@ -164,7 +166,8 @@ def _build(engine: Engine, options: BuildOptions, progress: str) -> BuildResult:
     except BuildFailed as error:
         print(with_hint(error.report(), error), file=sys.stderr)
     except SampanError as error:
-        print(with_hint(f"ERROR: failed to build: {error.message}", error), file=sys.stderr)
+        solving = "failed to solve: " if error.message.startswith("target stage") else ""
+        print(with_hint(f"ERROR: failed to build: {solving}{error.message}", error), file=sys.stderr)
     raise AlreadyReported(1)
 
 
