@@ -105,7 +105,7 @@ def test_plain_progress_has_buildkits_shape_and_tells_interleaved_steps_apart() 
     ]
     assert lines[6].startswith("#1 0.") and lines[6].endswith(" hello")
     assert lines[8:11] == ["#2 [b 2/2] RUN y", "#2 CACHED", ""]
-    assert lines[-3] == "#1 ERROR: no"
+    assert lines[-2] == "#1 ERROR: no"
     assert [line.split(" ", 1)[1] for line in one.lines] == ["hello", "rest"]
 
 
