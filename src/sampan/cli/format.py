@@ -83,8 +83,9 @@ def _parse(listing: Listing, form: str, settings: Settings) -> Template:
 
 
 def _execute(listing: Listing, template: Template, row: Row) -> str:
-    if listing.json_fields:
-        row = {name: value for name, value in row.items() if name in listing.json_fields or callable(value)}
+    # Sorted: {{json .}} prints the fields in this order.
+    names = listing.json_fields or row
+    row = {name: row[name] for name in sorted(row) if name in names or callable(row[name])}
     try:
         return template.execute(Record(listing.type_name, row))
     except TemplateError as problem:

@@ -140,7 +140,7 @@ def top(container: Container, paths: Paths, arguments: tuple[str, ...] = ()) -> 
         raise Conflict(f"container {container.id} is not running")
     code, out, err = process.run(["ps", *(arguments or ("-ef",))])
     if code != 0:
-        raise InvalidArgument(f"ps: {err.strip()}")
+        raise InvalidArgument(f"ps: {err.strip().partition(chr(10))[0]}")
     lines = out.splitlines()
     titles = lines[0].split()
     if "PID" not in titles:

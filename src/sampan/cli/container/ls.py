@@ -36,7 +36,7 @@ def execute(invocation: Invocation) -> int:
     filters = container_filters.gather(parsed.pairs("filter"))
     last = 1 if parsed.boolean("latest") else parsed.integer("last")
     wanted_all = parsed.boolean("all") or last > 0 or container_filters.wants_all(filters)
-    with_size = parsed.boolean("size") or "{{.Size}}" in parsed.string("format")
+    with_size = parsed.boolean("size") or any(word in parsed.string("format") for word in (".Size", "json .}"))
     summaries = engine.containers.summaries(sizes=with_size)
     shown = container_filters.select([_facts(summary) for summary in summaries], filters)
     shown = [facts for facts in shown if wanted_all or facts.state in ("running", "paused", "restarting")]

@@ -37,7 +37,8 @@ def execute(invocation: Invocation) -> int:
     }
     kind = parsed.string("type")
     if kind and kind not in finders:
-        raise ClientError(f"unknown type: {kind!r}", hint="types are " + ", ".join(finders))
+        known = ", ".join(f'"{name}"' for name in finders)
+        raise ClientError(f'unknown type: "{kind}": must be one of {known}')
     if kind:
         return show(invocation, finders[kind])
 

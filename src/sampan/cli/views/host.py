@@ -1,44 +1,58 @@
-"""`version` and `info` for people."""
+"""`version` and `info` for people, in docker's layout."""
 
+from collections.abc import Iterator
 from typing import Any
 
-from sampan.cli.output import human_size
+from sampan.cli.output import binary_size
 
 
 def versions(document: dict[str, Any]) -> str:
     """Client and engine are one program; both parts are shown, as scripts expect."""
-    lines = []
-    for name, value in document.items():
-        if isinstance(value, dict):
-            lines.append(f"{name}:")
-            lines += _fields(value, " ")
+    client, server = document["Client"], document["Server"]
+    platform = f"{client['Os']}/{client['Arch']}"
+    lines = [
+        "Client:",
+        *_aligned(
+            " ",
+            ("Version", client["Version"]),
+            ("API version", client["ApiVersion"]),
+            ("Python version", client["PythonVersion"]),
+            ("OS/Arch", platform),
+            ("Context", client["Context"]),
+        ),
+        "",
+        f"Server: {server['Platform']['Name']}".rstrip(),
+    ]
+    for component in server["Components"]:
+        details = component["Details"]
+        lines.append(f" {component['Name']}:")
+        if component["Name"] == "Engine":
+            shown = [
+                ("API version", f"{details['ApiVersion']} (minimum version {details['MinAPIVersion']})"),
+                ("Python version", details["PythonVersion"]),
+                ("OS/Arch", platform),
+            ]
         else:
-            lines.append(f"{name}: {value}")
-        if isinstance(value, dict):
-            lines.append("")
-    return "\n".join(lines).rstrip("\n") + "\n"
+            shown = list(details.items())
+        lines += _aligned("  ", ("Version", component["Version"]), *shown)
+    return "\n".join(lines) + "\n"
 
 
-def _fields(document: dict[str, Any], indent: str) -> list[str]:
-    lines = []
-    for name, value in document.items():
-        if isinstance(value, dict):
-            lines.append(f"{indent}{name}:")
-            lines += _fields(value, indent + " ")
-        elif isinstance(value, list):
-            for item in value:
-                if isinstance(item, dict) and "Name" in item:
-                    lines.append(f"{indent}{item['Name']}:")
-                    lines += _fields({key: text for key, text in item.items() if key != "Name"}, indent + " ")
-        elif value not in (None, ""):
-            lines.append(f"{indent}{name + ':':<18}{_text(value)}")
-    return lines
+def _aligned(indent: str, *pairs: tuple[str, str]) -> Iterator[str]:
+    for name, value in pairs:
+        yield f"{indent}{name + ':':<{20 - len(indent)}}{value}"
 
 
 def information(document: dict[str, Any]) -> str:
     """The lines of `docker info` that hold here."""
-    runtimes = " ".join(document["Runtimes"])
-    lines = [
+    lines = ["Client:", f" Version:    {document['ServerVersion']}", " Context:    default", " Debug Mode: false", ""]
+    lines += ["Server:", *(f" {line}" for line in _server(document)), ""]
+    lines += [f"WARNING: {warning}" for warning in document.get("Warnings") or []]
+    return "\n".join(lines) + "\n"
+
+
+def _server(document: dict[str, Any]) -> list[str]:
+    return [
         f"Containers: {document['Containers']}",
         f" Running: {document['ContainersRunning']}",
         f" Paused: {document['ContainersPaused']}",
@@ -52,24 +66,29 @@ def information(document: dict[str, Any]) -> str:
         f"Cgroup Version: {document['CgroupVersion']}",
         "Plugins:",
         *(f" {name}: {' '.join(found)}" for name, found in document["Plugins"].items() if found),
-        f"Runtimes: {runtimes}",
+        f"Runtimes: {' '.join(document['Runtimes'])}",
         f"Default Runtime: {document['DefaultRuntime']}",
         f"Init Binary: {document['InitBinary']}",
         "Security Options:",
-        *(f" {option.removeprefix('name=').replace(',', chr(10) + '  ')}" for option in document["SecurityOptions"]),
+        *(line for option in document["SecurityOptions"] for line in _security_option(option)),
         f"Kernel Version: {document['KernelVersion']}",
         f"Operating System: {document['OperatingSystem']}",
         f"OSType: {document['OSType']}",
         f"Architecture: {document['Architecture']}",
         f"CPUs: {document['NCPU']}",
-        f"Total Memory: {human_size(document['MemTotal'], 4)}",
+        f"Total Memory: {binary_size(document['MemTotal'])}",
         f"Name: {document['Name']}",
         f"ID: {document['ID']}",
-        f"Root Dir: {document['DockerRootDir']}",
+        f"Docker Root Dir: {document['DockerRootDir']}",
+        "Debug Mode: false",
+        "Experimental: false",
     ]
-    lines += [f"WARNING: {warning}" for warning in document.get("Warnings") or []]
-    return "\n".join(lines) + "\n"
 
 
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _security_option(option: str) -> Iterator[str]:
+    """ "name=seccomp,profile=builtin" as a name with its settings below it."""
+    name, *settings = option.removeprefix("name=").split(",")
+    yield f" {name}"
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        yield f"  {key.capitalize()}: {value}"
