@@ -107,7 +107,7 @@ def find(database: Database, text: str) -> Container:
         if len(rows) == 1:
             return _container(rows[0])
         if rows:
-            raise Conflict(f"Multiple IDs found with provided prefix: {text}")
+            raise Conflict(f"multiple IDs found with provided prefix: {text}")
     raise NotFound(f"No such container: {text}")
 
 

@@ -47,9 +47,11 @@ def information(database: Database, paths: Paths) -> dict[str, Any]:
         "OperatingSystem": _operating_system(),
         "OSType": "linux",
         "Architecture": host.machine,
-        "IndexServerAddress": "https://index.docker.io/v1/",
+        "IndexServerAddress": _INDEX,
+        "RegistryConfig": _REGISTRIES,
         "NCPU": os.cpu_count() or 1,
         "MemTotal": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+        "GenericResources": None,
         "DockerRootDir": paths.root,
         "HttpProxy": os.environ.get("HTTP_PROXY", ""),
         "HttpsProxy": os.environ.get("HTTPS_PROXY", ""),
@@ -60,16 +62,33 @@ def information(database: Database, paths: Paths) -> dict[str, Any]:
         "ServerVersion": sampan.__version__,
         "Runtimes": {name: {"path": found.path} for name in _RUNTIMES if (found := probe.find(name)) is not None},
         "DefaultRuntime": _default_runtime(),
+        "Swarm": _NO_SWARM,
         "LiveRestoreEnabled": True,
         "Isolation": "",
         "InitBinary": _init(),
         "SecurityOptions": ["name=seccomp,profile=builtin"],
+        "FirewallBackend": {"Driver": "nftables"},
+        "CDISpecDirs": [],
         "Warnings": _warnings(),
     }
 
 
 _STATES = "SELECT status, count(*) FROM container GROUP BY status"
 _LOGS = ["json-file", "local", "none"]
+_INDEX = "https://index.docker.io/v1/"
+_REGISTRIES = {
+    "IndexConfigs": {"docker.io": {"Mirrors": [], "Name": "docker.io", "Official": True, "Secure": True}},
+    "InsecureRegistryCIDRs": ["::1/128", "127.0.0.0/8"],
+    "Mirrors": None,
+}
+_NO_SWARM = {
+    "NodeID": "",
+    "NodeAddr": "",
+    "LocalNodeState": "inactive",
+    "ControlAvailable": False,
+    "Error": "",
+    "RemoteManagers": None,
+}
 
 
 def _sum(states: Mapping[str, int], names: tuple[str, ...]) -> int:

@@ -9,6 +9,7 @@ from sampan.cli.kinds import BOOL, INT
 from sampan.cli.views import container_filters, containers
 from sampan.engine.containers import Summary
 from sampan.engine.engine import Engine
+from sampan.errors import Conflict, InvalidArgument, NotFound
 
 COMMAND = Command(
     arguments="[OPTIONS]",
@@ -36,6 +37,8 @@ def execute(invocation: Invocation) -> int:
     filters = container_filters.gather(parsed.pairs("filter"))
     last = 1 if parsed.boolean("latest") else parsed.integer("last")
     wanted_all = parsed.boolean("all") or last > 0 or container_filters.wants_all(filters)
+    if "ancestor" in filters:
+        filters = {**filters, "ancestor": [_image_id(engine, name) for name in filters["ancestor"]]}
     with_size = parsed.boolean("size") or any(word in parsed.string("format") for word in (".Size", "json .}"))
     summaries = engine.containers.summaries(sizes=with_size)
     shown = container_filters.select([_facts(summary) for summary in summaries], filters)
@@ -51,6 +54,14 @@ def execute(invocation: Invocation) -> int:
     columns = containers.COLUMNS_WITH_SIZE if parsed.boolean("size") else containers.LISTING.columns
     print(render(containers.LISTING, rows, parsed.string("format"), columns), end="")
     return 0
+
+
+def _image_id(engine: Engine, name: str) -> str:
+    """The ID of an image, so that each of its names finds its containers; `name` itself when there is none."""
+    try:
+        return engine.images.get(name).id
+    except (NotFound, InvalidArgument, Conflict):
+        return name
 
 
 def _facts(summary: Summary) -> containers.ContainerFacts:

@@ -1,8 +1,10 @@
 """`sampan info`."""
 
+import sys
+
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import inspect_format_flag
-from sampan.cli.views.host import information
+from sampan.cli.views.host import information, information_record
 from sampan.cli.views.show import show_one
 from sampan.engine.engine import Engine
 
@@ -15,4 +17,12 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    return show_one(invocation, Engine(invocation.settings.root or None).system.info(), information)
+    system = Engine(invocation.settings.root or None).system
+    client = {**system.version()["Client"], "Debug": False, "Plugins": [], "Warnings": None}
+    document = {**system.info(), "ClientInfo": client}
+    code = show_one(invocation, information_record(document), information(document))
+    if not invocation.parsed.string("format"):
+        sys.stdout.flush()
+        for warning in document["Warnings"] or ():
+            print(warning, file=sys.stderr)
+    return code

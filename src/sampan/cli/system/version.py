@@ -2,7 +2,7 @@
 
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import inspect_format_flag
-from sampan.cli.views.host import versions
+from sampan.cli.views.host import version_record, versions
 from sampan.cli.views.show import show_one
 from sampan.engine.engine import Engine
 
@@ -15,4 +15,5 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    return show_one(invocation, Engine(invocation.settings.root or None).system.version(), versions)
+    document = Engine(invocation.settings.root or None).system.version()
+    return show_one(invocation, version_record(document), versions(document), "version")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from sampan.cli.gotemplate import Record
 from sampan.cli.output import binary_size
 
 
@@ -47,7 +48,6 @@ def information(document: dict[str, Any]) -> str:
     """The lines of `docker info` that hold here."""
     lines = ["Client:", f" Version:    {document['ServerVersion']}", " Context:    default", " Debug Mode: false", ""]
     lines += ["Server:", *(f" {line}" for line in _server(document)), ""]
-    lines += [f"WARNING: {warning}" for warning in document.get("Warnings") or []]
     return "\n".join(lines) + "\n"
 
 
@@ -92,3 +92,14 @@ def _security_option(option: str) -> Iterator[str]:
     for setting in settings:
         key, _, value = setting.partition("=")
         yield f"  {key.capitalize()}: {value}"
+
+
+def version_record(document: dict[str, Any]) -> Record:
+    """The document of `version` for templates, with docker's names of its types."""
+    client = Record("system.clientVersion", document["Client"])
+    return Record("system.versionInfo", {"Client": client, "Server": Record("*types.Version", document["Server"])})
+
+
+def information_record(document: dict[str, Any]) -> Record:
+    """The document of `info` for templates, with docker's names of its types."""
+    return Record("system.dockerInfo", {**document, "Swarm": Record("swarm.Info", document["Swarm"])})

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from sampan.cli.command import Invocation
-from sampan.cli.errors import describe, with_hint
+from sampan.cli.errors import ClientError, describe, with_hint
+from sampan.cli.gotemplate import Record, Template, TemplateError, TemplateParseError, to_json
 from sampan.cli.views.inspect import Inspection, PartialOutput
 from sampan.errors import SampanError
 
@@ -26,17 +27,20 @@ def show(invocation: Invocation, find: Callable[[str], dict[str, Any]]) -> int:
     return 1 if complaints else 0
 
 
-def show_one(invocation: Invocation, document: dict[str, Any], readable: Callable[[dict[str, Any]], str]) -> int:
-    """Print one document: readable, as JSON, or through a template."""
+def show_one(invocation: Invocation, record: Record, readable: str, name: str = "") -> int:
+    """Print one document: readable, as JSON, or through a template, which is called `name` in messages."""
     form = invocation.parsed.string("format")
     if not form:
-        print(readable(document), end="")
+        print(readable, end="")
     elif form == "json":
-        from sampan.cli.gotemplate import to_json
-
-        print(to_json(document))
+        print(to_json(record))
     else:
-        _print(Inspection(form), [document])
+        try:
+            print(Template(form, name=name).execute(record))
+        except TemplateParseError as problem:
+            raise ClientError(f"template parsing error: {problem.message}", exit_code=64) from None
+        except TemplateError as problem:
+            raise ClientError(problem.message) from None
     return 0
 
 
