@@ -1,71 +1,132 @@
 """kill -9 of the command at every point where it changes something: the store stays whole, the next command works."""
 
-import os
+import io
+import tarfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from sampan.testing import remains
 from sampan.testing.command import Sampan
 from sampan.testing.faults import Pass, kill_at, passes, thinned
 
-STEPS = "FROM busybox\nCOPY one.txt /\nRUN echo two > /two.txt\nENV THREE=3\nRUN echo four > /four.txt\n"
+STEPS = "FROM busybox\nCOPY one.txt /\nRUN echo two > /two.txt\nENV THREE=3\nWORKDIR /w\nRUN echo four > /four.txt\n"
+STAGES = (
+    "FROM busybox AS a\nRUN echo a > /a\nFROM busybox AS b\nRUN echo b > /b\n"
+    "FROM busybox\nCOPY --from=a /a /\nCOPY --from=b /b /\n"
+)
 
 
-@pytest.fixture
-def context(tmp_path: Path) -> str:
-    (tmp_path / "Dockerfile").write_text(STEPS)
-    (tmp_path / "one.txt").write_text("one\n")
-    return str(tmp_path)
+class Scenario(NamedTuple):
+    """A command that is killed, the commands that lead up to it, and whether it works a second time as it stands."""
+
+    command: tuple[str, ...]
+    before: tuple[tuple[str, ...], ...] = ()
+    is_repeatable: bool = True
+
+
+BOX = ("run", "-d", "--name", "box", "-p", "0:80", "-v", "/data", "busybox", "sleep", "100000")
+ENDED = ("run", "--name", "box", "-p", "0:80", "busybox", "true")
+SCENARIOS = {
+    "run": Scenario(("run", "--rm", "-p", "0:80", "-v", "/data", "-v", "named:/n", "busybox", "true")),
+    "run-detached": Scenario(BOX, is_repeatable=False),
+    "start": Scenario(("start", "box"), (ENDED,)),
+    "stop": Scenario(("stop", "-t", "0", "box"), (BOX,)),
+    "rm": Scenario(("rm", "-f", "-v", "box"), (BOX,), is_repeatable=False),
+    "import": Scenario(("import", "ARCHIVE", "other")),
+    "rmi": Scenario(("rmi", "other"), (("import", "ARCHIVE", "other"),), is_repeatable=False),
+    "volume-rm": Scenario(("volume", "rm", "data"), (("volume", "create", "data"),), is_repeatable=False),
+}
 
 
 def assert_whole(sampan: Sampan, moment: Pass) -> None:
-    """What a user would do next works: look, check, use."""
+    """What a user would do next works, and nothing is left over from what was killed."""
     sampan("ps", "-a")
     result = sampan("system", "check", code=None)
     assert result.code == 0, f"killed at {moment}:\n{result.out}{result.err}"
-    assert sampan("run", "--rm", "busybox", "echo", "fine").out == "fine\n", f"killed at {moment}"
+    remains.assert_none(sampan.root)
 
 
 def remove_all(sampan: Sampan) -> None:
     names = sampan("ps", "-aq").out.split()
     if names:
-        sampan("rm", "-f", *names)
+        sampan("rm", "-f", "-v", *names)
+    sampan("volume", "prune", "-a", "-f")
+    remains.assert_none(sampan.root)
 
 
-def test_run_killed_at_any_point_leaves_a_whole_store(sampan: Sampan) -> None:
-    command = ("run", "--rm", "-p", "0:80", "busybox", "true")
-    found = thinned(passes(sampan, *command))
+@pytest.fixture
+def archive(tmp_path: Path) -> str:
+    buffer = io.BytesIO(b"content\n")
+    with tarfile.open(tmp_path / "other.tar", "w") as written:
+        entry = tarfile.TarInfo("file")
+        entry.size = len(buffer.getvalue())
+        written.addfile(entry, buffer)
+    return str(tmp_path / "other.tar")
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_command_killed_at_any_point_leaves_a_whole_store(sampan: Sampan, archive: str, name: str) -> None:
+    def filled(words: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(archive if word == "ARCHIVE" else word for word in words)
+
+    def prepare() -> None:
+        for words in scenario.before:
+            sampan(*filled(words))
+
+    scenario = SCENARIOS[name]
+    command = filled(scenario.command)
+    prepare()
+    found = thinned(passes(sampan, *command), most_per_point=2)
     assert found
     for moment in found:
+        remove_all(sampan)
+        prepare()
         kill_at(sampan, moment, *command)
         assert_whole(sampan, moment)
-        remove_all(sampan)
-    assert os.listdir(sampan.root + "/containers") == []
+        if not scenario.is_repeatable:
+            remove_all(sampan)
+            prepare()
+        sampan(*command)
+    remove_all(sampan)
 
 
-def test_rm_killed_at_any_point_leaves_a_whole_store(sampan: Sampan) -> None:
-    def prepare() -> None:
-        sampan("run", "-d", "--name", "box", "-v", "/data", "busybox", "sleep", "100000")
-
-    prepare()
-    found = thinned(passes(sampan, "rm", "-f", "-v", "box"))
-    assert found
-    for moment in found:
-        prepare()
-        kill_at(sampan, moment, "rm", "-f", "-v", "box")
+def test_the_exit_of_a_detached_container_is_recorded_when_its_exit_command_is_killed(sampan: Sampan) -> None:
+    for number, name in enumerate(("network.withdrawn", "network.disconnected", "settle.freed", "settle.committed")):
+        moment = Pass(name, 1)
+        kill_at(sampan, moment, "run", "-d", "--name", f"box{number}", "-p", "0:80", "busybox", "sh", "-c", "exit 3")
+        remains.wait_for_monitors(sampan.root)
         assert_whole(sampan, moment)
-        remove_all(sampan)
-    assert os.listdir(sampan.root + "/containers") == []
+        assert sampan("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", f"box{number}").out == "exited 3\n"
 
 
-def test_build_killed_at_any_point_leaves_a_whole_store(sampan: Sampan, context: str) -> None:
-    build = ("build", "--no-cache", "-t", "built", context)
-    found = thinned(passes(sampan, *build), most_per_point=2)
+def kill_builds(sampan: Sampan, context: Path, most_per_point: int, check: Callable[[], None]) -> None:
+    build = ("build", "--no-cache", "-t", "built", str(context))
+    found = thinned(passes(sampan, *build), most_per_point=most_per_point)
     assert found
     for moment in found:
         kill_at(sampan, moment, *build)
         assert_whole(sampan, moment)
-    sampan("build", "-t", "built", context)
-    assert sampan("run", "--rm", "built", "cat", "/one.txt", "/two.txt", "/four.txt").out == "one\ntwo\nfour\n"
+    sampan("build", "-t", "built", str(context))
+    check()
     sampan("rmi", "built")
     assert_whole(sampan, found[-1])
+
+
+def test_build_killed_at_any_point_leaves_a_whole_store(sampan: Sampan, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(STEPS)
+    (tmp_path / "one.txt").write_text("one\n")
+
+    def check() -> None:
+        out = sampan("run", "--rm", "built", "cat", "/one.txt", "/two.txt", "/four.txt").out
+        assert out == "one\ntwo\nfour\n"
+
+    kill_builds(sampan, tmp_path, 1, check)
+
+
+def test_build_of_parallel_stages_killed_at_any_point_leaves_a_whole_store(sampan: Sampan, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(STAGES)
+    kill_builds(sampan, tmp_path, 2, lambda: None)
+    assert sampan("run", "--rm", "busybox", "echo", "fine").out == "fine\n"

@@ -9,6 +9,7 @@ import signal
 import tempfile
 from typing import NamedTuple
 
+from sampan.testing import remains
 from sampan.testing.command import Result, Sampan, UnexpectedExit
 
 
@@ -57,8 +58,10 @@ def kill_at(sampan: Sampan, moment: Pass, *arguments: str, cwd: str | None = Non
     """Run the command until it kills itself at `moment`. Raises UnexpectedExit when it does not get there.
 
     A point that only a process started by the command passes leaves the command itself alive: its result is returned.
+    When a container has ended, its exit command, which has the same plan, is waited for.
     """
     result = sampan(*arguments, code=None, cwd=cwd, env={"SAMPAN_FAULT": str(moment)})
     if result.code not in (-signal.SIGKILL, 0):
         raise UnexpectedExit(f"{moment} was not reached: exit code {result.code}\n{result.out}{result.err}")
+    remains.wait_for_exit_commands(sampan.root)
     return result
