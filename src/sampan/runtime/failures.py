@@ -39,6 +39,8 @@ def _reason(detail: str, command: str) -> tuple[str, int, str]:
         )
     if "chdir" in lowered and "no such file" in lowered:
         return detail, 127, "the working directory is not there"
+    if "setrlimit" in lowered:
+        return detail, 0, "a container has at most the limits that sampan itself has: see `ulimit -H`"
     if "no such file or directory" in lowered:
         return detail, 127, ""
     if "permission denied" in lowered:
