@@ -319,7 +319,8 @@ def _copy(instruction: Copy, state: State, around: Globals, expand: Callable[[st
     chown, chmod = expand(instruction.chown), expand(instruction.chmod)
     inline = tuple(
         Inline(
-            heredoc.name, words.expand_document(heredoc.text, state.variables.get) if heredoc.expand else heredoc.text
+            _file_name(heredoc.name),
+            words.expand_document(heredoc.text, state.variables.get) if heredoc.expand else heredoc.text,
         )
         for heredoc in instruction.heredocs
     )
@@ -347,6 +348,14 @@ def _copy(instruction: Copy, state: State, around: Globals, expand: Callable[[st
     created_by = f"{name} {' '.join(parts)} # buildkit"
     title = shown(instruction.line.source.split("\n", 1)[0], state.variables)
     return _step(action, instruction.line, title, created_by)
+
+
+def _file_name(heredoc: str) -> str:
+    """What a file of a here-document is called; its mark may look like a path. Raises InvalidArgument."""
+    name = posixpath.basename(posixpath.normpath("/" + heredoc))
+    if not name or "\0" in name:
+        raise InvalidArgument(f"<<{heredoc} names no file", hint="its mark is the file's name")
+    return name
 
 
 def _refuse_remote(instruction: Copy, sources: tuple[str, ...]) -> None:

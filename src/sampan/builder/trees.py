@@ -1,5 +1,6 @@
 """A tree of files that COPY and ADD read from: the build context, or another stage's root. Walked by descriptor."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -144,17 +145,25 @@ class Tree:
     def below(self, path: str) -> Iterator[Entry]:
         """All entries below the folder `path`, a folder before what is in it. A folder that is kept out comes only with
         something in it that is not."""
-        for entry in self.folder(path).values():
-            if entry.kind != "d":
-                yield entry
-            elif self.patterns is not None and self.patterns.match(entry.path):
-                inside = list(self.below(entry.path))
-                if inside:
-                    yield entry
-                    yield from inside
-            else:
-                yield entry
-                yield from self.below(entry.path)
+        # Not recursive: a hostile tree may be deeper than Python's stack.
+        levels = [iter(self.folder(path).values())]
+        waiting: list[tuple[int, Entry]] = []  # folders that are kept out, by depth, until something in them is not
+        while levels:
+            entry = next(levels[-1], None)
+            if entry is None:
+                levels.pop()
+                if waiting and waiting[-1][0] == len(levels):
+                    waiting.pop()
+                continue
+            if entry.kind == "d":
+                if self.patterns is not None and self.patterns.match(entry.path):
+                    waiting.append((len(levels), entry))
+                levels.append(iter(self.folder(entry.path).values()))
+                if waiting and waiting[-1][1] is entry:
+                    continue
+            yield from (folder for _, folder in waiting)
+            waiting.clear()
+            yield entry
 
     def match(self, pattern: str, *, is_deep: bool = False) -> list[str]:
         """Paths that a pattern of Go's path.Match means, sorted; with `is_deep`, ** is any number of folders.
@@ -203,11 +212,12 @@ class Tree:
 
     def open(self, entry: Entry) -> int:
         """A regular file, for reading. Raises OSError; InvalidArgument when it is a file no more."""
-        fd = files.open_beneath(self.root, entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            os.close(fd)
-            raise InvalidArgument(f"{entry.path} changed while it was read")
-        return fd
+        try:
+            return files.open_regular(self.root, entry.path, follow=False)
+        except OSError as error:
+            if error.errno in (errno.EINVAL, errno.ELOOP):
+                raise InvalidArgument(f"{entry.path} changed while it was read") from error
+            raise
 
     def remember(self) -> None:
         """Keep the digests for the next build."""

@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import NoReturn, TextIO, cast
 
 from sampan.cli.catalog import ALIASES, COMMANDS, GROUPS

@@ -1,7 +1,7 @@
 """Image and options become a configuration, and that a runtime specification. Pure: what the host must be asked is
 in `Facts`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from sampan.containers import security
 from sampan.containers.model import Container, MountPoint
@@ -184,6 +184,48 @@ def _cgroup_namespace(options: RunOptions, version: int) -> str:
     if options.cgroupns_mode:
         return options.cgroupns_mode
     return "host" if version == 1 or options.privileged else "private"
+
+
+# Files of /proc that other programs present anew (lxcfs); as runc has them.
+_PROC_FILES = frozenset(
+    "/proc/" + name
+    for name in (
+        "cpuinfo",
+        "diskstats",
+        "meminfo",
+        "stat",
+        "swaps",
+        "uptime",
+        "loadavg",
+        "slabinfo",
+        "net/dev",
+        "sys/kernel/ns_last_pid",
+        "sys/crypto/fips_enabled",
+    )
+)
+
+
+def check_mounts(points: Iterable[MountPoint]) -> None:
+    """Refuse what would take the root's or the kernel's place: an image that mounts over /proc could show processes
+    another /proc, and what is written to protect it would be written into a volume. Raises StartFailed in runc's words;
+    crun itself lets it pass."""
+    for point in points:
+        place = point.destination
+        problem = ""
+        if place == "/":
+            problem = "is on the top of rootfs"
+        elif place == "/proc" and not (point.type == "bind" and point.source == "/proc"):
+            problem = "cannot be mounted because it is not of type proc"
+        elif place.startswith("/proc/") and place not in _PROC_FILES:
+            problem = "cannot be mounted because it is inside /proc"
+        if problem:
+            raise StartFailed(
+                "failed to create task for container: failed to create shim task: OCI runtime create failed: unable to"
+                f' start container process: error during container init: error mounting "{point.source}" to rootfs at'
+                f' "{place}": create mountpoint for {place} mount: "{place}" {problem}',
+                exit_code=125,
+                hint="the image's VOLUME, or -v, names a place that belongs to the kernel",
+            )
 
 
 def _mounts(facts: Facts) -> tuple[SpecMount, ...]:

@@ -3,12 +3,14 @@
 import json
 import os
 
-from sampan.containers import devices, security, store
+from sampan.containers import devices, executable, security, store
 from sampan.containers.model import Container
 from sampan.containers.options import ExecOptions
+from sampan.containers.piping import Piping
 from sampan.containers.streams import Streams, detach_sequence
 from sampan.errors import Conflict
 from sampan.linux import files
+from sampan.linux import process as linux_process
 from sampan.runtime import bundle, defaults, failures, probe
 from sampan.runtime.spec import SpecOptions, process_document
 from sampan.storage.database import Database
@@ -17,11 +19,13 @@ from sampan.values import NamedTuple
 
 
 class Running(NamedTuple):
-    """A started exec: the runtime's pid (ours to wait for) and the terminal's master, -1 without one."""
+    """A started exec: the runtime's pid (ours to wait for), the terminal's master, -1 without one, and what carries
+    the other streams."""
 
     pid: int
     terminal: int
     folder: str
+    piping: Piping
 
 
 def prepare(database: Database, text: str) -> Container:
@@ -35,24 +39,27 @@ def prepare(database: Database, text: str) -> Container:
 
 
 def process(container: Container, options: ExecOptions) -> str:
-    """The `process` document, with the user looked up inside the container. Raises InvalidArgument."""
-    root = os.open(f"/proc/{container.pid}/root", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    """The `process` document, with the user looked up inside the container. Raises InvalidArgument, Conflict when it
+    has ended, StartFailed when the command is not there."""
+    cwd = options.working_dir or container.spec.config.working_dir or "/"
+    root = _open_root(container)
     try:
         who = bundle.identity(root, options.user or container.spec.config.user, container.spec.options.groups)
+        env = _environment(container, options, who.home)
+        executable.check(root, options.command[0], env, cwd)
     finally:
         os.close(root)
     wished = container.spec.options
     available = devices.available_capabilities()
     if options.privileged:
         wished = wished._replace(privileged=True)
-    env = _environment(container, options, who.home)
     document = process_document(
         SpecOptions(
             args=options.command,
             env=env,
             rootfs="",
             cgroups_path="",
-            cwd=options.working_dir or container.spec.config.working_dir or "/",
+            cwd=cwd,
             user=who.user,
             terminal=options.tty,
             capabilities=security.capabilities(wished, available),
@@ -63,6 +70,18 @@ def process(container: Container, options: ExecOptions) -> str:
     return json.dumps(document)
 
 
+def _open_root(container: Container) -> int:
+    ended = Conflict(f"container {container.id} is not running", hint=f"sampan start {container.name}")
+    try:
+        root = os.open(f"/proc/{container.pid}/root", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except (FileNotFoundError, ProcessLookupError):
+        raise ended from None
+    if not linux_process.is_alive(container.pid, container.pid_start):  # the pid is another process's by now
+        os.close(root)
+        raise ended
+    return root
+
+
 def _environment(container: Container, options: ExecOptions, home: str) -> tuple[str, ...]:
     from sampan.containers.compile import hostname, merge_env, process_environment
 
@@ -71,27 +90,32 @@ def _environment(container: Container, options: ExecOptions, home: str) -> tuple
 
 
 def spawn(paths: Paths, container: Container, options: ExecOptions, streams: Streams) -> Running:
-    """Start the process. Without a terminal it has our `streams` themselves; -1 is /dev/null.
+    """Start the process. Without a terminal it has pipes to our `streams`, which `wait` carries; -1 is /dev/null.
 
     Raises InvalidArgument for an unknown user.
     """
     runtime = probe.runtime(container.spec.options.runtime)
     folder = f"{paths.container(container.id)}/exec-{os.urandom(8).hex()}"
     os.mkdir(folder, 0o700)
+    piping = Piping()
     try:
         with open(folder + "/process.json", "w") as file:
             file.write(process(container, options))
         command = _command(paths, runtime, folder)
         if not options.tty or not runtime.is_crun:
-            # runc hands out a terminal only when it is not waited for; it copies from and to ours by itself.
             chosen = (streams.stdin if options.interactive else -1, streams.stdout, streams.stderr)
+            if not options.tty:
+                chosen = (piping.input(chosen[0]), piping.output(chosen[1]), piping.output(chosen[2]))
+            # Otherwise runc copies between ours and the process's own terminal; crun has us do that.
             pid = os.posix_spawn(runtime.path, [*command, container.id], _ENV, file_actions=_stdio(chosen))
-            return Running(pid, -1, folder)
+            piping.started()
+            return Running(pid, -1, folder, piping)
         from sampan.containers import exec_terminal
 
         pid, terminal = exec_terminal.spawn(runtime.path, [*command, "--tty"], container.id, folder)
-        return Running(pid, terminal, folder)
+        return Running(pid, terminal, folder, piping)
     except BaseException:
+        piping.close()
         finish(paths, container, folder)
         raise
 
@@ -121,6 +145,7 @@ def _stdio(chosen: tuple[int, int, int]) -> list[tuple[int, ...] | tuple[int, in
 def wait(paths: Paths, container: Container, running: Running, command: str) -> int:
     """Wait for the end of the process: its exit code. Raises StartFailed when `command` could not be executed."""
     try:
+        running.piping.run(running.pid)
         code = os.waitstatus_to_exitcode(os.waitpid(running.pid, 0)[1])
         if code != 0:
             _check_started(container, running.folder, command)

@@ -69,7 +69,7 @@ def plan(
         target = _target(mount)
         points[target] = _decided(database, paths, mount, target)
     for path in image_volumes:
-        target = os.path.normpath("/" + path)
+        target = _absolute(path)
         if target not in points:
             volume = volumes.ensure(database, paths)
             points[target] = MountPoint("volume", volume.mountpoint, target, volume.name, copy=True)
@@ -82,14 +82,18 @@ def plan(
 def _target(mount: Mount) -> str:
     if not mount.target.startswith("/") and mount.type == "tmpfs":
         raise InvalidArgument(f"invalid mount path: '{mount.target}' mount path must be absolute")
-    target = os.path.normpath("/" + mount.target)
-    target = "/" + target.lstrip("/")
+    target = _absolute(mount.target)
     if target == "/":
         raise InvalidArgument(
             f"invalid volume specification: '{mount.source}:/': invalid mount config for type \"{mount.type}\":"
             " invalid specification: destination can't be '/'"
         )
     return target
+
+
+def _absolute(path: str) -> str:
+    """`path` from the root on, without `..`, and with one slash at its start: POSIX would keep two."""
+    return "/" + os.path.normpath("/" + path).lstrip("/")
 
 
 def _decided(database: Database, paths: Paths, mount: Mount, target: str) -> MountPoint:

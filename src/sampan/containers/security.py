@@ -81,7 +81,7 @@ def device_rules(texts: tuple[str, ...]) -> tuple[tuple[str, int | None, int | N
         numbers = words[1].split(":") if len(words) == 3 else []
         if len(numbers) != 2 or words[0] not in ("a", "b", "c") or not set(words[2]) <= set("rwm"):
             raise InvalidArgument(f"invalid device cgroup rule format: '{text}'")
-        if not all(number == "*" or number.isdigit() for number in numbers):
+        if not all(number == "*" or (number.isdecimal() and len(number) < 10) for number in numbers):
             raise InvalidArgument(f"invalid device cgroup rule format: '{text}'")
         major, minor = (None if number == "*" else int(number) for number in numbers)
         rules.append((words[0], major, minor, words[2]))

@@ -31,6 +31,7 @@ class Hooks(NamedTuple):
 
 
 NO_HOOKS = Hooks()
+_SHOWN_PATH = 256  # characters of a hostile path that an error shows
 
 
 def start(database: Database, paths: Paths, container_id: str, hooks: Hooks = NO_HOOKS) -> bool:
@@ -173,6 +174,7 @@ class _Start:
         filter_ = self._filter(capabilities)
 
         def inside(root: int) -> int:
+            compilation.check_mounts(container.spec.mounts)
             identity = bundle.identity(root, container.spec.config.user, container.spec.options.groups)
             _make_working_dir(root, container.spec.config.working_dir)
             for point in container.spec.mounts:
@@ -318,10 +320,19 @@ def _make_working_dir(root: int, path: str) -> None:
         os.close(files.make_directories(root, path or "/"))
     except NotADirectoryError as error:
         raise Unavailable(f"Cannot mkdir: {path} is not a directory") from error
+    except OSError as error:
+        raise Unavailable(f"Cannot mkdir: {path[:_SHOWN_PATH]}: {(error.strerror or '').lower()}") from error
 
 
 def _fill(root: int, point: MountPoint) -> None:
     if point.type == "volume" and point.copy:
         from sampan.volumes.populate import populate
 
-        populate(root, point.destination, point.source)
+        try:
+            populate(root, point.destination, point.source)
+        except OSError as error:
+            place = point.destination[:_SHOWN_PATH]
+            raise Unavailable(
+                f"failed to fill the volume {point.volume} with what the image has at {place}:"
+                f" {(error.strerror or '').lower()}"
+            ) from error

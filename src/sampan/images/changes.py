@@ -82,6 +82,6 @@ def _command(command: Command, config: ContainerConfig) -> tuple[str, ...]:
 
 def _port(text: str) -> str:
     port, slash, protocol = text.partition("/")
-    if not port.isdigit() or int(port) > 65535:
+    if not port.isdecimal() or len(port) > 5 or int(port) > 65535:
         raise InvalidArgument(f"invalid containerPort: {port}")
     return f"{port}/{protocol.lower() if slash else 'tcp'}"

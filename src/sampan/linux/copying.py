@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 
-from sampan.linux.files import make_directory, open_beneath, remove_tree
+from sampan.linux.files import make_directory, open_beneath, open_regular, remove_tree
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -129,7 +129,7 @@ class TreeCopy:
             remove_tree(target, name)
 
     def _file(self, source: int, name: str, target: int, new_name: str, info: os.stat_result) -> None:
-        reader = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=source)
+        reader = open_regular(source, name, follow=False)
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             writer = os.open(new_name, flags, 0o600, dir_fd=target)

@@ -8,6 +8,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -75,6 +76,20 @@ def open_beneath(root_fd: int, path: str, flags: int, mode: int = 0) -> int:
         return os.open(parts[-1] if parts else ".", flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=fd)
     finally:
         os.close(fd)
+
+
+def open_regular(root_fd: int, path: str, *, follow: bool = True) -> int:
+    """Open a regular file for reading, in the root or, without `follow`, beneath it. Raises OSError for anything else.
+
+    It is looked at before it is opened: opening a pipe waits, and opening a device may do what the device is for.
+    """
+    found = (open_in_root if follow else open_beneath)(root_fd, path, os.O_PATH | os.O_NOFOLLOW * (not follow))
+    try:
+        if not stat.S_ISREG(os.fstat(found).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        return os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(found)
 
 
 def _step(current: int, following: int) -> int:

@@ -58,11 +58,8 @@ def read_text(root: int, path: str) -> str:
     from sampan.linux import files
 
     try:
-        fd = files.open_in_root(root, path, os.O_RDONLY | os.O_NONBLOCK)
+        fd = files.open_regular(root, path)
     except OSError:
         return ""
     with open(fd, "rb") as file:
-        try:
-            return file.read(_FILE_LIMIT).decode(errors="replace")
-        except OSError:
-            return ""  # a directory or a device
+        return file.read(_FILE_LIMIT).decode(errors="replace")

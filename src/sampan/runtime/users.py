@@ -5,6 +5,7 @@ from sampan.runtime.spec import User
 from sampan.values import NamedTuple
 
 MAXIMUM_ID = 2147483647
+_MOST_GROUPS = 65536
 
 
 class Identity(NamedTuple):
@@ -21,7 +22,7 @@ def resolve(text: str, passwd: str, group: str, extra_groups: tuple[str, ...] = 
     """
     user_text, _, group_text = text.partition(":")
     entry = _passwd_entry(user_text or "0", passwd)
-    if entry is None and not user_text.isdigit() and user_text:
+    if entry is None and not _is_number(user_text) and user_text:
         raise InvalidArgument(f"unable to find user {user_text}: no matching entries in passwd file")
     name, uid, gid, home = entry if entry is not None else ("", _identifier(user_text or "0"), 0, "/")
     groups: list[int] = []
@@ -31,23 +32,33 @@ def resolve(text: str, passwd: str, group: str, extra_groups: tuple[str, ...] = 
         groups = [number for _, number, members in _groups(group) if name in members and number != gid]
     groups += [_group_id(extra, group) for extra in extra_groups]
     unique = tuple(dict.fromkeys(groups if group_text else [gid, *groups]))
+    if len(unique) > _MOST_GROUPS:
+        raise InvalidArgument(f"user {user_text} is in {len(unique)} groups; the kernel knows {_MOST_GROUPS} at most")
     return Identity(User(uid, gid, unique), home or "/")
 
 
 def _identifier(text: str) -> int:
-    number = int(text) if text.isdigit() else -1
-    if not 0 <= number <= MAXIMUM_ID:
+    if not _is_id(text):
         raise InvalidArgument(f"uids and gids must be in range 0-{MAXIMUM_ID}")
-    return number
+    return int(text)
+
+
+def _is_number(text: str) -> bool:
+    """Whether a text is digits and nothing else; Python knows digits, such as a superscript, that are no number."""
+    return text.isascii() and text.isdigit()
+
+
+def _is_id(text: str) -> bool:
+    """Whether a text is a user's or group's number. A long one is not even converted: that takes quadratic time."""
+    digits = text.lstrip("0")
+    return _is_number(text) and len(digits) <= 10 and int(digits or "0") <= MAXIMUM_ID
 
 
 def _passwd_entry(text: str, passwd: str) -> tuple[str, int, int, str] | None:
-    number = int(text) if text.isdigit() else None
-    if number is not None and number > MAXIMUM_ID:
-        raise InvalidArgument(f"uids and gids must be in range 0-{MAXIMUM_ID}")
-    for line in passwd.splitlines():
+    number = _identifier(text) if _is_number(text) else None
+    for line in passwd.split("\n"):
         fields = line.split(":")
-        if len(fields) < 6 or not fields[2].isdigit() or not fields[3].isdigit():
+        if len(fields) < 6 or not _is_id(fields[2]) or not _is_id(fields[3]):
             continue
         if fields[0] == text or (number is not None and int(fields[2]) == number):
             return fields[0], int(fields[2]), int(fields[3]), fields[5]
@@ -56,9 +67,9 @@ def _passwd_entry(text: str, passwd: str) -> tuple[str, int, int, str] | None:
 
 def _groups(group: str) -> list[tuple[str, int, tuple[str, ...]]]:
     found = []
-    for line in group.splitlines():
+    for line in group.split("\n"):
         fields = line.split(":")
-        if len(fields) >= 3 and fields[2].isdigit():
+        if len(fields) >= 3 and _is_id(fields[2]):
             members = fields[3].split(",") if len(fields) > 3 else []
             found.append((fields[0], int(fields[2]), tuple(members)))
     return found
@@ -68,6 +79,6 @@ def _group_id(text: str, group: str) -> int:
     for name, number, _ in _groups(group):
         if name == text:
             return number
-    if text.isdigit():
+    if _is_number(text):
         return _identifier(text)
     raise InvalidArgument(f"unable to find group {text}: no matching entries in group file")

@@ -28,11 +28,12 @@ class Database:
         """Open `path`, making or migrating it as needed. Raises Unsupported for the store of a newer sampan."""
         self._lock = threading.RLock()
         fresh = not os.path.exists(path)
+        if fresh:  # before SQLite makes it with the umask's mode: options of containers hold secrets
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._connection = sqlite3.connect(
             path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
         )
         if fresh:
-            os.chmod(path, 0o600)
             self._connection.execute("PRAGMA journal_mode=WAL")
         self._durable = True
         self._connection.execute("PRAGMA synchronous=FULL")

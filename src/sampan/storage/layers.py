@@ -32,10 +32,15 @@ class Packed(NamedTuple):
 
 
 def pack(layer_path: str, write: Callable[[bytes], object]) -> Packed:
-    """Give the tar of a layer's folder to `write`, in pieces. Raises OSError; Corrupt if a file shrinks meanwhile."""
+    """Give the tar of a layer's folder to `write`, in pieces. Raises OSError; Corrupt if a file shrinks
+    meanwhile, or lies deeper than a path may be long."""
     root = os.open(layer_path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         return _Packing(root, write).run()
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise Corrupt("folders of the layer are nested too deeply: no path reaches them") from error
     finally:
         os.close(root)
 

@@ -95,12 +95,15 @@ def paths_of(root: str | None = None) -> Paths:
 
 
 def create(paths: Paths) -> None:
-    """Make the folders that are missing. Idempotent; raises OSError."""
+    """Make the folders that are missing. Idempotent; raises OSError.
+
+    What images and containers wrote is out of other users' reach: a program in a volume may be setuid root.
+    """
     for folder, mode in (
-        (paths.root, 0o711),
+        (paths.root, 0o710),
         (paths.layers, 0o700),
         (paths.containers, 0o710),
-        (paths.volumes, 0o711),
+        (paths.volumes, 0o700),
         (paths.tmp, 0o700),
         (paths.exits, 0o700),
         (DEFAULT_RUN, 0o711),

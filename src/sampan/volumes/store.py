@@ -89,7 +89,7 @@ def ensure(
             (chosen, json.dumps(dict(labels or {})), int(anonymous), time.time_ns()),
         )
         # The folder before the commit: a row never stands for a folder that is missing.
-        os.makedirs(f"{paths.volumes}/{chosen}", 0o711, exist_ok=True)
+        os.makedirs(f"{paths.volumes}/{chosen}", 0o700, exist_ok=True)
         if not os.path.isdir(folder(paths, chosen)):
             os.mkdir(folder(paths, chosen), 0o755)
         fault.point("volume.made")
