@@ -124,7 +124,7 @@ def _makers(paths: Paths, live: set[str]) -> Iterator[tuple[int, str]]:
 
 def _forwarded(paths: Paths) -> set[int]:
     """Host ports in the table's maps; their key is protocol, (address,) port, each padded to four bytes."""
-    found = set()
+    found = set[int]()
     with Firewall() as firewall:
         for name in (ruleset.PORTS, ruleset.BOUND_PORTS):
             try:
