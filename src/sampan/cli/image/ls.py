@@ -38,7 +38,8 @@ def execute(invocation: Invocation) -> int:
     no_trunc = parsed.boolean("no-trunc")
     if parsed.boolean("quiet"):
         for image in found:
-            print(image.id if no_trunc else short_id(image.id))
+            # As often as it has names.
+            print(f"{image.id if no_trunc else short_id(image.id)}\n" * max(1, len(image.tags)), end="")
         return 0
     now = time.time_ns()
     rows = [images.row(facts, now, no_trunc) for image in found for facts in _facts(image)]
