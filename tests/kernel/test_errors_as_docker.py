@@ -1,0 +1,64 @@
+"""Mistakes are answered as Docker 28.5 answers them: exit code, first line of stderr, stdout."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from sampan.testing.command import Sampan
+from sampan.testing.roots import busybox_store, copied
+
+TABLE = Path(__file__).parent / "errors_as_docker.tsv"
+APP = "FROM busybox\nEXPOSE 80 53/udp\nUSER 1000:1000\nCMD sleep 100000\n"
+FRONT = "10.177.31.0/24"
+
+
+class Row(NamedTuple):
+    """One command line and what Docker says to it."""
+
+    words: str
+    code: int
+    err: str
+    out: str
+
+
+def rows() -> list[Row]:
+    lines = [line for line in TABLE.read_text().splitlines() if not line.startswith("#")]
+    fields = [(line + "\t\t").split("\t") for line in lines]
+    return [Row(words, int(code), err, out) for words, code, err, out, *_ in fields]
+
+
+@pytest.fixture(scope="module")
+def harbour(base: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sampan]:
+    """Five containers: plain runs, full has a network, an address and a volume, done has exited, made was never
+    started, held is paused."""
+    context = tmp_path_factory.mktemp("app")
+    (context / "Dockerfile").write_text(APP)
+    with copied(busybox_store(base), base + "/errors-as-docker") as sampan:
+        sampan("build", "-q", "-t", "app:1.0", str(context))
+        sampan("network", "create", "--subnet", FRONT, "front")
+        sampan("run", "-d", "--name", "plain", "busybox", "sleep", "100000")
+        full = ("--network", "front", "--ip", "10.177.31.10", "-v", "data:/data")
+        sampan("run", "-d", "--name", "full", *full, "app:1.0")
+        sampan("run", "--name", "done", "busybox", "sh", "-c", "echo out; echo err >&2; exit 3", code=3)
+        sampan("create", "--name", "made", "busybox", "true")
+        sampan("run", "-d", "--name", "held", "busybox", "sleep", "100000")
+        sampan("pause", "held")
+        yield sampan
+
+
+def without_ids(text: str) -> str:
+    text = re.sub(r"[0-9a-f]{64}|\b[0-9a-f]{12}\b", "ID", text)
+    return re.sub(r"\b(crun|runc) create failed", "RUNTIME create failed", text)
+
+
+@pytest.mark.xdist_group("errors-as-docker")  # the rows build on each other
+@pytest.mark.parametrize("row", rows(), ids=lambda row: row.words)
+def test_a_mistake_is_answered_as_docker_does(harbour: Sampan, row: Row) -> None:
+    found = harbour(*shlex.split(row.words), code=None)
+    complaints = [line for line in found.err.splitlines() if not line.startswith("Hint: ")]
+    first = without_ids(complaints[0]) if complaints else ""
+    assert (found.code, first, without_ids(found.out.rstrip("\n"))) == row[1:]
