@@ -42,6 +42,8 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DEFAULT_SHELL = ("/bin/sh", "-c")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 PROXY_ARGUMENTS = frozenset(_PROXIES) | frozenset(name.lower() for name in _PROXIES)
+MAX_WRITTEN = 32 << 20  # characters of all of a stage's instructions, expanded
+_SHOWN_VALUE = 1024
 _VARIABLE = r"'[^']*'|\\.|\$(?:(\w+)|\{(\w+)(?::?-[^{}]*)?\})"
 
 
@@ -63,6 +65,7 @@ class State(NamedTuple):
     declared: tuple[tuple[str, str], ...] = ()
     author: str = ""
     has_cmd: bool = False
+    written: int = 0  # characters of all that the instructions before came to
 
 
 Record = Step | Note
@@ -85,11 +88,22 @@ def evaluate(instruction: Instruction, state: State, around: Globals) -> Outcome
     Raises AtLine with the instruction's place.
     """
     try:
-        return _evaluate(instruction, state, around)
+        return _within_limit(*_evaluate(instruction, state, around))
     except AtLine:
         raise
     except SampanError as error:
         raise AtLine(error.message, instruction.line, hint=error.hint, kind=error) from error
+
+
+def _within_limit(state: State, record: Record | None) -> Outcome:
+    """Each text has its limit; this one is for many of them together, which an image keeps as its history."""
+    written = state.written + (len(record.created_by) if record is not None else 0)
+    if written > MAX_WRITTEN:
+        raise InvalidArgument(
+            f"the instructions of this stage come to more than {MAX_WRITTEN >> 20} MiB of text",
+            hint="put large text into a file, and COPY it",
+        )
+    return state._replace(written=written), record
 
 
 def _evaluate(instruction: Instruction, state: State, around: Globals) -> Outcome:
@@ -302,7 +316,8 @@ def shown(text: str, variables: Mapping[str, str]) -> str:
 
     def value(match: re.Match[str]) -> str:
         name = match.group(1) or match.group(2)
-        return variables.get(name, match.group(0)) if name else match.group(0)
+        text = variables.get(name, match.group(0)) if name else match.group(0)
+        return text if len(text) <= _SHOWN_VALUE else text[: _SHOWN_VALUE - 1] + "…"
 
     return re.sub(_VARIABLE, value, text) if "$" in text else text
 

@@ -61,6 +61,7 @@ def global_arguments(
 ) -> dict[str, str]:
     """The values of ARGs before the first FROM, and of those that need no declaration."""
     values = {name: build_args.get(name, value) for name, value in automatic.items()}
+    written = 0
     for instruction in declared:
         for name, default in instruction.pairs:
             if name in build_args:
@@ -70,6 +71,9 @@ def global_arguments(
                     values[name] = words.expand(default, values.get, escape)
                 except SampanError as error:
                     raise AtLine(error.message, instruction.line, hint=error.hint, kind=error) from error
+                written += len(values[name])
+                if written > evaluate.MAX_WRITTEN:
+                    raise AtLine("the arguments before the first FROM are too large", instruction.line)
     return values
 
 
@@ -92,17 +96,34 @@ class _Planning:
             self._options.target,
             expand=lambda text: words.expand(text, self._arguments.get, self._dockerfile.escape),
         )
-        self._stage(self._resolved.target)
+        self._plan_stages(self._resolved.target)
         return Plan(tuple(self._done.values()), self._target, self._unused())
 
-    def _stage(self, index: int) -> PlannedStage:
-        """Plan a stage after all that it needs."""
-        if index in self._done:
-            return self._done[index]
+    def _plan_stages(self, target: int) -> None:
+        """Plan `target` after all that it needs. Not recursive: a hostile file may chain thousands of stages."""
+        pending = [target]
+        begun: dict[int, PlannedStage] = {}
+        while pending:
+            index = pending[-1]
+            origin = self._resolved.bases[index]
+            if index in self._done:
+                pending.pop()
+            elif origin.stage is not None and origin.stage not in self._done:
+                pending.append(origin.stage)
+            else:
+                if index not in begun:
+                    begun[index] = self._begun(index)
+                missing = [needed for needed in sorted(begun[index].needs) if needed not in self._done]
+                if missing:
+                    pending.append(missing[0])
+                else:
+                    self._done[index] = begun[index]
+
+    def _begun(self, index: int) -> PlannedStage:
+        """A stage whose base is planned, evaluated."""
         stage, origin = self._resolved.stages[index], self._resolved.bases[index]
         triggers: tuple[Instruction, ...] = ()
         if origin.stage is not None:
-            self._stage(origin.stage)
             base = Base(origin.stage)
             state = evaluate.begin(ContainerConfig(), self._states[origin.stage])
         elif origin.image == stages.SCRATCH:
@@ -113,11 +134,7 @@ class _Planning:
             config = self._loaded(origin.image, stage)
             state = evaluate.begin(config, None)
             triggers = self._triggers(config, stage)
-        planned = self._evaluated(stage, base, state, triggers)
-        for needed in sorted(planned.needs):
-            self._stage(needed)
-        self._done[index] = planned
-        return planned
+        return self._evaluated(stage, base, state, triggers)
 
     def _loaded(self, image: str, stage: Stage) -> ContainerConfig:
         try:

@@ -63,10 +63,14 @@ def trim_suffix(value: str, tokens: Pattern, *, is_longest: bool) -> str:
     return trim_prefix(value[::-1], tokens[::-1], is_longest=is_longest)[::-1]
 
 
-def replace(value: str, tokens: Pattern, replacement: str, *, is_every: bool) -> str:
-    """`value` with its first match, or every one, replaced; of the matches at one place the longest counts."""
+def replace(value: str, tokens: Pattern, replacement: str, *, is_every: bool, limit: int = 1 << 30) -> str:
+    """`value` with its first match, or every one, replaced; of the matches at one place the longest counts.
+
+    Raises OverflowError when the result would have more than `limit` characters.
+    """
     result: list[str] = []
     position = copied = 0
+    grown = len(value)
     end_of_last = -1
     while position <= len(value):
         ends, has_star = _ends(value, tokens, position)
@@ -78,6 +82,9 @@ def replace(value: str, tokens: Pattern, replacement: str, *, is_every: bool) ->
         end = ends[-1]
         if end > position or position != end_of_last:  # an empty match beside the last one is none
             result += [value[copied:position], replacement]
+            grown += len(replacement)
+            if grown > limit:
+                raise OverflowError
             copied = end_of_last = end
             if not is_every:
                 break

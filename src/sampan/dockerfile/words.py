@@ -22,6 +22,8 @@ Lookup = Callable[[str], str | None]
 
 _SIGNS = "$'\"\\`"
 _PARAMETERS = "@*#?$!-"
+MAX_GROWTH = 1 << 20  # characters that a text may grow by; no process could be given a variable as long as that
+_MAX_STEPS = 1 << 24
 _MAX_DEPTH = 60  # substitutions within substitutions; more is no one's Dockerfile, and Python's stack is finite
 
 
@@ -29,7 +31,8 @@ def expand(text: str, lookup: Lookup, escape: str = "\\") -> str:
     """`text` with its variables replaced and its quotes and escapes taken away.
 
     `lookup` gives the value of a variable, or None when it is unset. Raises InvalidArgument for an unknown or
-    unfinished substitution, an unbalanced quote, and ${v?...} of an unset variable.
+    unfinished substitution, an unbalanced quote, ${v?...} of an unset variable, and for what grows by more than
+    MAX_GROWTH: a few lines that double a variable would fill any memory.
     """
     if any(sign in text for sign in _SIGNS):
         return _Reader(text, lookup, escape).read()[0]
@@ -119,7 +122,7 @@ class _Words:
 class _Reader:
     """Reads one text from left to right. `raw` keeps quotes, escapes and unset variables as they are written."""
 
-    __slots__ = ("depth", "escape", "lookup", "position", "quotes", "raw", "raw_escapes", "text")
+    __slots__ = ("depth", "escape", "limit", "lookup", "made", "position", "quotes", "raw", "raw_escapes", "text")
 
     def __init__(self, text: str, lookup: Lookup, escape: str, *, quotes: bool = True, raw: bool = False) -> None:
         self.text = text
@@ -130,6 +133,8 @@ class _Reader:
         self.raw_escapes = raw
         self.position = 0
         self.depth = 0
+        self.limit = len(text) + MAX_GROWTH
+        self.made = 0  # characters that substitutions gave, those of inner ones counted again
 
     def read(self) -> tuple[str, tuple[str, ...]]:
         try:
@@ -231,7 +236,7 @@ class _Reader:
             if not name:
                 return "$"
             value = self.lookup(name)
-            return self.text[start : self.position] if value is None and self.raw else value or ""
+            return self.text[start : self.position] if value is None and self.raw else self._counted(value or "")
         self.position += 1
         following = self._peek()
         if not following:
@@ -243,7 +248,13 @@ class _Reader:
             raise InvalidArgument("syntax error: bad substitution", hint="the substitutions are nested too deeply")
         result = self._substitution(self._name())
         self.depth -= 1
-        return self.text[start : self.position] if self.raw else result
+        return self.text[start : self.position] if self.raw else self._counted(result)
+
+    def _counted(self, part: str) -> str:
+        self.made += len(part)
+        if self.made > self.limit:
+            raise _too_large()
+        return part
 
     def _name(self) -> str:
         start = self.position
@@ -289,7 +300,12 @@ class _Reader:
             self.position += 1
         pattern = self._part("/", raw_escapes=True, missing="syntax error: missing '/' in ${}")
         replacement = self._part("}", raw_escapes=True, missing="syntax error: missing '}'")
-        return wildcard.replace(self.lookup(name) or "", _pattern(pattern), replacement, is_every=is_every)
+        value, tokens = self.lookup(name) or "", _pattern(pattern)
+        _check_work(value, tokens)
+        try:
+            return wildcard.replace(value, tokens, replacement, is_every=is_every, limit=self.limit)
+        except OverflowError:
+            raise _too_large() from None
 
     def _part(self, stop: str, *, raw_escapes: bool, missing: str) -> str:
         """The text of a substitution up to `stop`; `missing` is the message when the text ends before."""
@@ -307,9 +323,22 @@ class _Reader:
 def _trimmed(value: str, operator: str, pattern: str) -> str:
     is_longest = pattern.startswith(operator)
     tokens = _pattern(pattern[1:] if is_longest else pattern)
+    _check_work(value, tokens)
     if operator == "#":
         return wildcard.trim_prefix(value, tokens, is_longest=is_longest)
     return wildcard.trim_suffix(value, tokens, is_longest=is_longest)
+
+
+def _too_large() -> InvalidArgument:
+    return InvalidArgument(
+        f"the expanded text is larger than {MAX_GROWTH} characters", hint="a variable that holds itself twice doubles"
+    )
+
+
+def _check_work(value: str, tokens: wildcard.Pattern) -> None:
+    """Matching takes at most as many steps as the product of both lengths."""
+    if len(value) * len(tokens) > _MAX_STEPS:
+        raise InvalidArgument("the pattern is too long for a value of this size")
 
 
 def _pattern(pattern: str) -> wildcard.Pattern:
