@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from sampan.errors import Conflict, InvalidArgument, PermissionDenied
+from sampan.errors import Conflict, InvalidArgument, PermissionDenied, Unavailable
 from sampan.linux import links, netns, syscall
 from sampan.linux.netlink import Netlink
 from sampan.networks import bridge, connect, firewall, ports, store, upkeep
@@ -315,6 +315,8 @@ def test_a_port_of_a_process_is_refused_with_its_name(host: Host) -> None:
 def test_an_address_that_is_not_the_hosts_is_refused(host: Host) -> None:
     with pytest.raises(InvalidArgument, match="cannot assign requested address"):
         host.publish(host.container(), PortBinding(80, "tcp", "10.1.2.3", 8080))
+    with pytest.raises(InvalidArgument, match="cannot assign requested address"):
+        host.publish(host.container(), PortBinding(80, "tcp", "10.1.2.3"))
 
 
 def test_a_connection_of_the_past_is_no_obstacle_and_a_reservation_keeps_servers_off(host: Host) -> None:
@@ -332,6 +334,20 @@ def test_a_connection_of_the_past_is_no_obstacle_and_a_reservation_keeps_servers
         rival.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         rival.bind(("0.0.0.0", 8080))
         rival.listen()
+
+
+def test_a_range_gives_its_first_free_port(host: Host) -> None:
+    first, second, third = host.container(), host.container(), host.container()
+    asked = PortBinding(80, "tcp", "", 8080, 8082)
+    with socket.socket() as listener:
+        listener.bind(("0.0.0.0", 8081))
+        listener.listen()
+        assert [port.host_port for port in host.publish(first, asked)] == [8080]
+        assert [port.host_port for port in host.publish(second, asked)] == [8082]
+        with pytest.raises(Unavailable, match=r"on endpoint .*: all ports are allocated"):
+            host.publish(third, asked)
+    assert store.ports(host.database, third.id) == []
+    assert [port.host_port for port in host.publish(third, asked)] == [8081]
 
 
 def test_ephemeral_ports_differ(host: Host) -> None:
@@ -462,7 +478,10 @@ def test_networks_are_refused_in_dockers_words(host: Host) -> None:
         ({"name": "bridge"}, "operation is not permitted on predefined bridge network"),
         ({"name": "front"}, "network with name front already exists"),
         ({"name": "x", "driver": "nope"}, 'plugin "nope" not found'),
-        ({"name": "x", "subnet": "10.89.0.0/25"}, "Pool overlaps with other one on this address space"),
+        (
+            {"name": "x", "subnet": "10.89.0.0/25"},
+            "invalid pool request: Pool overlaps with other one on this address space",
+        ),
         ({"name": "x", "subnet": "10.90.0.0/24", "gateway": "10.91.0.1"}, "no matching subnet for gateway 10.91.0.1"),
     ):
         with pytest.raises(Exception) as caught:

@@ -91,11 +91,11 @@ def _take(database: Database, container_id: str, endpoint: Endpoint, binding: Po
         "0.0.0.0" if binding.host_ip in ALL_ADDRESSES else ipam.format_address(ipam.parse_address(binding.host_ip))
     )
     wanted = PublishedPort(binding.container_port, binding.protocol, host_ip, binding.host_port)
-    if not wanted.host_port:
-        return _take_first(database, wanted, *sockets.ephemeral_range())
-    if binding.host_port_end > binding.host_port:
-        return _take_first(database, wanted, binding.host_port, binding.host_port_end)
     failed = _failure_prefix(database, container_id, endpoint)
+    if not wanted.host_port:
+        return _take_first(database, wanted, sockets.ephemeral_range(), endpoint, failed)
+    if binding.host_port_end > binding.host_port:
+        return _take_first(database, wanted, (binding.host_port, binding.host_port_end), endpoint, failed)
     owner = store.port_owner(database, wanted.protocol, host_ip, wanted.host_port)
     if owner:
         raise Conflict(
@@ -134,8 +134,15 @@ def _explained(error: OSError, port: PublishedPort, endpoint: Endpoint, prefix: 
     return Unsupported(f"{prefix}failed to bind host port for {where}: {error.strerror}")
 
 
-def _take_first(database: Database, wanted: PublishedPort, first: int, last: int) -> tuple[PublishedPort, int]:
-    """The lowest free port of a range. Raises Unavailable."""
+def _take_first(
+    database: Database,
+    wanted: PublishedPort,
+    numbers: tuple[int, int],
+    endpoint: Endpoint,
+    failed: Callable[[], str],
+) -> tuple[PublishedPort, int]:
+    """The lowest free port from the first to the last of `numbers`. Raises Unavailable, InvalidArgument."""
+    first, last = numbers
     for number in range(first, last + 1):
         port = wanted._replace(host_port=number)
         if store.port_owner(database, port.protocol, port.host_ip, number):
@@ -144,7 +151,8 @@ def _take_first(database: Database, wanted: PublishedPort, first: int, last: int
             return port, sockets.reserve(port.protocol, port.host_ip, number)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
-                raise
+                raise _explained(error, port, endpoint, failed()) from error
     raise Unavailable(
-        "all ports are allocated", hint=f"every port from {first} to {last} is taken: choose another host port"
+        f"{failed()}all ports are allocated",
+        hint=f"every port from {first} to {last} is taken: choose another host port",
     )

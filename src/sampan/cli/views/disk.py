@@ -20,8 +20,15 @@ LISTING = Listing(
 )
 _CACHE = Listing(
     type_name="*formatter.buildCacheContext",
-    headers={"ID": "CACHE ID", "Size": "SIZE", "Created": "CREATED", "Used": "LAST USED", "Shared": "SHARED"},
-    columns=("ID", "Size", "Created", "Used", "Shared"),
+    headers={
+        "ID": "CACHE ID",
+        "CacheType": "CACHE TYPE",
+        "Size": "SIZE",
+        "CreatedSince": "CREATED",
+        "LastUsedSince": "LAST USED",
+        "Shared": "SHARED",
+    },
+    columns=("ID", "CacheType", "Size", "CreatedSince", "LastUsedSince", "Shared"),
 )
 _IMAGES = Listing(
     type_name="",
@@ -162,9 +169,10 @@ def _cache_rows(usage: Usage, now_ns: int) -> list[Row]:
     return [
         {
             "ID": entry.key.removeprefix("sha256:")[:12],
+            "CacheType": "regular",
             "Size": human_size(entry.size),
-            "Created": ago(entry.created_at, now_ns),
-            "Used": ago(entry.used_at, now_ns),
+            "CreatedSince": ago(entry.created_at, now_ns),
+            "LastUsedSince": ago(entry.used_at, now_ns),
             "Shared": str(entry.is_shared).lower(),
         }
         for entry in usage.cache
