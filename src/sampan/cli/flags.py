@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar, cast
 
 from sampan.cli.kinds import BOOL, FILTER, STRING, Kind, go_quote
+from sampan.errors import Unsupported
 from sampan.values import NamedTuple
 
 T = TypeVar("T")
@@ -190,6 +191,13 @@ def _check_exclusions(parsed: Parsed, flags: Sequence[Flag]) -> None:
             for other in flag.excludes:
                 if other in parsed.given:
                     raise FlagConflict(f"conflicting options: cannot specify both --{flag.name} and --{other}")
+
+
+def refuse(parsed: Parsed, *names: str) -> None:
+    """Flags of docker's that a command reads only to say that it has nothing for them. Raises Unsupported."""
+    for name in names:
+        if name in parsed.given:
+            raise Unsupported(f"--{name} is not supported by this version of sampan")
 
 
 def format_flag() -> Flag:

@@ -161,7 +161,7 @@ def specification(container: Container, facts: Facts) -> SpecOptions:
         no_new_privileges=choices.no_new_privileges,
         rlimits=tuple(Rlimit(limit.name, limit.soft, limit.hard) for limit in options.ulimits),
         mounts=_mounts(facts),
-        shm_size=options.shm_size_bytes,
+        shm_size=0 if options.ipc_mode == "none" else options.shm_size_bytes,
         network=facts.network,
         pid=facts.namespaces.get("pid", "private"),
         ipc=facts.namespaces.get("ipc", "private"),

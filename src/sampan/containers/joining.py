@@ -2,7 +2,7 @@
 
 from sampan.containers import store
 from sampan.containers.options import RunOptions
-from sampan.errors import Conflict, InvalidArgument, NotFound
+from sampan.errors import Conflict, InvalidArgument, NotFound, Unsupported
 from sampan.storage.database import Database
 
 _NAMES = {"pid": "PID", "ipc": "IPC", "uts": "UTS", "net": "network"}
@@ -41,4 +41,10 @@ def _wish(database: Database, kind: str, wish: str) -> str:
     word, separator, name = wish.partition(":")
     if word != "container" or not separator:
         raise InvalidArgument(f"invalid {_NAMES[kind]} mode: {wish}")
-    return namespace(database, name, kind)
+    path = namespace(database, name, kind)
+    if kind == "ipc":
+        raise Unsupported(
+            "--ipc container: is not supported by this version of sampan: the containers would not share /dev/shm",
+            hint="share a folder or a volume, or --ipc host",
+        )
+    return path

@@ -74,7 +74,7 @@ class SpecOptions(NamedTuple):
     no_new_privileges: bool = False
     rlimits: tuple[Rlimit, ...] = ()
     mounts: tuple[SpecMount, ...] = ()
-    shm_size: int = 67108864
+    shm_size: int = 67108864  # 0: no /dev/shm
     network: str = "private"
     pid: str = "private"
     ipc: str = "private"
@@ -157,7 +157,7 @@ def _all_mounts(options: SpecOptions) -> list[SpecMount]:
     if options.ipc == "host":
         base.append(SpecMount("/dev/shm", "bind", "/dev/shm", ("rbind", "rprivate", "nosuid", "nodev", "noexec")))
         base[5] = SpecMount("/dev/mqueue", "bind", "/dev/mqueue", ("rbind", "rprivate", "nosuid", "nodev", "noexec"))
-    else:
+    elif options.shm_size:
         shm = ("nosuid", "noexec", "nodev", "mode=1777", f"size={options.shm_size}")
         base.append(SpecMount("/dev/shm", "tmpfs", "shm", shm))
     ordered = sorted(options.mounts, key=lambda mount: mount.destination.rstrip("/").count("/"))

@@ -4,7 +4,7 @@ import sys
 
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.each import each
-from sampan.cli.flags import Flag, force_flag
+from sampan.cli.flags import Flag, force_flag, refuse
 from sampan.cli.kinds import BOOL, SLICE
 from sampan.engine.engine import Engine
 from sampan.errors import NotFound
@@ -25,6 +25,7 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
+    refuse(invocation.parsed, "platform")
     engine = Engine(invocation.settings.root or None)
     force = invocation.parsed.boolean("force")
 

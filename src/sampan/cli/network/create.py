@@ -2,7 +2,7 @@
 
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.errors import ClientError
-from sampan.cli.flags import Flag
+from sampan.cli.flags import Flag, refuse
 from sampan.cli.kinds import BOOL, LABELS, MAP, SLICE, STRING
 from sampan.cli.values.environment import labels
 from sampan.engine.engine import Engine
@@ -35,9 +35,11 @@ def execute(invocation: Invocation) -> int:
     parsed = invocation.parsed
     if parsed.strings("ip-range") and not parsed.strings("subnet"):
         raise ClientError("every ip-range or gateway must have a corresponding subnet")
-    for flag in ("aux-address", "ip-range", "ipam-opt", "ipv6"):
-        if parsed.is_given(flag):
-            raise Unsupported(f"--{flag} is not supported")
+    refuse(parsed, "aux-address", "ip-range", "ipam-opt")
+    if parsed.boolean("ipv6") or not parsed.boolean("ipv4"):
+        raise Unsupported("networks have IPv4 addresses, and no IPv6 ones, in this version of sampan")
+    if parsed.string("ipam-driver") != "default":
+        raise Unsupported(f"the IPAM driver {parsed.string('ipam-driver')} is not supported")
     subnets, gateways = parsed.strings("subnet"), parsed.strings("gateway")
     if len(subnets) > 1 or len(gateways) > 1:
         raise Unsupported("a network has one subnet and one gateway")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from sampan.cli.command import Command, Example, Invocation
-from sampan.cli.flags import Flag, filter_flag, format_flag, quiet_flag
+from sampan.cli.flags import Flag, filter_flag, format_flag, quiet_flag, refuse
 from sampan.cli.format import render
 from sampan.cli.kinds import BOOL, read_bool
 from sampan.cli.views import volumes
@@ -28,6 +28,7 @@ COMMAND = Command(
 
 def execute(invocation: Invocation) -> int:
     parsed = invocation.parsed
+    refuse(parsed, "cluster")
     filters = gather(parsed.pairs("filter"))
     check_filters(filters, ("dangling", "driver", "label", "name"))
     engine = Engine(invocation.settings.root or None)
