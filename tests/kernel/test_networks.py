@@ -490,7 +490,7 @@ def test_networks_are_refused_in_dockers_words(host: Host) -> None:
     with pytest.raises(Conflict, match="conflicts with an interface"):
         store.create(host.database, host.paths, "x", options={"com.docker.network.bridge.name": "up0"})
     container = host.container("front")
-    with pytest.raises(PermissionDenied, match=f"network front id {front.id} has active endpoints"):
+    with pytest.raises(PermissionDenied, match="error while removing network: network front has active endpoints"):
         bridge.remove(host.database, host.paths, front)
     connect.disconnect(host.database, host.paths, container.id)
     bridge.remove(host.database, host.paths, front)
