@@ -130,7 +130,7 @@ def test_a_malformed_pattern_is_refused_with_its_line(text: str, message: str) -
     ],
 )
 def test_a_wildcard_matches_as_in_go(pattern: str, name: str, expected: bool) -> None:
-    assert (glob.compile_pattern(pattern).fullmatch(name) is not None) == expected
+    assert bool(glob.compile_pattern(pattern).fullmatch(name)) == expected
 
 
 @pytest.mark.parametrize("pattern", ["[", "[a", "[]", "[]a]", "[a-]", "[-a]", "[^]", "\\", "a[\\", "[b-a]"])
@@ -146,3 +146,38 @@ def test_any_text_is_a_pattern_or_refused(text: str) -> None:
             read(text)
         except InvalidArgument as error:
             assert error.message
+
+
+WILD = st.lists(st.sampled_from(["*", "**", "**/", "/", "a", "b", "?", "[a-b]", "[^a]", "\\*"]), max_size=10).map(
+    "".join
+)
+
+
+@settings(deadline=None)
+@given(WILD, st.text("ab/c*", max_size=90))
+def test_many_wildcards_match_what_a_regular_expression_matches(pattern: str, path: str) -> None:
+    for read in (glob.compile_pattern, glob.compile_deep_pattern):
+        few, several = glob._FEW_WILD, glob._SEVERAL_WILD
+        try:
+            glob._FEW_WILD, glob._SEVERAL_WILD = 100, 100
+            expected = bool(read(pattern).fullmatch(path))
+            glob._FEW_WILD, glob._SEVERAL_WILD = -1, -1
+            assert bool(read(pattern).fullmatch(path)) == expected
+        except InvalidArgument:
+            continue
+        finally:
+            glob._FEW_WILD, glob._SEVERAL_WILD = few, several
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("**/" + "*a" * 60 + "b", "a" * 255),
+        ("**/a" * 60 + "/b", "a/" * 2000 + "c"),
+        ("**/*" * 60 + "b", "a/" * 2000),
+        ("*" + "[a-b]*" * 60 + "c", "ab" * 120),
+    ],
+)
+def test_a_pattern_made_to_take_forever_does_not(pattern: str, path: str) -> None:
+    assert not ignore.parse(pattern).match(path)
+    assert not glob.compile_deep_pattern(pattern).fullmatch(path)

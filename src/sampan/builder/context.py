@@ -5,12 +5,12 @@ import os
 from sampan.builder import digests
 from sampan.builder.failures import BuildFailed
 from sampan.builder.options import BuildOptions
-from sampan.builder.project import Source
+from sampan.builder.project import Source, read_file
 from sampan.builder.trees import Tree
 from sampan.dockerfile import ignore
 from sampan.errors import SampanError
 
-_LARGEST_IGNORE = 16 << 20
+_LARGEST_IGNORE = 1 << 20
 
 
 def open_context(options: BuildOptions, source: Source, memory: str) -> Tree | None:
@@ -33,8 +33,8 @@ def _ignore_text(options: BuildOptions, source: Source, context: str) -> str:
     beside = os.path.dirname(options.dockerfile or os.path.join(context, source.name))
     for path in (os.path.join(beside, source.name + ".dockerignore"), os.path.join(context, ".dockerignore")):
         try:
-            with open(path, encoding="utf-8", errors="surrogateescape") as file:
-                return file.read(_LARGEST_IGNORE)
+            data = read_file(path, _LARGEST_IGNORE)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             continue
+        return data.decode(errors="surrogateescape")
     return ""

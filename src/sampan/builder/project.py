@@ -1,6 +1,8 @@
 """What a build is made from: the Dockerfile's text, and whether the folder that it copies from is there."""
 
+import errno
 import os
+import stat
 from typing import NamedTuple
 
 from sampan.builder.failures import BuildFailed
@@ -37,12 +39,12 @@ def read_dockerfile(options: BuildOptions) -> Source:
     path = options.dockerfile or os.path.join(options.context, "Dockerfile")
     name = os.path.basename(path)
     try:
-        data = _read(path)
+        data = read_file(path, _LARGEST_DOCKERFILE)
     except FileNotFoundError as error:
         lower = os.path.join(options.context, "dockerfile")
         if options.dockerfile or not os.path.isfile(lower):
             raise _missing(name, options) from error
-        data, name = _read(lower), "dockerfile"
+        data, name = read_file(lower, _LARGEST_DOCKERFILE), "dockerfile"
     except (IsADirectoryError, PermissionError, NotADirectoryError) as error:
         message = f"failed to read dockerfile: open {name}: {(error.strerror or '').lower()}"
         raise BuildFailed(message, kind=error) from error
@@ -52,11 +54,21 @@ def read_dockerfile(options: BuildOptions) -> Source:
         raise BuildFailed(f"failed to read dockerfile: {name} is not UTF-8 text", kind=error) from error
 
 
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        data = file.read(_LARGEST_DOCKERFILE + 1)
-    if len(data) > _LARGEST_DOCKERFILE:
-        raise BuildFailed(f"failed to read dockerfile: {os.path.basename(path)} is larger than 16 MiB")
+def read_file(path: str, limit: int) -> bytes:
+    """A file of at most `limit` bytes. A pipe is read when it is one of ours, as the shell's <(...) is; one that lies in
+    a folder would be waited for without end. Raises BuildFailed for that and for a larger one, OSError."""
+    name = os.path.basename(path)
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    kind = stat.S_IFMT(os.fstat(fd).st_mode)
+    with open(fd, "rb") as file:
+        if kind == stat.S_IFDIR:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        if kind != stat.S_IFREG and not path.startswith(("/dev/", "/proc/")):
+            raise BuildFailed(f"failed to read {name}: not a regular file")
+        os.set_blocking(fd, True)
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise BuildFailed(f"failed to read {name}: larger than {limit >> 20} MiB")
     return data
 
 

@@ -38,6 +38,7 @@ def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool
         connection.check_address(database, paths, options)
     if options.network == "host" and not options.hostname:
         options = options._replace(hostname=os.uname().nodename)
+    database.require_room()
     container_id = os.urandom(32).hex()
     # The image is looked up inside: once the row is committed, nobody collects its layers.
     with database.transaction(durable=not lease):

@@ -86,6 +86,7 @@ class _Start:
 
     def run(self) -> None:
         container, paths = self.container, self.paths
+        self.database.require_room()
         cgroup.hasten()
         leases.take(self.database, creation.lease_of(container.id))
         with ExitStack() as undo:

@@ -8,10 +8,14 @@ A bad pattern is an error for Go wherever the fault stands, so it is one here.
 
 import re
 from collections.abc import Iterator
+from typing import Protocol
 
 from sampan.errors import InvalidArgument
 
 _WILD = re.compile(r"[*?\[\\]")
+_FOLDERS, _ALL, _NAME = "(?:.*/)?", ".*", "[^/]*"
+_WILD_PARTS = frozenset((_FOLDERS, _ALL, _NAME))
+_FEW_WILD, _SEVERAL_WILD, _SHORT_PATH = 2, 4, 80
 
 
 def has_wildcard(pattern: str) -> bool:
@@ -19,14 +23,91 @@ def has_wildcard(pattern: str) -> bool:
     return _WILD.search(pattern) is not None
 
 
-def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """An expression whose `fullmatch` is Go's path.Match. Raises InvalidArgument "syntax error in pattern"."""
-    return re.compile("".join(_translated(pattern, is_deep=False)), re.DOTALL)
+class Matcher(Protocol):
+    """A pattern that is ready for use."""
+
+    def fullmatch(self, path: str, /) -> object:
+        """Something true when the whole `path` matches."""
 
 
-def compile_deep_pattern(pattern: str) -> re.Pattern[str]:
+def compile_pattern(pattern: str) -> Matcher:
+    """A matcher as Go's path.Match. Raises InvalidArgument "syntax error in pattern"."""
+    return _matcher(list(_translated(pattern, is_deep=False)))
+
+
+def compile_deep_pattern(pattern: str) -> Matcher:
     """As `compile_pattern`, but ** stands for any number of directories, also none, and at the end for all below."""
-    return re.compile("".join(_translated(pattern, is_deep=True)), re.DOTALL)
+    return _matcher(list(_translated(pattern, is_deep=True)))
+
+
+def _matcher(parts: list[str]) -> Matcher:
+    """A regular expression where it is quick whatever the path is, which few wildcards make sure of."""
+    wild = sum(part in _WILD_PARTS for part in parts)
+    if wild <= _FEW_WILD:
+        return re.compile("".join(parts), re.DOTALL)
+    return _Steady(parts, wild)
+
+
+class _Steady:
+    """Matches in time that grows with the path's length, and no faster, whatever a hostile pattern holds.
+
+    A regular expression tries every way to share the path out among its wildcards. Here the places of the pattern that
+    the path may have led to so far are kept together, as the bits of a number.
+    """
+
+    __slots__ = ("_accepting", "_any", "_by_character", "_names", "_quick", "_single", "_skip_one", "_skip_three")
+
+    def __init__(self, parts: list[str], wild: int) -> None:
+        self._quick = re.compile("".join(parts), re.DOTALL) if wild <= _SEVERAL_WILD else None
+        self._single: list[tuple[int, re.Pattern[str]]] = []  # places that take one character of some kind
+        self._any = self._names = self._skip_one = self._skip_three = 0
+        place = 1
+        for part in parts:
+            if part == _FOLDERS:  # as a place to leave it out from, one for .*, one for the slash
+                self._skip_one |= place | place << 1
+                self._skip_three |= place
+                self._any |= place << 1
+                self._single.append((place << 2, re.compile("/")))
+                place <<= 3
+                continue
+            if part in _WILD_PARTS:
+                self._skip_one |= place
+                self._any |= place if part == _ALL else 0
+                self._names |= place if part == _NAME else 0
+            else:
+                self._single.append((place, re.compile(part, re.DOTALL)))
+            place <<= 1
+        self._accepting = place
+        self._by_character: dict[str, int] = {}
+
+    def fullmatch(self, path: str, /) -> object:
+        if self._quick is not None and len(path) <= _SHORT_PATH:
+            return self._quick.fullmatch(path)
+        places = self._closed(1)
+        for character in path:
+            stays = self._any if character == "/" else self._any | self._names
+            places = self._closed((places & self._taking(character)) << 1 | (places & stays))
+            if not places:
+                return False
+        return bool(places & self._accepting)
+
+    def _closed(self, places: int) -> int:
+        """With the places that are reached by leaving wildcards behind."""
+        while True:
+            wider = places | (places & self._skip_one) << 1 | (places & self._skip_three) << 3
+            if wider == places:
+                return places
+            places = wider
+
+    def _taking(self, character: str) -> int:
+        found = self._by_character.get(character)
+        if found is None:
+            found = 0
+            for place, kind in self._single:
+                if kind.fullmatch(character):
+                    found |= place
+            self._by_character[character] = found
+        return found
 
 
 def _translated(pattern: str, *, is_deep: bool) -> Iterator[str]:
@@ -40,11 +121,11 @@ def _translated(pattern: str, *, is_deep: bool) -> Iterator[str]:
                 position += 1
                 if pattern.startswith("/", position):
                     position += 1
-                yield "(?:.*/)?" if position < len(pattern) else ".*"
+                yield _FOLDERS if position < len(pattern) else _ALL
             else:
                 if not is_deep:  # a run of stars is one star
                     position += stars - 1
-                yield "[^/]*"
+                yield _NAME
         elif letter == "?":
             yield "[^/]"
         elif letter == "[":

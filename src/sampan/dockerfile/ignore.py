@@ -150,6 +150,6 @@ def _part_matches(part: str, name: str) -> bool:
     if not glob.has_wildcard(part):
         return part == name
     try:
-        return glob.compile_pattern(part).fullmatch(name) is not None
+        return bool(glob.compile_pattern(part).fullmatch(name))
     except InvalidArgument:  # a class that holds a slash was cut in two: let the walker look
         return True

@@ -131,7 +131,7 @@ def _place(database: Database, subnet: str) -> ipam.Subnet:
         if other.prefix_length and wanted.overlaps(other):
             raise PermissionDenied(
                 "invalid pool request: Pool overlaps with other one on this address space",
-                hint=f"{subnet} overlaps {other}, which is in use"
+                hint=f"{subnet} overlaps {other}, which is in use",
             )
     return wanted
 

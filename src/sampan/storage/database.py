@@ -9,10 +9,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from sampan.errors import SampanError, Unavailable, Unsupported
+from sampan.errors import Corrupt, SampanError, Unavailable, Unsupported
+from sampan.storage import reserve
 from sampan.storage.schema import MIGRATIONS
 
 BUSY_TIMEOUT_SECONDS = 60.0
+_FREE = "free some space: sampan rm, sampan image prune, sampan volume prune"
 Value = str | int | float | bytes | None
 Row = tuple[Value, ...]
 
@@ -25,8 +27,24 @@ class Database:
     """
 
     def __init__(self, path: str) -> None:
-        """Open `path`, making or migrating it as needed. Raises Unsupported for the store of a newer sampan."""
+        """Open `path`, making or migrating it as needed.
+
+        Raises Unsupported for the store of a newer sampan, Corrupt for a file that is no database, Unavailable when
+        the disk is full.
+        """
         self._lock = threading.RLock()
+        self._root = os.path.dirname(path)
+        reserve.keep(self._root)
+        try:
+            self._open(path)
+        except sqlite3.OperationalError as error:
+            raise _explained(error) from error
+        except sqlite3.DatabaseError as error:
+            raise Corrupt(
+                f"{path} cannot be read: {error}", hint="restore it from a backup, or move it away"
+            ) from error
+
+    def _open(self, path: str) -> None:
         fresh = not os.path.exists(path)
         if fresh:  # before SQLite makes it with the umask's mode: options of containers hold secrets
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -59,6 +77,12 @@ class Database:
                     self._connection.execute(statement)
                 self._connection.execute(f"PRAGMA user_version={number + 1}")
 
+    def require_room(self) -> None:
+        """To be called before anything is made. Raises Unavailable when the disk is all but full: then only what frees
+        space is allowed."""
+        if not reserve.keep(self._root):
+            raise Unavailable(f"write {self._root}: no space left on device", hint=_FREE)
+
     @contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[None]:
         """One atomic change; nested uses join the outer one.
@@ -71,6 +95,7 @@ class Database:
             if self._connection.in_transaction:
                 yield
                 return
+            reserve.keep(self._root)
             if durable != self._durable:
                 self._connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
                 self._durable = durable
@@ -126,9 +151,8 @@ def _statements(script: str) -> Iterator[str]:
 def _explained(error: sqlite3.OperationalError) -> SampanError:
     text = str(error)
     if "full" in text or "disk I/O" in text:
-        return Unavailable(
-            f"the store's database cannot be written: {text}", hint="free some disk space, then try again"
-        )
+        reason = "no space left on device" if "full" in text else text
+        return Unavailable(f"the store's database cannot be written: {reason}", hint=_FREE)
     if "locked" in text:
         return Unavailable(f"the store's database stayed locked for {BUSY_TIMEOUT_SECONDS:.0f} s by another process")
     return SampanError(f"the store's database failed: {text}")

@@ -5,6 +5,7 @@
 <root>/containers/<id>/      upper, work, merged, config.json, log, exit record, /etc files
 <root>/volumes/<name>/_data  volumes
 <root>/tmp/                  what is being made; each entry belongs to a lease
+<root>/reserve               space kept back for the day when the disk is full
 /run/sampan/<key>/           sockets, locks, runtime state; gone at reboot
 """
 

@@ -32,6 +32,7 @@ def lease_of(snapshot_id: str) -> str:
 
 def new(database: Database, paths: Paths) -> str:
     """Make an empty snapshot, mode 0755 of root, leased by this process, and return its id (16 hex digits)."""
+    database.require_room()
     snapshot_id = os.urandom(8).hex()
     # The lease first: a folder without a row or a lease is garbage to whoever sees it.
     leases.take(database, lease_of(snapshot_id))

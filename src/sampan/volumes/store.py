@@ -78,8 +78,9 @@ def ensure(
         )
     if options:
         raise InvalidArgument(
-            f"create {name}: invalid option: \"{next(iter(options))}\"", hint="bind mounts do what they are for"
+            f'create {name}: invalid option: "{next(iter(options))}"', hint="bind mounts do what they are for"
         )
+    database.require_room()
     anonymous = not name
     chosen = name or os.urandom(32).hex()
     check_name(chosen)

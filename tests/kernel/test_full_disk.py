@@ -1,0 +1,115 @@
+"""A full disk: a clear error, the store as it was, and sampan itself can make room again."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sampan.testing import remains
+from sampan.testing.command import Result, Sampan
+from sampan.testing.roots import busybox_store, copied
+
+DISK_BYTES = 16 << 20
+NO_SPACE = "no space left on device"
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[str]:
+    """A small file system of its own."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(tmp_path)], check=True)
+    try:
+        yield str(tmp_path)
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+@pytest.fixture
+def small(base: str, disk: str) -> Iterator[Sampan]:
+    """The command on a root with busybox:latest on the small disk."""
+    with copied(busybox_store(base), disk + "/root") as command:
+        yield command
+
+
+@pytest.fixture
+def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a file that is larger than the small disk."""
+    folder = tmp_path_factory.mktemp("big")
+    with open(folder / "big", "wb") as file:
+        file.truncate(DISK_BYTES + 1)
+    return folder
+
+
+def fill(disk: str) -> str:
+    """Write to the disk until nothing more fits; the file that does it."""
+    path = disk + "/filler"
+    with open(path, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            return path
+
+
+def assert_as_before(small: Sampan, layers: list[str]) -> None:
+    assert os.listdir(small.root + "/layers") == layers
+    assert small("images").out.count("\n") == 2
+    assert small("system", "check").code == 0
+    remains.assert_none(small.root)
+    assert small("run", "--rm", "busybox", "echo", "fine").out == "fine\n"
+
+
+def refused(result: Result) -> bool:
+    return result.code != 0 and NO_SPACE in result.err.lower() and "Hint: " in result.err
+
+
+def test_a_build_or_import_that_fills_the_disk_leaves_the_store_as_it_was(small: Sampan, big: Path) -> None:
+    layers = os.listdir(small.root + "/layers")
+    dockerfile = big / "Dockerfile"
+    dockerfile.write_text("FROM busybox\nCOPY big /\n")
+    assert refused(small("build", str(big), code=1))
+    assert_as_before(small, layers)
+    dockerfile.write_text("FROM busybox\nRUN dd if=/dev/zero of=/big bs=1M count=100\n")
+    failed = small("build", str(big), code=1)
+    assert NO_SPACE in failed.err.lower()
+    assert_as_before(small, layers)
+    archive = str(big / "big.tar")
+    subprocess.run(["tar", "-C", str(big), "-cf", archive, "big"], check=True)
+    assert refused(small("import", archive, "big", code=1))
+    assert_as_before(small, layers)
+
+
+def test_a_container_that_fills_the_disk_ends_with_its_own_code_and_can_be_removed(small: Sampan) -> None:
+    layers = os.listdir(small.root + "/layers")
+    flood = ("dd", "if=/dev/zero", "of=/flood", "bs=64k")
+    assert small("run", "--rm", "-p", "0:80", "busybox", *flood, code=1).err.count("No space left on device") == 1
+    assert_as_before(small, layers)
+    small("run", "--name", "box", "busybox", *flood, code=1)
+    assert small("ps", "-a", "--format", "{{.Names}} {{.Status}}").out.startswith("box Exited (1)")
+    assert refused(small("run", "-d", "busybox", "true", code=125))
+    small("rm", "box")
+    assert_as_before(small, layers)
+
+
+def test_on_a_full_disk_nothing_begins_and_all_works_once_there_is_room(small: Sampan, disk: str, big: Path) -> None:
+    layers = os.listdir(small.root + "/layers")
+    small("run", "-d", "--name", "box", "-v", "/data", "busybox", "sleep", "100000")
+    filler = fill(disk)
+    archive = big / "empty.tar"
+    archive.write_bytes(bytes(10240))
+    (big / "Dockerfile").write_text("FROM busybox\nRUN true\n")
+    for words in (
+        ("run", "--rm", "busybox", "true"),
+        ("create", "busybox"),
+        ("import", str(archive), "other"),
+        ("build", "--no-cache", str(big)),
+        ("volume", "create", "other"),
+    ):
+        assert refused(small(*words, code=None)), words
+    assert small("ps", "--format", "{{.Names}}").out == "box\n"
+    small("stop", "-t", "0", "box")
+    small("rm", "-v", "box")
+    assert small("system", "check").code == 0
+    os.unlink(filler)
+    assert_as_before(small, layers)
