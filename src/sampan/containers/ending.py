@@ -34,7 +34,7 @@ def settle(database: Database, paths: Paths, container_id: str) -> int | None:
             return None
         if not container.is_running:
             return container.exit_code
-        code = monitor.exit_code(paths.exits, container_id)
+        code = monitor.exit_code(paths.exit(container_id))
         if code is None:
             if is_alive(container):
                 return None
@@ -56,7 +56,6 @@ def _settle(database: Database, paths: Paths, container: Container, code: int) -
     if container.spec.options.remove and container.spec.options.restart.name == "no":
         _remove(database, paths, container, remove_volumes=True)
         return code
-    folder = paths.container(container.id)
     with database.transaction(durable=False):
         # Also the claim of a start that was killed after it had let the process run.
         database.execute("DELETE FROM lease WHERE resource = ?", (creation.lease_of(container.id),))
@@ -67,8 +66,8 @@ def _settle(database: Database, paths: Paths, container: Container, code: int) -
             pid=0,
             exit_code=code,
             finished_at=_exit_time(paths, container.id),
-            oom_killed=int(os.path.exists(folder + "/oom")),
-            error="" if code != _LOST or monitor.exit_code(paths.exits, container.id) is not None else "monitor lost",
+            oom_killed=int(os.path.exists(paths.exit(container.id) + "/oom")),
+            error="" if code != _LOST or monitor.exit_code(paths.exit(container.id)) is not None else "monitor lost",
         )
         database.execute("DELETE FROM health_due WHERE container_id = ?", (container.id,))
     fault.point("settle.committed")
@@ -77,7 +76,7 @@ def _settle(database: Database, paths: Paths, container: Container, code: int) -
 
 def _exit_time(paths: Paths, container_id: str) -> int:
     try:
-        return os.stat(f"{paths.exits}/{container_id}").st_mtime_ns
+        return os.stat(paths.exit(container_id) + "/exit").st_mtime_ns
     except FileNotFoundError:
         return time.time_ns()
 
@@ -142,11 +141,11 @@ def written_code(paths: Paths, container: Container, timeout_seconds: float = 1e
     """The exit code, once the monitor has written it; None when it ended without, or has not in time."""
     until = time.monotonic() + timeout_seconds
     while True:
-        code = monitor.exit_code(paths.exits, container.id)
+        code = monitor.exit_code(paths.exit(container.id))
         if code is not None or time.monotonic() > until:
             return code
         if process.wait_gone(container.monitor_pid, container.monitor_start, 0.001):
-            return monitor.exit_code(paths.exits, container.id)
+            return monitor.exit_code(paths.exit(container.id))
 
 
 def _remove(database: Database, paths: Paths, container: Container, *, remove_volumes: bool) -> None:
@@ -167,22 +166,23 @@ def remove_files(paths: Paths, container_id: str) -> None:
     The folder is moved away first: a monitor that is about to end finds nothing any more to make files in. What lies
     outside of it goes before, because the folder is what others find it by.
     """
-    try:
-        os.unlink(f"{paths.exits}/{container_id}")
-    except FileNotFoundError:
-        pass
+    _remove_below(paths.exits, container_id)
     try:
         os.rename(paths.container(container_id), f"{paths.tmp}/{container_id}")
     except FileNotFoundError:
         pass
     fault.point("remove.moved")
-    top = os.open(paths.tmp, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        files.remove_tree(top, container_id)
-    finally:
-        os.close(top)
+    _remove_below(paths.tmp, container_id)
     fault.point("remove.emptied")
     locks.forget(paths, container_id)
+
+
+def _remove_below(folder: str, name: str) -> None:
+    top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        files.remove_tree(top, name)
+    finally:
+        os.close(top)
 
 
 def remove_locked(database: Database, paths: Paths, container: Container) -> None:

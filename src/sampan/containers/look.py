@@ -24,7 +24,7 @@ def has_changed(database: Database, paths: Paths) -> bool:
         " WHERE status IN ('running', 'paused', 'restarting', 'removing')"
     )
     for container_id, monitor_pid, monitor_start, row_boot in rows:
-        ended = os.path.exists(f"{paths.exits}/{container_id!s}") or row_boot != boot
+        ended = os.path.exists(paths.exit(str(container_id)) + "/exit") or row_boot != boot
         if (ended or not process.is_alive(int(monitor_pid or 0), int(monitor_start or 0))) and not locks.is_attended(
             paths, str(container_id)
         ):

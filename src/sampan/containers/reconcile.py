@@ -21,7 +21,7 @@ def repair(database: Database, paths: Paths) -> None:
     boot = process.boot_id()
     rows = store.live(database)
     for container_id, _, monitor_pid, monitor_start, row_boot in rows:
-        ended = os.path.exists(f"{paths.exits}/{container_id}")
+        ended = os.path.exists(paths.exit(container_id) + "/exit")
         if not ended and row_boot == boot and process.is_alive(monitor_pid, monitor_start):
             continue
         if not locks.is_attended(paths, container_id):

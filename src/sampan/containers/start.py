@@ -116,9 +116,11 @@ class _Start:
             if not os.path.isdir(path):
                 os.mkdir(path, 0o710)
         ensure_upper(self.paths, self.container)
-        for stale in (f"{self.paths.exits}/{self.container.id}", self.folder + "/oom"):
-            if os.path.exists(stale):
-                os.unlink(stale)
+        end = self.paths.exit(self.container.id)
+        if not os.path.isdir(end):
+            os.mkdir(end, 0o700)
+        for name in os.listdir(end):
+            os.unlink(f"{end}/{name}")
 
     def _make_network(self, undo: ExitStack) -> None:
         """Make the network namespace and the files about it; --network decides.
@@ -226,7 +228,7 @@ class _Start:
             name=self.container.name,
             bundle=self.folder,
             runtime_root=self.paths.runtime,
-            exits=self.paths.exits,
+            exit=self.paths.exit(self.container.id),
             sockets=self.paths.sockets,
             log=log,
             log_size_limit=refusals.log_size_limit(options),

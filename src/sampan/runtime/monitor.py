@@ -21,14 +21,14 @@ _TEXT_LIMIT = 1 << 16
 class MonitorOptions(NamedTuple):
     """One container for one monitor. `log` is "k8s-file:PATH" or "none"; `exit_command` runs when the container ended.
 
-    `inherited` are descriptors that the monitor keeps open as long as it lives (reserved ports).
+    `exit` is the folder for what is told of its end. `inherited` are descriptors that the monitor keeps open as long as it lives (reserved ports).
     """
 
     container_id: str
     name: str
     bundle: str
     runtime_root: str
-    exits: str
+    exit: str
     sockets: str
     log: str
     log_size_limit: int = 0  # bytes at which the log starts over, 0 for none
@@ -78,8 +78,7 @@ def _command(conmon: Program, runtime: Program, options: MonitorOptions) -> list
         "-b", options.bundle,
         "-p", options.bundle + "/pidfile",
         "-P", options.bundle + "/conmon.pid",
-        "--exit-dir", options.exits,
-        "--persist-dir", options.bundle,
+        "--persist-dir", options.exit,
         "--socket-dir-path", options.sockets,
         "-l", options.log,
         "--log-level", "error",
@@ -148,10 +147,10 @@ def resize(bundle: str, rows: int, columns: int) -> None:
         os.close(fd)
 
 
-def exit_code(exits: str, container_id: str) -> int | None:
+def exit_code(folder: str) -> int | None:
     """The exit code that the monitor wrote, None while the container runs."""
     try:
-        with open(f"{exits}/{container_id}") as file:
+        with open(folder + "/exit") as file:
             text = file.read().strip()
     except FileNotFoundError:
         return None

@@ -60,8 +60,13 @@ class Paths(NamedTuple):
 
     @property
     def exits(self) -> str:
-        """Where monitors write exit codes. In the root, not in /run: an exit code outlives a reboot."""
-        return self.root + "/exits"
+        """Where monitors tell how containers ended. In /run, not in the root: also one that filled the disk can be told
+        of."""
+        return self.run + "/exits"
+
+    def exit(self, container_id: str) -> str:
+        """The folder where a container's monitor writes its exit code, `exit`, and `oom` when memory ran out."""
+        return self.exits + "/" + container_id
 
     @property
     def sockets(self) -> str:
@@ -106,11 +111,11 @@ def create(paths: Paths) -> None:
         (paths.containers, 0o710),
         (paths.volumes, 0o700),
         (paths.tmp, 0o700),
-        (paths.exits, 0o700),
         (DEFAULT_RUN, 0o711),
         (paths.run, 0o711),
         (paths.locks, 0o700),
         (paths.runtime, 0o700),
+        (paths.exits, 0o700),
         (paths.sockets, 0o700),
     ):
         os.makedirs(folder, mode, exist_ok=True)
