@@ -22,6 +22,7 @@ check: lint ## style, types, layers and unit tests; under a minute, needs no roo
 	$(BIN)/python -m pytest tests/unit tests/corpus tests/cli
 
 test: lint ## check, and every test against the real kernel
+	@sh scripts/setup tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests
 
 demo: setup ## build, run, look at and remove a web service, step by step
