@@ -55,10 +55,17 @@ def read_dockerfile(options: BuildOptions) -> Source:
 
 
 def read_file(path: str, limit: int) -> bytes:
-    """A file of at most `limit` bytes. A pipe is read when it is one of ours, as the shell's <(...) is; one that lies in
-    a folder would be waited for without end. Raises BuildFailed for that and for a larger one, OSError."""
+    """A file of at most `limit` bytes. Raises BuildFailed for a larger one and for what is no file, OSError.
+
+    A pipe is read when it is one of ours, as the shell's <(...) is; one that lies in a folder may have no writer, ever.
+    """
     name = os.path.basename(path)
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a socket
+            raise BuildFailed(f"failed to read {name}: not a regular file") from error
+        raise
     kind = stat.S_IFMT(os.fstat(fd).st_mode)
     with open(fd, "rb") as file:
         if kind == stat.S_IFDIR:

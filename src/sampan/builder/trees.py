@@ -76,7 +76,12 @@ class Tree:
 
     def _listed(self, path: str) -> dict[str, Entry]:
         prefix = f"{path}/" if path else ""
-        fd = files.open_beneath(self.root, path or ".", _DIRECTORY)
+        try:
+            fd = files.open_beneath(self.root, path or ".", _DIRECTORY)
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise InvalidArgument(f"{path[:60]}... is nested too deeply: no path reaches it") from error
+            raise
         found: list[Entry] = []
         try:
             with os.scandir(fd) as entries:

@@ -54,8 +54,19 @@ class Patterns:
 
     def _judge(self, path: str) -> tuple[_Hits, Rule | None]:
         """Which rules match `path` or its parents, and the one that keeps it out."""
-        parent, slash, _ = path.rpartition("/")
-        inherited = self._directory(parent) if slash else (False,) * len(self.rules)
+        inherited: _Hits = (False,) * len(self.rules)
+        at = path.find("/")
+        while at >= 0:  # from the root down, as a walk does; what is known of a directory is not asked again
+            directory = path[:at]
+            found = self._directories.get(directory)
+            if found is None:
+                found = self._directories[directory] = self._decide(directory, inherited)
+            inherited = found[0]
+            at = path.find("/", at + 1)
+        return self._decide(path, inherited)
+
+    def _decide(self, path: str, inherited: _Hits) -> tuple[_Hits, Rule | None]:
+        """As `_judge`, given which rules match the parent."""
         hits: list[bool] = []
         cause: Rule | None = None
         for rule, is_inherited in zip(self.rules, inherited, strict=True):
@@ -64,12 +75,6 @@ class Patterns:
             if is_hit:
                 cause = None if rule.is_exception else cause or rule
         return tuple(hits), cause
-
-    def _directory(self, path: str) -> _Hits:
-        found = self._directories.get(path)
-        if found is None:
-            found = self._directories[path] = self._judge(path)
-        return found[0]
 
     def could_contain_reincluded(self, directory: str) -> bool:
         """Whether an exception may take something below `directory` back in: False lets a walker leave it out whole."""
