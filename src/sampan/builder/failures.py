@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sampan.dockerfile.errors import excerpt
+from sampan.dockerfile.errors import excerpt, visible
 from sampan.dockerfile.instructions import Line
 from sampan.errors import SampanError
 
@@ -46,10 +46,10 @@ class BuildFailed(SampanError):
         """All that a person needs: the step with its output, the place, the message."""
         parts = []
         if self.step:
-            parts.append("\n".join(("------", f" > {self.step}:", *self.output, "------")))
+            parts.append("\n".join(("------", f" > {visible(self.step)}:", *self.output, "------")))
         if self.excerpt is not None:
             parts.append(self.excerpt.render())
-        parts.append(f"ERROR: failed to build: failed to solve: {self.message}")
+        parts.append(f"ERROR: failed to build: failed to solve: {visible(self.message)}")
         return "\n".join(parts)
 
 

@@ -4,6 +4,7 @@ from typing import TextIO
 
 from sampan.builder.explain import FIRST_BUILD, NO_CACHE
 from sampan.builder.progress import Cached, Done, Event, Failed, Missed, Output, Started, Status, Warned
+from sampan.dockerfile.errors import visible
 
 _EVIDENT = (FIRST_BUILD.reason, NO_CACHE.reason)
 _LONGEST = 60
@@ -39,7 +40,7 @@ class PlainPrinter:
         """Print what is told at the end."""
         if self._warnings:
             count = len(self._warnings)
-            lines = "".join(f" - {warning}\n" for warning in self._warnings)
+            lines = "".join(f" - {visible(warning)}\n" for warning in self._warnings)
             self._write(f"\n {count} warning{'s' if count > 1 else ''} found:\n{lines}")
         self._warnings = []
 
@@ -51,7 +52,8 @@ class PlainPrinter:
             case Status():
                 self._line(event.number, event.text)
             case Output():
-                self._line(event.number, f"{event.seconds:.3f} {event.line}")
+                # As it is: a command's colours are its own.
+                self._print(event.number, f"{event.seconds:.3f} {event.line}")
             case Missed():
                 line = reason_line(event)
                 if line:
@@ -74,9 +76,12 @@ class PlainPrinter:
             gap = "\n" if self._has_begun else ""
             self._has_begun = True
             self._current = number
-            self._write(f"{gap}#{number} {self._titles[number]}\n")
+            self._write(f"{gap}#{number} {visible(self._titles[number])}\n")
 
     def _line(self, number: int, text: str) -> None:
+        self._print(number, visible(text))
+
+    def _print(self, number: int, text: str) -> None:
         self._turn_to(number)
         self._write(f"#{number} {text}\n")
 

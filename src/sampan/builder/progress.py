@@ -86,9 +86,13 @@ class Work:
         self._reporter.emit(Missed(self.number, self.title, reason, files))
 
     def output(self, stream: int, data: bytes) -> None:
-        """Take what a process printed; it is handed on line by line."""
+        """Take what a process printed; it is handed on line by line, and in pieces where a line has no end."""
         lines = (self._partial[stream] + data).split(b"\n")
-        self._partial[stream] = lines.pop()
+        rest = lines.pop()
+        if len(rest) > _LONGEST_LINE:
+            lines.append(rest)
+            rest = b""
+        self._partial[stream] = rest
         for line in lines:
             self._line(stream, line)
 
@@ -114,6 +118,7 @@ class Work:
 
 
 KEPT_LINES = 20
+_LONGEST_LINE = 1 << 16
 
 
 class Reporter:

@@ -7,6 +7,7 @@ from typing import TextIO
 
 from sampan.builder.plain import reason_line
 from sampan.builder.progress import Cached, Done, Event, Failed, Missed, Output, Started, Status, Warned
+from sampan.dockerfile.errors import visible
 
 _PERIOD_SECONDS = 0.1
 _SHOWN_OUTPUT = 5
@@ -53,7 +54,7 @@ class TerminalPrinter:
         self._thread.join()
         self._draw(is_last=True)
         for warning in self._warnings:
-            self._stream.write(self._coloured(_YELLOW, f" warning: {warning}") + "\n")
+            self._stream.write(self._coloured(_YELLOW, f" warning: {visible(warning)}") + "\n")
         self._stream.flush()
 
     def _tick(self) -> None:

@@ -49,13 +49,20 @@ class AlreadyReported(SampanError):
 
 def describe(error: SampanError) -> str:
     """The one line for an error, with the engine's prefix where the engine refused."""
+    from sampan.dockerfile.errors import visible
+
+    message = visible(error.message)
     if isinstance(error, ClientError | OptionError):
-        return error.message
-    return f"Error response from daemon: {error.message}"
+        return message
+    return f"Error response from daemon: {message}"
 
 
 def with_hint(text: str, error: SampanError) -> str:
-    return f"{text}\nHint: {error.hint}" if error.hint else text
+    if not error.hint:
+        return text
+    from sampan.dockerfile.errors import visible
+
+    return f"{text}\nHint: {visible(error.hint)}"
 
 
 def report(error: SampanError, path: str = "", manner: str = "") -> tuple[str, int]:

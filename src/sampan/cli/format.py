@@ -7,6 +7,7 @@ from sampan.cli.errors import ClientError
 from sampan.cli.gotemplate import Record, Settings, Template, TemplateError, TemplateParseError, Value, to_json
 from sampan.cli.gotemplate.functions import FUNCTIONS
 from sampan.cli.output import table
+from sampan.dockerfile.errors import visible
 
 
 class Listing(NamedTuple):
@@ -54,7 +55,7 @@ def render(listing: Listing, rows: Sequence[Row], form: str = "", columns: Seque
 
 def _default_table(listing: Listing, rows: Sequence[Row], columns: Sequence[str]) -> str:
     lines = [[listing.headers[name] for name in columns]]
-    lines += [[_text(row[name]) for name in columns] for row in rows]
+    lines += [[visible(_text(row[name])) for name in columns] for row in rows]
     return table(lines)
 
 
@@ -107,7 +108,7 @@ def _lines(listing: Listing, rows: Sequence[Row], form: str) -> str:
 
 def _table(listing: Listing, rows: Sequence[Row], form: str) -> str:
     template = _parse(listing, form, Settings())
-    body = [_execute(listing, template, row) for row in rows]
+    body = [visible(_execute(listing, template, row)) for row in rows]
     header_row: dict[str, Value | Callable[[str], Value]] = {**listing.headers}
     for name, value in (rows[0] if rows else {}).items():
         if callable(value):

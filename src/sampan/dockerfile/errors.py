@@ -1,9 +1,11 @@
 """Errors in a Dockerfile, and the excerpt that shows where."""
 
+import re
 from collections.abc import Iterable
 
 from sampan.errors import InvalidArgument
 
+_LONGEST = 100  # characters of a word that is looked up: longer ones take long, and no one mistypes them
 _NEAR = 3  # an edit distance from which two words are no longer taken for each other
 
 
@@ -32,6 +34,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
     Case does not count; the answer is in upper case when `word` is, and in lower case otherwise.
     """
+    if len(word) > _LONGEST:
+        return ""
     wanted = word.lower()
     best, distance = "", _NEAR
     for candidate in known:
@@ -42,6 +46,21 @@ def nearest(word: str, known: Iterable[str]) -> str:
     if word.isupper():
         return best.upper()
     return best.lower() if word.islower() else best
+
+
+def visible(text: str) -> str:
+    """`text` with characters that would steer a terminal or turn the direction of writing shown as escapes.
+
+    Line breaks and tabs stay. For names and words that others chose, where they are printed among ours.
+    """
+    return re.sub(
+        r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", _escaped, text
+    )
+
+
+def _escaped(match: re.Match[str]) -> str:
+    number = ord(match.group())
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
 
 
 def _edit_distance(left: str, right: str) -> int:
@@ -68,6 +87,6 @@ def excerpt(text: str, name: str, first: int, last: int = 0) -> str:
     shown = [f"{name}:{first}", rule]
     for number in range(max(1, first - neighbours), min(len(lines), last + neighbours) + 1):
         mark = ">>>" if first <= number <= last else "   "
-        shown.append(f"{number:4d} | {mark} {lines[number - 1]}")
+        shown.append(f"{number:4d} | {mark} {visible(lines[number - 1])}")
     shown.append(rule)
     return "\n".join(shown)

@@ -153,7 +153,8 @@ def json_words(text: str) -> tuple[str, ...] | None:
         return None
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise FormError("when using JSON array syntax, arrays must be comprised of strings only")
-    return tuple(words)
+    # A half of a surrogate pair is no character; Go puts this one in its place.
+    return tuple(re.sub(r"[\ud800-\udfff]", "\ufffd", word) for word in words)
 
 
 def quoted_words(text: str, escape: str) -> tuple[str, ...]:
