@@ -8,12 +8,14 @@ from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
 
-def look(database: Database, paths: Paths) -> None:
-    """Bring the records in line with the processes: no user has to act after a crash."""
-    if has_changed(database, paths):
-        from sampan.containers import reconcile
+def look(database: Database, paths: Paths) -> bool:
+    """Bring the records in line with the processes: no user has to act after a crash. Whether there was anything."""
+    if not has_changed(database, paths):
+        return False
+    from sampan.containers import reconcile
 
-        reconcile.repair(database, paths)
+    reconcile.repair(database, paths)
+    return True
 
 
 def has_changed(database: Database, paths: Paths) -> bool:

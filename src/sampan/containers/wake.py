@@ -3,7 +3,7 @@
 import os
 import sys
 
-from sampan.linux import fault
+from sampan.linux import fault, process
 from sampan.runtime import probe
 from sampan.storage import locks
 from sampan.storage.paths import Paths
@@ -33,6 +33,21 @@ def exit_command(paths: Paths, container_id: str, *, is_attended: bool) -> tuple
         locks.attended_path(paths, container_id),
         *command,
     )
+
+
+def supervisor_lock(paths: Paths) -> str:
+    """The file that the supervisor has locked, and in which it writes its pid and start time."""
+    return paths.run + "/supervisor.lock"
+
+
+def is_supervised(paths: Paths) -> bool:
+    """Whether a supervisor of this root lives."""
+    try:
+        with open(supervisor_lock(paths)) as file:
+            words = file.read(64).split()
+    except FileNotFoundError:
+        return False
+    return len(words) == 2 and process.is_alive(int(words[0]), int(words[1]))
 
 
 def start_supervisor(paths: Paths) -> None:

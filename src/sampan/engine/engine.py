@@ -32,8 +32,25 @@ class Engine:
         _check_user(self.paths.root)
         layout.create(self.paths)
         self.database = Database(self.paths.database)
-        look(self.database, self.paths)
+        self._look()
         self.containers = Containers(self.database, self.paths)
+
+    def _look(self) -> None:
+        """Repair what died; the supervisor too is replaced when it did and there is something to watch."""
+        has_repaired = look(self.database, self.paths)
+        row = self.database.row(
+            "SELECT 1 FROM health_due UNION ALL SELECT 1 FROM container WHERE status = 'restarting' LIMIT 1"
+        )
+        is_needed = row is not None
+        if has_repaired and not is_needed:
+            from sampan.engine.supervision import restarting
+
+            is_needed = restarting.is_any(self.database)
+        if is_needed:
+            from sampan.containers import wake
+
+            if not wake.is_supervised(self.paths):
+                wake.start_supervisor(self.paths)
 
     @property
     def images(self) -> "Images":

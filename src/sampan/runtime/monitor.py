@@ -21,7 +21,8 @@ _TEXT_LIMIT = 1 << 16
 class MonitorOptions(NamedTuple):
     """One container for one monitor. `log` is "k8s-file:PATH" or "none"; `exit_command` runs when the container ended.
 
-    `exit` is the folder for what is told of its end. `inherited` are descriptors that the monitor keeps open as long as it lives (reserved ports).
+    `exit` is the folder for what is told of its end.
+    `inherited` are descriptors that the monitor keeps open as long as it lives (reserved ports).
     """
 
     container_id: str

@@ -4,12 +4,9 @@ import fcntl
 import os
 import socket
 
+from sampan.containers import wake as waking
 from sampan.linux import process
 from sampan.storage.paths import Paths
-
-
-def _lock_path(paths: Paths) -> str:
-    return paths.run + "/supervisor.lock"
 
 
 def _socket_path(paths: Paths) -> str:
@@ -49,7 +46,7 @@ class Presence:
 
 def claim(paths: Paths) -> Presence | None:
     """Become the supervisor, or wake the one that there is and return None."""
-    descriptor = os.open(_lock_path(paths), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(waking.supervisor_lock(paths), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         pid, started, _ = process.own_identity()
@@ -80,7 +77,7 @@ def wake(paths: Paths) -> bool:
 def holder(paths: Paths) -> tuple[int, int] | None:
     """(pid, start time) of the supervisor that there is."""
     try:
-        descriptor = os.open(_lock_path(paths), os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(waking.supervisor_lock(paths), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
