@@ -1,6 +1,7 @@
 """kill -9 of the command at every point where it changes something: the store stays whole, the next command works."""
 
 import io
+import os
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -53,7 +54,8 @@ def remove_all(sampan: Sampan) -> None:
     names = sampan("ps", "-aq").out.split()
     if names:
         sampan("rm", "-f", "-v", *names)
-    sampan("volume", "prune", "-a", "-f")
+    if os.listdir(sampan.root + "/volumes"):
+        sampan("volume", "prune", "-a", "-f")
     remains.assert_none(sampan.root)
 
 
@@ -102,9 +104,9 @@ def test_the_exit_of_a_detached_container_is_recorded_when_its_exit_command_is_k
         assert sampan("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", f"box{number}").out == "exited 3\n"
 
 
-def kill_builds(sampan: Sampan, context: Path, most_per_point: int, check: Callable[[], None]) -> None:
+def kill_builds(sampan: Sampan, context: Path, check: Callable[[], None]) -> None:
     build = ("build", "--no-cache", "-t", "built", str(context))
-    found = thinned(passes(sampan, *build), most_per_point=most_per_point)
+    found = thinned(passes(sampan, *build), most_per_point=1)
     assert found
     for moment in found:
         kill_at(sampan, moment, *build)
@@ -123,10 +125,10 @@ def test_build_killed_at_any_point_leaves_a_whole_store(sampan: Sampan, tmp_path
         out = sampan("run", "--rm", "built", "cat", "/one.txt", "/two.txt", "/four.txt").out
         assert out == "one\ntwo\nfour\n"
 
-    kill_builds(sampan, tmp_path, 1, check)
+    kill_builds(sampan, tmp_path, check)
 
 
 def test_build_of_parallel_stages_killed_at_any_point_leaves_a_whole_store(sampan: Sampan, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(STAGES)
-    kill_builds(sampan, tmp_path, 2, lambda: None)
+    kill_builds(sampan, tmp_path, lambda: None)
     assert sampan("run", "--rm", "busybox", "echo", "fine").out == "fine\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sampan.linux import copying, files
+from sampan.linux import copying, files, mount
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY
 
@@ -150,3 +150,23 @@ def test_a_lock_excludes_another_holder(tmp_path: Path) -> None:
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
     with files.flock(path, shared=True), files.flock(path, shared=True):
         pass
+
+
+@pytest.mark.parametrize("follow", [True, False])
+def test_only_a_regular_file_is_opened_as_one(tree: Path, follow: bool) -> None:
+    os.mkfifo(tree / "pipe")
+    root = os.open(tree, FOLDER)
+    fd = files.open_regular(root, "etc/name", follow=follow)
+    assert os.read(fd, 100) == b"inside"
+    os.close(fd)
+    for name in ("pipe", "etc", "loop", "nothing", "out"):
+        with pytest.raises(OSError):
+            files.open_regular(root, name, follow=follow)
+    if not follow:
+        with pytest.raises(OSError):
+            files.open_regular(root, "absolute", follow=False)
+    os.close(root)
+
+
+def test_a_path_stays_one_mount_option() -> None:
+    assert mount.escaped("/a,lowerdir=/etc\\") == "/a\\,lowerdir=/etc\\\\"

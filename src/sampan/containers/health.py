@@ -13,7 +13,7 @@ from sampan.containers.options import ExecOptions
 from sampan.containers.start import cgroups_path
 from sampan.containers.streams import Streams
 from sampan.containers.timestamp import rfc3339
-from sampan.errors import SampanError
+from sampan.errors import SampanError, StartFailed
 from sampan.linux import cgroup, process
 from sampan.oci.config import ContainerConfig, HealthConfig
 from sampan.runtime import driver
@@ -228,8 +228,12 @@ def go_duration(nanoseconds: int) -> str:
 
 
 def run_probe(paths: Paths, container: Container) -> ProbeResult:
-    """One probe from beginning to end. Raises SampanError or OSError when it cannot be started."""
-    probe = Probe(paths, container)
+    """One probe from beginning to end. Raises SampanError or OSError when nothing can be started in the container."""
+    began = time.time_ns()
+    try:
+        probe = Probe(paths, container)
+    except StartFailed as error:
+        return ProbeResult(began, time.time_ns(), -1, error.message)
     while not probe.is_over():
         poll = select.poll()
         for descriptor in probe.descriptors:

@@ -53,9 +53,7 @@ def visible(text: str) -> str:
 
     Line breaks and tabs stay. For names and words that others chose, where they are printed among ours.
     """
-    return re.sub(
-        r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", _escaped, text
-    )
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", _escaped, text)
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -18,11 +18,17 @@ def overlay(layers_folder: str, lower: Sequence[str], upper: str, work: str, tar
     os.chdir(layers_folder)
     names = list(reversed(lower)) or [_empty_folder()]
     # index=off and metacopy=off: an upper directory must stay usable as a layer, whatever the kernel's defaults are.
-    options = f"lowerdir={':'.join(names)},upperdir={upper},workdir={work},index=off,metacopy=off,redirect_dir=off"
+    places = f"lowerdir={':'.join(names)},upperdir={escaped(upper)},workdir={escaped(work)}"
+    options = f"{places},index=off,metacopy=off,redirect_dir=off"
     try:
         syscall.mount("overlay", target, "overlay", 0, options)
     except OSError as error:
         raise OSError(error.errno, f"cannot mount overlay of {len(names)} layers: {error.strerror}", target) from error
+
+
+def escaped(path: str) -> str:
+    """A path as a mount option of overlayfs: a comma in it would begin the next option."""
+    return path.replace("\\", "\\\\").replace(",", "\\,")
 
 
 def _empty_folder() -> str:

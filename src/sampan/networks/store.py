@@ -114,9 +114,15 @@ def _check_bridge_name(database: Database, network_id: str, bridge: str) -> None
     is_clean = bridge.isascii() and all(c.isalnum() or c in "-_." for c in bridge) and bridge not in (".", "..")
     if not is_clean or len(bridge) > 15:
         raise InvalidArgument(f"invalid bridge name: {bridge}", hint="at most 15 letters, digits and -_.")
-    if links.index_of(bridge) or database.row("SELECT 1 FROM network WHERE bridge = ?", (bridge,)) is not None:
+    row = database.row("SELECT id FROM network WHERE bridge = ?", (bridge,))
+    if row is not None:
         raise Conflict(
-            f"cannot create network {network_id} ({bridge}): conflicts with an interface or network of that name",
+            f"cannot create network {network_id} ({bridge}): conflicts with network {row[0]!s} ({bridge}):"
+            " networks have same bridge name"
+        )
+    if links.index_of(bridge):
+        raise Conflict(
+            f"cannot create network {network_id} ({bridge}): conflicts with an interface of that name",
             hint=f"choose another {_BRIDGE_NAME}",
         )
 

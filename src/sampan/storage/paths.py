@@ -11,6 +11,7 @@
 
 import os
 
+from sampan.errors import InvalidArgument
 from sampan.oci.hashing import sha256
 from sampan.values import NamedTuple
 
@@ -94,10 +95,23 @@ class Paths(NamedTuple):
 
 
 def paths_of(root: str | None = None) -> Paths:
-    """The paths of `root`; None means $SAMPAN_ROOT, then /var/lib/sampan. Nothing is created."""
+    """The paths of `root`; None means $SAMPAN_ROOT, then /var/lib/sampan. Nothing is created.
+
+    Raises InvalidArgument for one that is no UTF-8: it has to stand in documents.
+    """
     chosen = os.path.realpath(root or os.environ.get("SAMPAN_ROOT") or DEFAULT_ROOT)
+    if not _is_text(chosen):
+        raise InvalidArgument(f"the root {chosen!r} is not UTF-8 text", hint="choose another folder with --root")
     key = sha256(chosen.encode()).hexdigest()[:8]
     return Paths(root=chosen, run=f"{DEFAULT_RUN}/{key}", key=key)
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def create(paths: Paths) -> None:
