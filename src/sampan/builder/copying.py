@@ -240,6 +240,8 @@ class _Copying:
         if entry.kind == "l":
             os.symlink(entry.link, name, dir_fd=parent)
         else:
+            if entry.kind == "c" and entry.rdev == 0:
+                raise InvalidArgument(f"cannot copy {entry.path}: the device 0/0 means a removed file in a layer")
             kinds = {"p": stat.S_IFIFO, "c": stat.S_IFCHR, "b": stat.S_IFBLK}
             os.mknod(name, kinds[entry.kind] | 0o600, entry.rdev, dir_fd=parent)
         os.chown(name, *self._owner_of(entry), dir_fd=parent, follow_symlinks=False)

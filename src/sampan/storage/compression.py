@@ -8,6 +8,8 @@ from sampan.errors import Corrupt
 from sampan.storage.tar import Readable
 
 if TYPE_CHECKING:
+    import lzma
+
     import zstandard
 
 _CHUNK = 1 << 18
@@ -112,7 +114,44 @@ def _bzip2(source: BinaryIO) -> _Opened:
 def _xz(source: BinaryIO) -> _Opened:
     import lzma
 
-    return lzma.LZMAFile(source), lzma.LZMAError
+    return _XzStream(source), lzma.LZMAError
+
+
+class _XzStream:
+    """Streams of xz one after the other, in bounded memory: a few bytes may ask for a dictionary of 4 GiB."""
+
+    _MEMORY = 1 << 27  # what xz -9 needs is 65 MiB
+    _PIECE = 1 << 16
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+        self._stream = self._new_stream()
+        self._inside = False
+
+    def _new_stream(self) -> "lzma.LZMADecompressor":
+        import lzma
+
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=self._MEMORY)
+
+    def read(self, size: int, /) -> bytes:
+        rest = b""
+        while True:
+            if self._stream.eof:
+                # Between streams there may be zeros, to a multiple of four bytes.
+                rest = self._stream.unused_data.lstrip(b"\0") or self._source.read(self._PIECE).lstrip(b"\0")
+                self._stream, self._inside = self._new_stream(), False
+                if not rest:
+                    return b""
+            if self._stream.needs_input and not rest:
+                rest = self._source.read(self._PIECE)
+                if not rest:
+                    if self._inside:
+                        raise EOFError("the last stream has no end")
+                    return b""
+            self._inside = True
+            plain, rest = self._stream.decompress(rest, size), b""
+            if plain:
+                return plain
 
 
 def _zstd(source: BinaryIO) -> _Opened:

@@ -250,6 +250,10 @@ class _Extraction:
             kinds = {tar.CHARACTER: stat.S_IFCHR, tar.BLOCK_DEVICE: stat.S_IFBLK, tar.FIFO: stat.S_IFIFO}
             if not (0 <= member.major < 1 << 12 and 0 <= member.minor < 1 << 20):
                 raise Corrupt(f"{member.name!r} in the archive is a device with impossible numbers")
+            if member.kind == tar.CHARACTER and not self._whiteouts and not member.major and not member.minor:
+                raise Corrupt(
+                    f"{member.name!r} in the archive is the device 0/0, which means a removed file in a layer"
+                )
             os.mknod(name, kinds[member.kind] | 0o600, os.makedev(member.major, member.minor), dir_fd=folder)
         uid, gid = self._owner or (member.uid, member.gid)
         os.chown(name, uid, gid, dir_fd=folder, follow_symlinks=False)
