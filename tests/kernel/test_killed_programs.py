@@ -83,6 +83,11 @@ def test_a_supervisor_that_was_killed_is_replaced_at_the_next_command(sampan: Sa
     until(lambda: wake.is_supervised(paths), "it is watched again")
 
 
+def test_a_container_that_the_kernel_killed_for_its_memory_says_so(sampan: Sampan) -> None:
+    sampan("run", "--name", "box", "-m", "8m", "busybox", "tail", "/dev/zero", code=137)
+    assert sampan("inspect", "-f", "{{.State.OOMKilled}}", "box").out == "true\n"
+
+
 def test_a_step_whose_runtime_was_killed_fails_at_once_and_leaves_nothing(sampan: Sampan, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM busybox\nRUN echo begun; sleep 100000\n")
     with sampan.start("build", "--progress", "plain", str(tmp_path)) as build:

@@ -42,15 +42,14 @@ def passes(sampan: Sampan, *arguments: str, code: int | None = 0, cwd: str | Non
 
 
 def thinned(found: list[Pass], most_per_point: int = 3) -> list[Pass]:
-    """The first, the last and evenly chosen passes between of each point: a point in a loop is passed too often."""
+    """Of each point the first pass, the last, and evenly chosen ones between: a point in a loop is passed too often."""
     by_name: dict[str, list[Pass]] = {}
     for item in found:
         by_name.setdefault(item.name, []).append(item)
     chosen: set[Pass] = set()
     for group in by_name.values():
-        last = len(group) - 1
-        steps = max(1, min(most_per_point, len(group)) - 1)
-        chosen.update(group[round(step * last / steps)] for step in range(steps + 1))
+        count = min(most_per_point, len(group))
+        chosen.update(group[round(step * (len(group) - 1) / max(count - 1, 1))] for step in range(count))
     return [item for item in found if item in chosen]
 
 
