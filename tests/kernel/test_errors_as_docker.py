@@ -1,5 +1,6 @@
 """Mistakes are answered as Docker 28.5 answers them: exit code, first line of stderr, stdout."""
 
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ from sampan.testing.roots import busybox_store, copied
 
 TABLE = Path(__file__).parent / "errors_as_docker.tsv"
 APP = "FROM busybox\nEXPOSE 80 53/udp\nUSER 1000:1000\nCMD sleep 100000\n"
-FRONT = "10.177.31.0/24"
+# A subnet of this process's own: other sessions may run on the same host.
+FRONT = f"10.{100 + os.getpid() // 250 % 100}.{os.getpid() % 250}.0/24"
 
 
 class Row(NamedTuple):
@@ -41,7 +43,7 @@ def harbour(base: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sam
         sampan("build", "-q", "-t", "app:1.0", str(context))
         sampan("network", "create", "--subnet", FRONT, "front")
         sampan("run", "-d", "--name", "plain", "busybox", "sleep", "100000")
-        full = ("--network", "front", "--ip", "10.177.31.10", "-v", "data:/data")
+        full = ("--network", "front", "--ip", FRONT.replace(".0/24", ".10"), "-v", "data:/data")
         sampan("run", "-d", "--name", "full", *full, "app:1.0")
         sampan("run", "--name", "done", "busybox", "sh", "-c", "echo out; echo err >&2; exit 3", code=3)
         sampan("create", "--name", "made", "busybox", "true")

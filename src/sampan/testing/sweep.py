@@ -10,12 +10,20 @@ from sampan.storage.paths import Paths
 from sampan.testing import leftovers
 
 
+def _thaw(folder: str) -> None:
+    for name, text in (("freezer.state", "THAWED"), ("cgroup.freeze", "0")):
+        if os.path.exists(f"{folder}/{name}"):
+            with open(f"{folder}/{name}", "w") as file:
+                file.write(text)
+
+
 def sweep(paths: Paths) -> None:
     """End the processes of a root, undo its mounts, links and rules. For tests only: it asks nothing, keeps nothing."""
     for item in leftovers.leftovers([paths]):
         if item.kind == "process":
             _kill(int(item.what.split()[0]))
     for folder in _cgroup_folders(paths):
+        _thaw(folder)  # a frozen process is killed only when it goes on
         for pid in _members(folder):
             _kill(pid)
     for item in leftovers.leftovers([paths]):
