@@ -62,5 +62,7 @@ def _remove_network(paths: Paths) -> None:
     for family in ("ip", "ip6", "inet", "bridge"):
         command = ["nft", "delete", "table", family, paths.firewall_table]
         subprocess.run(command, env=environment, check=False, stderr=subprocess.DEVNULL)
-    if os.path.exists(f"/sys/class/net/{paths.bridge}") and shutil.which("ip", path=environment["PATH"]):
-        subprocess.run(["ip", "link", "delete", paths.bridge], env=environment, check=False)
+    if shutil.which("ip", path=environment["PATH"]):
+        # Bridges of user-defined networks are named after the default one.
+        for path in glob.glob(f"/sys/class/net/{paths.bridge}*"):
+            subprocess.run(["ip", "link", "delete", os.path.basename(path)], env=environment, check=False)
