@@ -53,6 +53,8 @@ def test_unknown_users_are_told_in_dockers_words(text: str, message: str) -> Non
         ("2026-11-24T11:35:31.258389Z: executable file `nosuch` not found in $PATH: No such file or directory", 127),
         ("open executable: Permission denied", 126),
         ("open executable: Operation not permitted", 126),
+        ("the path `/etc/passwd` exists but it is not executable: Operation not permitted", 126),
+        ("the path `/etc` is not a regular file: Operation not permitted", 126),
         ('time="x" level=error msg="exec: \\"nosuch\\": executable file not found in $PATH"', 127),
         ("something else", 125),
         ("", 125),

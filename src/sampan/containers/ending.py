@@ -90,10 +90,11 @@ def free(database: Database, paths: Paths, container: Container) -> None:
     runtime = probe.find(options.runtime) if options.runtime else None
     runtime = runtime or probe.runtime()
     driver.delete(runtime, paths.runtime, container.id, start.cgroups_path(paths, container))
-    # The monitor's entry in the socket folder outlives it.
-    socket_entry = f"{paths.sockets}/{container.id}"
-    if os.path.islink(socket_entry):
-        os.unlink(socket_entry)
+    # An older monitor leaves its entry in the socket folder; a newer one takes it away as it ends, perhaps just then.
+    try:
+        os.unlink(f"{paths.sockets}/{container.id}")
+    except FileNotFoundError:
+        pass
 
 
 def remove(

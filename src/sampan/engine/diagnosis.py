@@ -105,7 +105,10 @@ def _runtime_states(database: Database, paths: Paths) -> list[Problem]:
     return [
         Problem(f"{paths.runtime}/{name}", "the runtime's state of a container that does not run", _SHUTDOWN)
         for name in present
-        if name.removeprefix("build-") not in live and os.path.isdir(f"{paths.runtime}/{name}")
+        # newer versions of crun keep compiled seccomp filters in .cache beside the states.
+        if not name.startswith(".")
+        and name.removeprefix("build-") not in live
+        and os.path.isdir(f"{paths.runtime}/{name}")
     ]
 
 

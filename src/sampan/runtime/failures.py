@@ -31,6 +31,11 @@ def _reason(detail: str, command: str) -> tuple[str, int, str]:
             return f'exec: "{command}": permission denied', 126, "is it executable for this user? chmod +x"
         if "operation not permitted" in lowered or "is a directory" in lowered:
             return f'exec: "{command}": is a directory: permission denied', 126, ""
+    if "the path " in lowered:  # newer versions of crun look before they start
+        if "is not executable" in lowered:
+            return f'exec: "{command}": permission denied', 126, "is it executable for this user? chmod +x"
+        if "is not a regular file" in lowered:
+            return f'exec: "{command}": is a directory: permission denied', 126, ""
     if "exec format error" in lowered:
         return (
             f'exec: "{command}": exec format error',

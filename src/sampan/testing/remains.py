@@ -99,7 +99,8 @@ def _running(paths: Paths, connection: sqlite3.Connection) -> Iterator[str]:
     groups = {entry.name for folder in cgroup.folders(paths.cgroup) for entry in os.scandir(folder) if entry.is_dir()}
     yield from (f"control group {name}" for name in groups - live)
     yield from (f"container {name}: it has no control group" for name in live - groups)
-    yield from (f"runtime state {name}" for name in set(os.listdir(paths.runtime)) - live)
+    states = {name for name in os.listdir(paths.runtime) if not name.startswith(".")}
+    yield from (f"runtime state {name}" for name in states - live)
     yield from (f"attach socket {name}" for name in set(os.listdir(paths.sockets)) - live)
     connected = _names(connection, "SELECT container_id FROM endpoint")
     yield from (f"endpoint of {name}" for name in connected - live)
