@@ -126,4 +126,14 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY(resource, pid, pid_start)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE event(
+        id INTEGER PRIMARY KEY AUTOINCREMENT,   -- grows with time; a reader's cursor
+        time INTEGER NOT NULL,
+        type TEXT NOT NULL,             -- container image network volume builder daemon
+        action TEXT NOT NULL,           -- create, start, "exec_start: sh", ...
+        actor TEXT NOT NULL,            -- id or name of what it happened to
+        attributes TEXT NOT NULL        -- JSON object of strings
+    );
+    """,
 )
