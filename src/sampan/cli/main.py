@@ -125,7 +125,9 @@ def find(words: Sequence[str]) -> tuple[str, list[str]]:
     if first in COMMANDS:
         return first, list(words[1:])
     if first not in GROUPS:
-        raise unknown_command("", words[0])
+        from sampan.cli.absent import answer
+
+        raise answer(list(words)) or unknown_command("", words[0])
     if len(words) == 1 or words[1].startswith("-"):
         return first, list(words[1:])
     path = f"{first} {words[1]}"
