@@ -15,6 +15,10 @@ from sampan.values import NamedTuple
 
 if TYPE_CHECKING:
     from sampan.containers import start
+    from sampan.containers.changes import Change
+    from sampan.containers.commit import CommitOptions
+    from sampan.containers.transfer import Copied
+    from sampan.storage.tar import Readable
 
 ALL_LINES = LogOptions()
 list_of = list  # `Containers.list` hides the builtin in annotations
@@ -258,6 +262,59 @@ class Containers:
             return found is not None and found.is_running and ending.is_alive(found)
 
         return logs.read(self.paths.container(record.id) + "/log", options, is_running)
+
+    def diff(self, reference: str) -> "list_of[Change]":
+        """What the container changed in its image's files, sorted by path: kind (A, C, D) and path."""
+        from sampan.containers import changes
+
+        return changes.changes(self.paths, store.find(self.database, reference))
+
+    def commit(self, reference: str, options: "CommitOptions | None" = None) -> str:
+        """Make an image of the container's files, volumes apart; returns its ID."""
+        from sampan.containers import commit
+
+        record = store.find(self.database, reference)
+        return commit.commit(self.database, self.paths, record.id, options or commit.CommitOptions())
+
+    def export(self, reference: str, write: "Callable[[bytes], object]") -> None:
+        """Give a tar of the container's files, volumes apart, to `write`, piece by piece."""
+        from sampan.containers.export import export
+
+        export(self.database, self.paths, store.find(self.database, reference).id, write)
+
+    def copy_out(self, reference: str, path: str, destination: str, *, follow_link: bool = False) -> "Copied":
+        """Copy `path` of a container to `destination` on the host, by `docker cp`'s rules."""
+        from sampan.containers import transfer
+
+        side = transfer.Side(reference, path)
+        return transfer.copy_out(self.database, self.paths, side, destination, follow_link=follow_link)
+
+    def copy_in(
+        self, source: str, reference: str, path: str, *, keep_owners: bool = False, follow_link: bool = False
+    ) -> "Copied":
+        """Copy `source` of the host to `path` in a container; `keep_owners` is docker's -a."""
+        from sampan.containers import transfer
+
+        side = transfer.Side(reference, path)
+        return transfer.copy_in(
+            self.database, self.paths, source, side, keep_owners=keep_owners, follow_link=follow_link
+        )
+
+    def read_archive(
+        self, reference: str, path: str, write: "Callable[[bytes], object]", *, follow_link: bool = False
+    ) -> None:
+        """Give a tar of `path` of a container to `write`, piece by piece."""
+        from sampan.containers import transfer
+
+        side = transfer.Side(reference, path)
+        transfer.read_archive(self.database, self.paths, side, write, follow_link=follow_link)
+
+    def extract_archive(self, reference: str, path: str, stream: "Readable", *, keep_owners: bool = False) -> None:
+        """Lay out a tar in the folder `path` of a container."""
+        from sampan.containers import transfer
+
+        side = transfer.Side(reference, path)
+        transfer.extract_archive(self.database, self.paths, stream, side, keep_owners=keep_owners)
 
     def top(self, reference: str, arguments: tuple[str, ...] = ()) -> "tuple[list_of[str], list_of[list_of[str]]]":
         """The container's processes as ps prints them: (titles, rows)."""

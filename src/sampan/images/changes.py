@@ -27,10 +27,17 @@ _ALLOWED = "CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNA
 def apply(config: ContainerConfig, changes: Sequence[str]) -> ContainerConfig:
     """`config` with each of `changes` applied in order. Raises InvalidArgument for what is no such instruction."""
     for change in changes:
+        _check(change)
         document = parser.parse("FROM scratch\n" + change, name="change")
         for instruction in document.stages[0].instructions:
             config = _applied(config, instruction, change)
     return config
+
+
+def _check(change: str) -> None:
+    name = (change.split(None, 1) or [""])[0].upper()
+    if name not in _ALLOWED.split(", "):
+        raise InvalidArgument(f"{name} is not a valid change command", hint=f"these are: {_ALLOWED}")
 
 
 def _applied(config: ContainerConfig, instruction: Instruction, change: str) -> ContainerConfig:
@@ -70,8 +77,7 @@ def _applied(config: ContainerConfig, instruction: Instruction, change: str) -> 
         case Onbuild():
             return config._replace(on_build=(*(config.on_build or ()), instruction.trigger))
         case _:
-            name = change.split(None, 1)[0].upper()
-            raise InvalidArgument(f"{name} is not a valid change command", hint=f"these are: {_ALLOWED}")
+            raise InvalidArgument(f"{change} is not a valid change command", hint=f"these are: {_ALLOWED}")
 
 
 def _command(command: Command, config: ContainerConfig) -> tuple[str, ...]:

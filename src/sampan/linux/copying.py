@@ -7,6 +7,8 @@ import stat
 from sampan.linux.files import make_directory, open_beneath, open_regular, remove_tree
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ESTALE)  # or it is something else by this time
+_BLOCK = 512  # of a tar
 
 
 def read_xattrs(fd: int) -> dict[str, bytes]:
@@ -20,20 +22,59 @@ def read_xattrs(fd: int) -> dict[str, bytes]:
 
 
 def copy_bytes(source_fd: int, target_fd: int) -> None:
-    """Copy all bytes of one open file to another, in the kernel."""
-    while os.sendfile(target_fd, source_fd, None, 1 << 30):
-        pass
+    """Copy all bytes of one regular file to another, empty one: shared blocks where the file system can (reflink), in
+    the kernel else; holes stay holes."""
+    size = os.fstat(source_fd).st_size
+    position = 0
+    while position < size:
+        try:
+            position = os.lseek(source_fd, position, os.SEEK_DATA)
+            end = os.lseek(source_fd, position, os.SEEK_HOLE)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            break  # nothing but a hole is left
+        _copy_extent(source_fd, target_fd, position, end)
+        position = end
+    os.ftruncate(target_fd, size)
+
+
+def _copy_extent(source_fd: int, target_fd: int, position: int, end: int) -> None:
+    try:
+        while position < end:
+            copied = os.copy_file_range(source_fd, target_fd, end - position, position, position)
+            if not copied:
+                return  # it became shorter meanwhile
+            position += copied
+        return
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
+    os.lseek(target_fd, position, os.SEEK_SET)
+    while position < end:
+        copied = os.sendfile(target_fd, source_fd, position, end - position)
+        if not copied:
+            return
+        position += copied
 
 
 class TreeCopy:
     """Copies entries from folders to folders, keeping modes, times, owners, xattrs, hard links and devices.
 
     `uid`, `gid` and `mode` replace what the source has (`mode` not for links). An entry that is there is replaced, but
-    a folder onto a folder is merged. `keep_overlay_marks` keeps `trusted.overlay.*`, which only a copy of a layer
-    wants. Files that are hard links of each other in the source tree are so in the copy; sockets are left out.
+    a folder onto a folder is merged; with `is_strict`, a folder never takes the place of another kind of file, nor the
+    other way round (OSError EISDIR, ENOTDIR). `keep_overlay_marks` keeps `trusted.overlay.*`, which only a copy of a
+    layer wants. Files that are hard links of each other in the source tree are so in the copy; sockets are left out,
+    and devices without `with_devices`. With `is_live` others change the source meanwhile: what vanishes or becomes
+    something else is left out.
+
+    `left_out` are the paths of devices that were not made, `tar_bytes` what the same entries would take in a tar.
     """
 
-    __slots__ = ("_gid", "_keep_overlay_marks", "_links", "_mode", "_uid")
+    __slots__ = (
+        "_gid", "_is_live", "_is_strict", "_keep_overlay_marks", "_links", "_mode", "_uid", "_with_devices", "left_out",
+        "tar_bytes",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -42,10 +83,16 @@ class TreeCopy:
         gid: int | None = None,
         mode: int | None = None,
         keep_overlay_marks: bool = False,
+        is_strict: bool = False,
+        is_live: bool = False,
+        with_devices: bool = True,
     ) -> None:
         self._uid, self._gid, self._mode = uid, gid, mode
         self._keep_overlay_marks = keep_overlay_marks
+        self._is_strict, self._is_live, self._with_devices = is_strict, is_live, with_devices
         self._links: dict[tuple[int, int], str] = {}  # device and inode -> path of the copy
+        self.left_out: list[str] = []
+        self.tar_bytes = 0
 
     def tree(self, source_fd: int, target_fd: int) -> None:
         """Copy what is in the folder `source_fd` into the folder `target_fd`; the two folders' own data stay."""
@@ -54,24 +101,52 @@ class TreeCopy:
         visited: list[str] = []
         while folders:
             path = folders.pop()
+            source = self._opened(source_fd, path)
+            if source < 0:
+                continue
             visited.append(path)
-            source, target = open_beneath(source_fd, path, _DIRECTORY), open_beneath(target_fd, path, _DIRECTORY)
             try:
-                for name in sorted(os.listdir(source)):
-                    below = f"{path}/{name}" if path else name
-                    if self._entry(source, name, target, name, target_fd, below):
-                        folders.append(below)
+                target = open_beneath(target_fd, path, _DIRECTORY)
+                try:
+                    folders += self._entries(source, target, target_fd, path)
+                finally:
+                    os.close(target)
             finally:
                 os.close(source)
-                os.close(target)
         for path in reversed(visited[1:]):
             # Last, deepest first: writing into a folder changes its time.
-            source, target = open_beneath(source_fd, path, _DIRECTORY), open_beneath(target_fd, path, _DIRECTORY)
+            source = self._opened(source_fd, path)
+            if source < 0:
+                continue
             try:
-                self._finish(source, target, os.fstat(source))
+                target = open_beneath(target_fd, path, _DIRECTORY)
+                try:
+                    self._finish(source, target, os.fstat(source))
+                finally:
+                    os.close(target)
             finally:
                 os.close(source)
-                os.close(target)
+
+    def _opened(self, source_fd: int, path: str) -> int:
+        """A folder of the source, -1 when it is gone."""
+        try:
+            return open_beneath(source_fd, path, _DIRECTORY)
+        except OSError as error:
+            if self._is_gone(error):
+                return -1
+            raise
+
+    def _is_gone(self, error: OSError) -> bool:
+        return self._is_live and error.errno in _GONE
+
+    def _entries(self, source: int, target: int, root: int, path: str) -> list[str]:
+        """Copy the entries of one folder; the paths of the folders among them."""
+        found = []
+        for name in sorted(os.listdir(source)):
+            below = f"{path}/{name}" if path else name
+            if self._entry(source, name, target, name, root, below):
+                found.append(below)
+        return found
 
     def entry(self, source_fd: int, source_name: str, target_fd: int, target_name: str) -> None:
         """Copy one entry of a folder, with all that is in it, to `target_name` in the folder `target_fd`."""
@@ -79,38 +154,76 @@ class TreeCopy:
         if not self._entry(source_fd, source_name, target_fd, target_name, target_fd, target_name):
             return
         source = os.open(source_name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=source_fd)
+        try:
+            self.folder(source, target_fd, target_name)
+        finally:
+            os.close(source)
+
+    def folder(self, source: int, target_fd: int, target_name: str) -> None:
+        """Copy the open folder `source` to `target_name` in the folder `target_fd`."""
+        self._replace(target_fd, target_name, keep_folder=True)
+        make_directory(target_fd, target_name, 0o700, 0, 0)
         target = os.open(target_name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=target_fd)
         try:
             self.tree(source, target)
             self._finish(source, target, os.fstat(source))
         finally:
-            os.close(source)
             os.close(target)
 
     def _entry(self, source: int, name: str, target: int, new_name: str, root: int, path: str) -> bool:
         """Copy one entry without what is in it; True for a folder, whose metadata are still to be set."""
-        info = os.stat(name, dir_fd=source, follow_symlinks=False)
+        try:
+            info = os.stat(name, dir_fd=source, follow_symlinks=False)
+        except FileNotFoundError:
+            if self._is_live:
+                return False
+            raise
+        if stat.S_ISSOCK(info.st_mode):
+            return False  # means nothing without its process
+        self.tar_bytes += _BLOCK
         if stat.S_ISDIR(info.st_mode):
             self._replace(target, new_name, keep_folder=True)
             make_directory(target, new_name, 0o700, 0, 0)
             return True
-        self._replace(target, new_name, keep_folder=False)
+        if stat.S_ISREG(info.st_mode) and info.st_nlink == 1:
+            self._file(source, name, target, new_name, info)
+            return False
+        if not self._with_devices and (stat.S_ISCHR(info.st_mode) or stat.S_ISBLK(info.st_mode)):
+            self.left_out.append(path)
+            return False
         if info.st_nlink > 1:
             first = self._links.setdefault((info.st_dev, info.st_ino), path)
             if first != path:
-                self._link(root, first, target, new_name)
-                return False
+                self._replace(target, new_name, keep_folder=False)
+                try:
+                    self._link(root, first, target, new_name)
+                    return False
+                except FileNotFoundError:
+                    if not self._is_live:
+                        raise
+                    # The first name vanished before it was copied.
+                    self._links[(info.st_dev, info.st_ino)] = path
+        self._special(source, name, target, new_name, info)
+        return False
+
+    def _special(self, source: int, name: str, target: int, new_name: str, info: os.stat_result) -> None:
+        """A file with several names, a symbolic link, a device or a pipe."""
         if stat.S_ISREG(info.st_mode):
             self._file(source, name, target, new_name, info)
-            return False
+            return
         if stat.S_ISLNK(info.st_mode):
-            os.symlink(os.readlink(name, dir_fd=source), new_name, dir_fd=target)
-        elif stat.S_ISSOCK(info.st_mode):
-            return False  # means nothing without its process
+            try:
+                link = os.readlink(name, dir_fd=source)
+            except OSError as error:
+                if self._is_gone(error):
+                    return
+                raise
+            self._replace(target, new_name, keep_folder=False)
+            os.symlink(link, new_name, dir_fd=target)
         else:
+            self._replace(target, new_name, keep_folder=False)
             os.mknod(new_name, stat.S_IFMT(info.st_mode) | 0o600, info.st_rdev, dir_fd=target)
         self._own(target, new_name, info)
-        return False
 
     def _link(self, root: int, path: str, target: int, new_name: str) -> None:
         folder, name = os.path.split(path)
@@ -125,12 +238,25 @@ class TreeCopy:
             there = os.stat(name, dir_fd=target, follow_symlinks=False)
         except FileNotFoundError:
             return
-        if not (keep_folder and stat.S_ISDIR(there.st_mode)):
-            remove_tree(target, name)
+        is_folder = stat.S_ISDIR(there.st_mode)
+        if keep_folder and is_folder:
+            return
+        if self._is_strict and keep_folder:
+            raise NotADirectoryError(errno.ENOTDIR, "cannot overwrite non-directory with directory", name)
+        if self._is_strict and is_folder:
+            raise IsADirectoryError(errno.EISDIR, "cannot overwrite directory with non-directory", name)
+        remove_tree(target, name)
 
     def _file(self, source: int, name: str, target: int, new_name: str, info: os.stat_result) -> None:
-        reader = open_regular(source, name, follow=False)
         try:
+            reader = open_regular(source, name, follow=False)
+        except OSError as error:
+            if self._is_gone(error):
+                return
+            raise
+        try:
+            self._replace(target, new_name, keep_folder=False)
+            self.tar_bytes += -(-info.st_size // _BLOCK) * _BLOCK
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             writer = os.open(new_name, flags, 0o600, dir_fd=target)
             try:

@@ -48,3 +48,44 @@ def overlay_root(layers_folder: str, lower: Sequence[str], upper: str, work: str
         return os.open(upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     return namespace.in_private_mounts(body)
+
+
+def lower_root(layers_folder: str, lower: Sequence[str]) -> int:
+    """A directory descriptor of the merged view of layers (lowest first), to read from; mounted nowhere."""
+
+    def body() -> int:
+        os.chdir(layers_folder)
+        # Overlayfs wants two at least where nothing can be written.
+        names = [*reversed(lower), *[_empty_folder()] * max(2 - len(lower), 0)]
+        if len(lower) == 0:
+            return os.open(_empty_folder(), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        target = _empty_folder()
+        syscall.mount("overlay", target, "overlay", syscall.MS_RDONLY, f"lowerdir={':'.join(names)}")
+        return os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    return namespace.in_private_mounts(body)
+
+
+def bare_root(pid: int) -> int:
+    """A directory descriptor of the root file system of the process `pid`, without what is mounted in it. Raises
+    OSError."""
+    mounts = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+
+        def body() -> int:
+            # A thread shares its root with the others, and setns(2) wants one of its own.
+            syscall.unshare(syscall.CLONE_FS)
+            syscall.setns(mounts, syscall.CLONE_NEWNS)
+            root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                copy = syscall.clone_mount(root)
+            finally:
+                os.close(root)
+            try:
+                return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=copy)
+            finally:
+                os.close(copy)
+
+        return namespace.in_own_thread(body)
+    finally:
+        os.close(mounts)

@@ -3,11 +3,15 @@
 import ctypes
 import os
 
+CLONE_FS = 0x00000200
 CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
+MS_REMOUNT = 32
 MS_BIND, MS_REC, MS_PRIVATE, MS_SLAVE, MS_SHARED = 4096, 16384, 1 << 18, 1 << 19, 1 << 20
 MNT_DETACH = 2
+_OPEN_TREE = 428  # the same number on every architecture that Linux runs containers on
+_CLONE, _CLOEXEC, _EMPTY_PATH = 1, os.O_CLOEXEC, 0x1000
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -46,3 +50,15 @@ def mount(source: str, target: str, filesystem: str, flags: int, options: str = 
 def umount(target: str, flags: int = 0) -> None:
     """umount2(2)."""
     _checked(_libc.umount2(os.fsencode(target), ctypes.c_int(flags)), target)
+
+
+def clone_mount(fd: int) -> int:
+    """A descriptor of a copy of the mount behind `fd`, without what is mounted below it; the copy is attached nowhere
+    and ends with the descriptor. See open_tree(2)."""
+    number = _libc.syscall(
+        ctypes.c_long(_OPEN_TREE),
+        ctypes.c_int(fd),
+        ctypes.c_char_p(b""),
+        ctypes.c_uint(_CLONE | _CLOEXEC | _EMPTY_PATH),
+    )
+    return _checked(int(number), "open_tree")

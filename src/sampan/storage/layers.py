@@ -22,6 +22,7 @@ WHITEOUT = ".wh."
 OPAQUE_MARK = ".wh..wh..opq"
 CAPABILITY_XATTR = "security.capability"
 _CHUNK = 1 << 20
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL)
 
 
 class Packed(NamedTuple):
@@ -36,13 +37,26 @@ def pack(layer_path: str, write: Callable[[bytes], object]) -> Packed:
     meanwhile, or lies deeper than a path may be long."""
     root = os.open(layer_path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        return _Packing(root, write).run()
+        return pack_folder(root, write)
+    finally:
+        os.close(root)
+
+
+def pack_folder(
+    root: int, write: Callable[[bytes], object], *, top: str = "", only: str = "", is_live: bool = False
+) -> Packed:
+    """The same for a folder that is open.
+
+    With `top` the folder itself is the first member, under that name, and everything else below it; with `only` it is
+    the one entry of the folder that is written, with what is in it, under the name `top`. With `is_live` others change
+    the files meanwhile: what vanishes is left out, and a file that shrinks is filled with zeros.
+    """
+    try:
+        return _Packing(root, write, top, only, is_live).run()
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise
-        raise Corrupt("folders of the layer are nested too deeply: no path reaches them") from error
-    finally:
-        os.close(root)
+        raise Corrupt("folders are nested too deeply: no path reaches them") from error
 
 
 def measure(layer_path: str) -> Packed:
@@ -53,50 +67,77 @@ def measure(layer_path: str) -> Packed:
 class _Packing:
     """One walk over a layer. Only one folder is open at a time, so that depth costs no descriptors."""
 
-    def __init__(self, root: int, write: Callable[[bytes], object]) -> None:
+    def __init__(
+        self, root: int, write: Callable[[bytes], object], top: str = "", only: str = "", is_live: bool = False
+    ) -> None:
         self._root, self._write = root, write
+        self._top, self._only, self._is_live = os.fsencode(top), only, is_live
         self._digest = hashlib.sha256()
         self._pieces: list[bytes] = []
         self._pending = 0
         self._size = 0
         self._links: dict[tuple[int, int], bytes] = {}
 
+    def _named(self, path: str) -> bytes:
+        """The name of a member: its path, below `top`, which stands for `only` where that is given."""
+        name = os.fsencode(path)
+        if self._only:
+            return self._top + name[len(os.fsencode(self._only)) :]
+        return self._top + b"/" + name if self._top else name
+
+    def _first(self) -> list[tuple[str, str, os.stat_result]]:
+        if self._only:
+            return [("", self._only, os.stat(self._only, dir_fd=self._root, follow_symlinks=False))]
+        if self._top:
+            self._emit(self._header(self._top + b"/", tar.DIRECTORY, os.fstat(self._root)))
+        return self._listed("", self._root)
+
     def run(self) -> Packed:
         # Entries still to be written, the next one last: (folder, name, what stat says).
-        todo = self._listed("", self._root)
+        todo = self._first()
         folder, fd = "", os.dup(self._root)
         try:
             while todo:
                 parent, name, info = todo.pop()
-                if parent != folder:
-                    os.close(fd)
-                    fd = -1
-                    fd = files.open_beneath(self._root, parent, os.O_RDONLY | os.O_DIRECTORY)
-                    folder = parent
-                if stat.S_ISDIR(info.st_mode):
-                    todo += self._folder(f"{parent}/{name}" if parent else name, info)
-                else:
-                    self._entry(fd, parent, name, info)
+                try:
+                    if parent != folder:
+                        following = files.open_beneath(self._root, parent, os.O_RDONLY | os.O_DIRECTORY)
+                        os.close(fd)
+                        folder, fd = parent, following
+                    if stat.S_ISDIR(info.st_mode):
+                        todo += self._folder(f"{parent}/{name}" if parent else name, info)
+                    else:
+                        self._entry(fd, parent, name, info)
+                except OSError as error:
+                    if not (self._is_live and error.errno in _GONE):
+                        raise
         finally:
-            if fd >= 0:
-                os.close(fd)
+            os.close(fd)
         self._emit(tar.END)
         self._flush()
         return Packed("sha256:" + self._digest.hexdigest(), self._size)
 
     def _listed(self, path: str, fd: int) -> list[tuple[str, str, os.stat_result]]:
         with os.scandir(fd) as entries:
-            found = [(path, entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
+            found = [(path, entry.name, info) for entry in entries if (info := self._stat(entry)) is not None]
         # By bytes: text order would depend on how a name's bytes are decoded.
         found.sort(key=lambda item: os.fsencode(item[1]), reverse=True)
         return found
 
+    def _stat(self, entry: "os.DirEntry[str]") -> os.stat_result | None:
+        try:
+            return entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            if self._is_live:
+                return None
+            raise
+
     def _folder(self, path: str, info: os.stat_result) -> list[tuple[str, str, os.stat_result]]:
         fd = files.open_beneath(self._root, path, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            self._emit(self._header(os.fsencode(path) + b"/", tar.DIRECTORY, info))
+            self._emit(self._header(self._named(path) + b"/", tar.DIRECTORY, info))
             if _xattr(fd, OPAQUE_XATTR) == b"y":
-                mark = os.fsencode(f"{path}/{OPAQUE_MARK}")
+                mark = self._named(f"{path}/{OPAQUE_MARK}")
                 mode = stat.S_IMODE(info.st_mode)
                 self._emit(tar.header(mark, tar.REGULAR, mode=mode, uid=info.st_uid, gid=info.st_gid))
             return self._listed(path, fd)
@@ -104,10 +145,10 @@ class _Packing:
             os.close(fd)
 
     def _entry(self, fd: int, parent: str, name: str, info: os.stat_result) -> None:
-        path = os.fsencode(f"{parent}/{name}" if parent else name)
+        path = self._named(f"{parent}/{name}" if parent else name)
         kind = stat.S_IFMT(info.st_mode)
         if kind == stat.S_IFCHR and info.st_rdev == 0:
-            hidden = os.fsencode(f"{parent}/{WHITEOUT}{name}" if parent else WHITEOUT + name)
+            hidden = self._named(f"{parent}/{WHITEOUT}{name}" if parent else WHITEOUT + name)
             # The device's own time says when something was removed, which is no content: it would only change digests.
             self._emit(tar.header(hidden, tar.REGULAR, mode=0o600))
             return
@@ -141,7 +182,10 @@ class _Packing:
         )
 
     def _file(self, folder: int, name: str, path: bytes, info: os.stat_result) -> None:
-        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        if self._is_live:  # a pipe in its place would keep us waiting
+            fd = files.open_regular(folder, name, follow=False)
+        else:
+            fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
         try:
             capability = _xattr(fd, CAPABILITY_XATTR)
             self._emit(
@@ -159,6 +203,8 @@ class _Packing:
             left = info.st_size
             while left:
                 piece = os.read(fd, min(left, _CHUNK))
+                if not piece and self._is_live:
+                    piece = bytes(min(left, _CHUNK))
                 if not piece:
                     raise Corrupt(f"{os.fsdecode(path)} became shorter while its layer was read")
                 left -= len(piece)

@@ -10,7 +10,7 @@ import os
 import stat
 from typing import NamedTuple
 
-from sampan.errors import Corrupt
+from sampan.errors import Corrupt, InvalidArgument
 from sampan.linux import files
 from sampan.storage import tar
 from sampan.storage.layers import CAPABILITY_XATTR, OPAQUE_MARK, WHITEOUT
@@ -59,12 +59,19 @@ def extract(
     *,
     whiteouts: bool = False,
     owner: tuple[int, int] | None = None,
+    below: str = "",
+    is_strict: bool = False,
     limits: tar.Limits = tar.DEFAULT_LIMITS,
 ) -> Unpacked:
     """Lay an archive out in an open folder. `owner` (uid, gid) replaces the owners; without `whiteouts`, names that
-    begin with `.wh.` are plain files."""
+    begin with `.wh.` are plain files.
+
+    With `below` it goes into that folder of the root, which is there: links are followed in the root, names stay in the
+    folder. With `is_strict` a folder never takes the place of another kind of file, nor the other way round
+    (InvalidArgument).
+    """
     archive = tar.Archive(stream, limits)
-    extraction = _Extraction(root_fd, archive, owner, whiteouts)
+    extraction = _Extraction(root_fd, archive, owner, whiteouts, below.strip("/"), is_strict)
     try:
         for member in archive:
             try:
@@ -93,8 +100,17 @@ def _inside(name: str, member: tar.Member) -> str:
 
 
 class _Extraction:
-    def __init__(self, root: int, archive: tar.Archive, owner: tuple[int, int] | None, whiteouts: bool) -> None:
+    def __init__(
+        self,
+        root: int,
+        archive: tar.Archive,
+        owner: tuple[int, int] | None,
+        whiteouts: bool,
+        below: str = "",
+        is_strict: bool = False,
+    ) -> None:
         self._root, self._archive, self._owner, self._whiteouts = root, archive, owner, whiteouts
+        self._below, self._is_strict = below, is_strict
         self._folder_path, self._folder_fd = "", os.dup(root)
         self._folder_times: dict[str, int] = {}
         self.size = 0
@@ -119,6 +135,7 @@ class _Extraction:
         if not path:
             self._top(member)
             return
+        path = self._placed(path)
         parent, _, name = path.rpartition("/")
         folder = self._folder(parent)
         if self._whiteouts and name.startswith(WHITEOUT):
@@ -132,11 +149,18 @@ class _Extraction:
         else:
             self._special(folder, name, member)
 
+    def _placed(self, path: str) -> str:
+        return f"{self._below}/{path}" if self._below else path
+
     def _top(self, member: tar.Member) -> None:
         if member.kind != tar.DIRECTORY:
             raise Corrupt(f"{member.name!r} in the archive would replace the root folder")
-        self._set_metadata(self._root, member)
-        self._folder_times["."] = member.mtime_ns
+        fd = files.open_in_root(self._root, self._below or ".", _DIRECTORY)
+        try:
+            self._set_metadata(fd, member)
+        finally:
+            os.close(fd)
+        self._folder_times[self._below or "."] = member.mtime_ns
 
     def _folder(self, path: str) -> int:
         """The open folder `path`, made when missing. The last one is kept: members of one folder come together."""
@@ -158,6 +182,8 @@ class _Extraction:
         info = self._existing(folder, name)
         if info is None:
             return
+        if self._is_strict and stat.S_ISDIR(info.st_mode):
+            raise InvalidArgument(f'cannot overwrite directory "{name}" with non-directory')
         files.remove_tree(folder, name)
         if not stat.S_ISREG(info.st_mode):
             self._forget_folder()
@@ -172,6 +198,8 @@ class _Extraction:
         there = self._existing(folder, name)
         hides = self._whiteouts and there is not None and _is_whiteout(there)
         if there is not None and not stat.S_ISDIR(there.st_mode):
+            if self._is_strict:
+                raise InvalidArgument(f'cannot overwrite non-directory "{name}" with directory')
             self._clear(folder, name)
             there = None
         if there is None:
@@ -220,9 +248,9 @@ class _Extraction:
 
     def _hard_link(self, folder: int, name: str, member: tar.Member) -> None:
         target = _inside(member.link, member)
-        parent, _, target_name = target.rpartition("/")
-        if not target_name:
+        if not target:
             raise Corrupt(f"{member.name!r} in the archive is a hard link to a folder")
+        parent, _, target_name = self._placed(target).rpartition("/")
         try:
             target_folder = files.open_in_root(self._root, parent or ".", _DIRECTORY)
         except FileNotFoundError:

@@ -1,0 +1,158 @@
+"""`commit`: a container's files become a layer, and its configuration an image."""
+
+import os
+import time
+
+from sampan.containers import changes as comparison
+from sampan.containers import start, store
+from sampan.containers.model import Container
+from sampan.errors import NotFound
+from sampan.images import changes as change_list
+from sampan.images import clock, importing
+from sampan.images import store as images
+from sampan.linux import cgroup, fault, files, mount
+from sampan.linux.copying import TreeCopy
+from sampan.oci import reference as references
+from sampan.oci.config import ContainerConfig, History, ImageConfig
+from sampan.storage import events, layers, locks, snapshots
+from sampan.storage.database import Database
+from sampan.storage.paths import Paths
+from sampan.values import NamedTuple
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+class CommitOptions(NamedTuple):
+    """Options of `commit`. `changes` are Dockerfile instructions; `pause` freezes a running container meanwhile."""
+
+    reference: str = ""
+    author: str = ""
+    message: str = ""
+    changes: tuple[str, ...] = ()
+    pause: bool = True
+
+
+def commit(database: Database, paths: Paths, container_id: str, options: CommitOptions) -> str:
+    """Make an image of a container's files, volumes apart, and return its ID.
+
+    Raises NotFound, InvalidArgument for a malformed reference or change, Unavailable when the disk is full; the store
+    is then as before.
+    """
+    if options.reference:
+        references.parse(options.reference)
+    container = store.get(database, container_id)
+    if container is None:
+        raise NotFound(f"No such container: {container_id}")
+    config = change_list.apply(_without_options(container), options.changes)
+    with importing.building(database, paths) as snapshot_id:
+        with locks.container(paths, container_id):
+            container = store.find(database, container_id)
+            _copy_upper(paths, container, snapshot_id, pause=options.pause)
+        fault.point("commit.copied")
+        return _finish(database, paths, container, snapshot_id, config, options)
+
+
+def _without_options(container: Container) -> ContainerConfig:
+    """The container's configuration; a variable without a value took one away, and has no place in an image."""
+    config = container.spec.config
+    return config._replace(env=tuple(entry for entry in config.env if "=" in entry))
+
+
+def _copy_upper(paths: Paths, container: Container, snapshot_id: str, *, pause: bool) -> None:
+    group = start.cgroups_path(paths, container)
+    freeze = pause and container.status == "running"
+    upper = os.open(start.ensure_upper(paths, container), _FOLDER)
+    target = os.open(paths.layer(snapshot_id), _FOLDER)
+    try:
+        if freeze:
+            cgroup.freeze(group)
+        try:
+            TreeCopy(keep_overlay_marks=True).tree(upper, target)
+        finally:
+            if freeze:
+                cgroup.thaw(group)
+        info = os.fstat(upper)
+        os.fchown(target, info.st_uid, info.st_gid)
+        os.fchmod(target, info.st_mode & 0o7777)
+        _take_mount_points_away(paths, container, target)
+    finally:
+        os.close(upper)
+        os.close(target)
+
+
+def _take_mount_points_away(paths: Paths, container: Container, target: int) -> None:
+    lower = mount.lower_root(paths.layers, container.layers)
+    try:
+        for path in comparison.made_by_engine(target, lower):
+            folder, _, name = path.rpartition("/")
+            parent = files.open_beneath(target, folder, _FOLDER)
+            try:
+                _remove_if_empty(parent, name)
+            finally:
+                os.close(parent)
+    finally:
+        os.close(lower)
+
+
+def _remove_if_empty(parent: int, name: str) -> None:
+    try:
+        os.unlink(name, dir_fd=parent)
+    except IsADirectoryError:
+        try:
+            os.rmdir(name, dir_fd=parent)
+        except OSError:  # ENOTEMPTY: the container has put something into it
+            return
+
+
+def _finish(
+    database: Database,
+    paths: Paths,
+    container: Container,
+    snapshot_id: str,
+    config: ContainerConfig,
+    options: CommitOptions,
+) -> str:
+    packed = layers.measure(paths.layer(snapshot_id))
+    created = clock.rfc3339(time.time_ns())
+    base = _base(database, paths, container)
+    entry = History(
+        created=created, created_by=" ".join(container.command), author=options.author, comment=options.message
+    )
+    image = base._replace(
+        config=config,
+        diff_ids=(*base.diff_ids, packed.diff_id),
+        history=(*base.history, entry),
+        created=created,
+        author=options.author,
+    )
+    with database.transaction():
+        snapshots.record(database, snapshot_id, diff_id=packed.diff_id, size=packed.size)
+        tags = (options.reference,) if options.reference else ()
+        image_id = images.add(database, image, (*container.layers, snapshot_id), tags=tags)
+        attributes = {"comment": options.message, "imageID": image_id, "imageRef": options.reference}
+        attributes |= {"image": container.spec.options.image, "name": container.name}
+        events.record(database, "container", "commit", container.id, {**container.spec.config.labels, **attributes})
+    fault.point("commit.committed")
+    snapshots.release(database, snapshot_id)
+    return image_id
+
+
+def _base(database: Database, paths: Paths, container: Container) -> ImageConfig:
+    """The configuration of the image that the container was made from; `rmi --force` may have taken that away, and
+    then its layers alone speak."""
+    try:
+        return images.get(database, container.image_id).config
+    except NotFound:
+        architecture, variant = importing.ARCHITECTURES.get(os.uname().machine, (os.uname().machine, ""))
+        return ImageConfig(
+            architecture=architecture,
+            os="linux",
+            variant=variant,
+            config=ContainerConfig(),
+            diff_ids=tuple(_diff_id(database, paths, layer) for layer in container.layers),
+        )
+
+
+def _diff_id(database: Database, paths: Paths, snapshot_id: str) -> str:
+    found = snapshots.find(database, snapshot_id)
+    return found.diff_id if found is not None and found.diff_id else layers.measure(paths.layer(snapshot_id)).diff_id
