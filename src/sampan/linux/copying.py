@@ -1,6 +1,7 @@
 """Copies of file trees with all that the kernel keeps about a file, walked by descriptor."""
 
 import errno
+import fcntl
 import os
 import stat
 
@@ -9,6 +10,8 @@ from sampan.linux.files import make_directory, open_beneath, open_regular, remov
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ESTALE)  # or it is something else by this time
 _BLOCK = 512  # of a tar
+_FICLONE = 0x40049409
+_PIECE = 1 << 20
 
 
 def read_xattrs(fd: int) -> dict[str, bytes]:
@@ -22,8 +25,14 @@ def read_xattrs(fd: int) -> dict[str, bytes]:
 
 
 def copy_bytes(source_fd: int, target_fd: int) -> None:
-    """Copy all bytes of one regular file to another, empty one: shared blocks where the file system can (reflink), in
-    the kernel else; holes stay holes."""
+    """Copy all bytes of one regular file to another, empty one: as shared blocks where the file system can (reflink);
+    else holes stay holes."""
+    try:
+        fcntl.ioctl(target_fd, _FICLONE, source_fd)
+        return
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
     size = os.fstat(source_fd).st_size
     position = 0
     while position < size:
@@ -40,22 +49,16 @@ def copy_bytes(source_fd: int, target_fd: int) -> None:
 
 
 def _copy_extent(source_fd: int, target_fd: int, position: int, end: int) -> None:
-    try:
-        while position < end:
-            copied = os.copy_file_range(source_fd, target_fd, end - position, position, position)
-            if not copied:
-                return  # it became shorter meanwhile
-            position += copied
-        return
-    except OSError as error:
-        if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
-            raise
-    os.lseek(target_fd, position, os.SEEK_SET)
+    # Through memory: sendfile(2) and copy_file_range(2) take ten times as long for pages that were just written.
+    view = memoryview(bytearray(min(end - position, _PIECE)))
     while position < end:
-        copied = os.sendfile(target_fd, source_fd, position, end - position)
-        if not copied:
-            return
-        position += copied
+        count = os.preadv(source_fd, [view[: end - position]], position)
+        if not count:
+            return  # it became shorter meanwhile
+        done = 0
+        while done < count:
+            done += os.pwrite(target_fd, view[done:count], position + done)
+        position += count
 
 
 class TreeCopy:

@@ -15,7 +15,7 @@ COMMAND = Command(
     examples=(
         Example("A file out of a container", "cp web:/etc/hosts ."),
         Example("What is in a folder, into a folder of a container", "cp site/. web:/srv/site"),
-        Example("A folder as a tar", "cp web:/etc - > etc.tar"),
+        Example("A folder as a tar on stdout", "cp web:/etc -"),
     ),
     flags=(
         Flag("archive", BOOL, "What arrives in the container belongs to its user", "a"),

@@ -15,7 +15,7 @@ COMMAND = Command(
     summary="Write a container's files as a tar",
     examples=(
         Example("To a file", "export -o box.tar box"),
-        Example("As an image of one layer", "export box | sampan import - flat:1"),
+        Example("To stdout, for sampan import or tar", "export box"),
     ),
     flags=(Flag("output", STRING, "Write to a file instead of stdout", "o"),),
     takes=(1, 1),
