@@ -2,15 +2,16 @@
 
 import os
 import time
+from contextlib import nullcontext
 
 from sampan.containers import changes as comparison
-from sampan.containers import start, store
+from sampan.containers import copied_volumes, frozen, start, store
 from sampan.containers.model import Container
 from sampan.errors import NotFound
 from sampan.images import changes as change_list
 from sampan.images import clock, importing
 from sampan.images import store as images
-from sampan.linux import cgroup, fault, files, mount
+from sampan.linux import fault, files, mount
 from sampan.linux.copying import TreeCopy
 from sampan.oci import reference as references
 from sampan.oci.config import ContainerConfig, History, ImageConfig
@@ -23,17 +24,21 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class CommitOptions(NamedTuple):
-    """Options of `commit`. `changes` are Dockerfile instructions; `pause` freezes a running container meanwhile."""
+    """Options of `commit`. `changes` are Dockerfile instructions; `pause` freezes a running container meanwhile.
+
+    With `with_volumes` the content of its volumes becomes part of the image, which then declares none there.
+    """
 
     reference: str = ""
     author: str = ""
     message: str = ""
     changes: tuple[str, ...] = ()
     pause: bool = True
+    with_volumes: bool = False
 
 
 def commit(database: Database, paths: Paths, container_id: str, options: CommitOptions) -> str:
-    """Make an image of a container's files, volumes apart, and return its ID.
+    """Make an image of a container's files, and return its ID.
 
     Raises NotFound, InvalidArgument for a malformed reference or change, Unavailable when the disk is full; the store
     is then as before.
@@ -43,13 +48,25 @@ def commit(database: Database, paths: Paths, container_id: str, options: CommitO
     container = store.get(database, container_id)
     if container is None:
         raise NotFound(f"No such container: {container_id}")
-    config = change_list.apply(_without_options(container), options.changes)
+    config = _configuration(container, options)
     with importing.building(database, paths) as snapshot_id:
         with locks.container(paths, container_id):
             container = store.find(database, container_id)
-            _copy_upper(paths, container, snapshot_id, pause=options.pause)
+            with frozen.frozen(database, paths, container) if options.pause else nullcontext():
+                _copy_upper(paths, container, snapshot_id)
+                if options.with_volumes:
+                    copied_volumes.add(database, paths, container, snapshot_id)
         fault.point("commit.copied")
         return _finish(database, paths, container, snapshot_id, config, options)
+
+
+def _configuration(container: Container, options: CommitOptions) -> ContainerConfig:
+    config = _without_options(container)
+    if options.with_volumes:
+        covered = {point.destination for point in container.spec.mounts if point.type == "volume"}
+        kept = tuple(path for path in config.volumes if os.path.normpath(path) not in covered)
+        config = config._replace(volumes=kept)
+    return change_list.apply(config, options.changes)
 
 
 def _without_options(container: Container) -> ContainerConfig:
@@ -58,19 +75,11 @@ def _without_options(container: Container) -> ContainerConfig:
     return config._replace(env=tuple(entry for entry in config.env if "=" in entry))
 
 
-def _copy_upper(paths: Paths, container: Container, snapshot_id: str, *, pause: bool) -> None:
-    group = start.cgroups_path(paths, container)
-    freeze = pause and container.status == "running"
+def _copy_upper(paths: Paths, container: Container, snapshot_id: str) -> None:
     upper = os.open(start.ensure_upper(paths, container), _FOLDER)
     target = os.open(paths.layer(snapshot_id), _FOLDER)
     try:
-        if freeze:
-            cgroup.freeze(group)
-        try:
-            TreeCopy(keep_overlay_marks=True).tree(upper, target)
-        finally:
-            if freeze:
-                cgroup.thaw(group)
+        TreeCopy(keep_overlay_marks=True, is_live=container.is_running).tree(upper, target)
         info = os.fstat(upper)
         os.fchown(target, info.st_uid, info.st_gid)
         os.fchmod(target, info.st_mode & 0o7777)

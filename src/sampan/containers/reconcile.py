@@ -2,7 +2,7 @@
 
 import os
 
-from sampan.containers import ending, start, store
+from sampan.containers import ending, frozen, start, store
 from sampan.containers.model import Container
 from sampan.linux import fault, process
 from sampan.networks import connect as networking
@@ -50,7 +50,9 @@ def _void_leases(database: Database, paths: Paths, void: list[leases.Lease]) -> 
             run_id = name.rpartition("/build-")[2]
             driver.abandon(probe.runtime(), paths.runtime, run_id, name)
             leases.forget(database, lease)
-        elif kind == "container" and _interrupted_start(database, paths, name):
+        elif (kind == "frozen" and _held_still(database, paths, name)) or (
+            kind == "container" and _interrupted_start(database, paths, name)
+        ):
             leases.forget(database, lease)
     gc.sweep(database, paths)
     _orphan_marks(database, paths)
@@ -69,6 +71,20 @@ def _interrupted_start(database: Database, paths: Paths, container_id: str) -> b
             locks.forget(paths, container_id)
         elif not container.is_running or driver.is_waiting(paths.runtime, container_id, container.pid):
             _take_back(database, paths, container)
+    finally:
+        os.close(lock)
+    return True
+
+
+def _held_still(database: Database, paths: Paths, container_id: str) -> bool:
+    """Let a container go on whose files were being read by a process that was killed. False as in the above."""
+    lock = locks.try_container(paths, container_id)
+    if lock is None:
+        return False
+    try:
+        container = store.get(database, container_id)
+        if container is not None and container.status == "running":
+            frozen.thaw(paths, container)
     finally:
         os.close(lock)
     return True

@@ -276,6 +276,29 @@ class Containers:
         record = store.find(self.database, reference)
         return commit.commit(self.database, self.paths, record.id, options or commit.CommitOptions())
 
+    def snapshot(self, reference: str, options: "CommitOptions | None" = None, *, force: bool = False) -> str:
+        """Make an image of the container's files and its volumes' data, as they are at one moment; returns its ID.
+
+        Raises Conflict when it runs, has a health check and is not healthy, unless with `force`.
+        """
+        from sampan.containers import commit
+
+        record = store.find(self.database, reference)
+        if record.is_running and record.health and record.health.get("Status") != "healthy" and not force:
+            raise Conflict(
+                f"container {record.name} is not healthy ({record.health.get('Status')})",
+                hint="wait until it is, or use --force",
+            )
+        chosen = (options or commit.CommitOptions())._replace(with_volumes=True)
+        return commit.commit(self.database, self.paths, record.id, chosen)
+
+    def clone(self, reference: str, name: str = "", *, copy_volumes: bool = False) -> Container:
+        """Make a container like a stopped one, with its files and settings; `copy_volumes` copies named volumes too."""
+        from sampan.containers import clone
+
+        record = store.find(self.database, reference)
+        return Container(self, clone.clone(self.database, self.paths, record.id, name, copy_volumes=copy_volumes))
+
     def export(self, reference: str, write: "Callable[[bytes], object]") -> None:
         """Give a tar of the container's files, volumes apart, to `write`, piece by piece."""
         from sampan.containers.export import export

@@ -134,6 +134,30 @@ def freeze(path: str) -> None:
     _set_frozen(path, "FROZEN", "1")
 
 
+def wait_frozen(path: str, timeout_seconds: float) -> bool:
+    """Wait until everything in the group stands still; False when something did not in time. There is no event for it
+    in cgroup v1."""
+    until = time.monotonic() + timeout_seconds
+    while not _is_frozen(path):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.001)
+    return True
+
+
+def _is_frozen(path: str) -> bool:
+    for folder in folders(path):
+        for name, wanted in (("freezer.state", "FROZEN\n"), ("cgroup.events", "frozen 1\n")):
+            place = f"{folder}/{name}"
+            if name == "cgroup.events" and not os.path.exists(f"{folder}/cgroup.freeze"):
+                continue
+            if os.path.exists(place):
+                with open(place) as file:
+                    if wanted not in file.read():
+                        return False
+    return True
+
+
 def thaw(path: str) -> None:
     """Let a frozen group go on."""
     _set_frozen(path, "THAWED", "0")

@@ -1,0 +1,64 @@
+"""The content of a container's volumes as part of an image's layer: what `snapshot` adds to `commit`.
+
+It is copied through an overlay of the container's layers with the new one on top, so that the layer says what an
+overlay needs: what the image has at those places is hidden.
+"""
+
+import os
+
+from sampan.containers.model import Container, MountPoint
+from sampan.linux import fault, files, mount
+from sampan.linux.copying import TreeCopy
+from sampan.storage import leases
+from sampan.storage.database import Database
+from sampan.storage.paths import Paths
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+def add(database: Database, paths: Paths, container: Container, snapshot_id: str) -> None:
+    """Copy the volumes of a container into the folder of a snapshot, at their mount points. Raises OSError."""
+    points = [point for point in container.spec.mounts if point.type == "volume" and os.path.isdir(point.source)]
+    if not points:
+        return
+    name = f"work-{snapshot_id}"
+    leases.take(database, f"tmp:{name}")
+    try:
+        os.mkdir(f"{paths.tmp}/{name}", 0o700)
+        upper = paths.layer(snapshot_id)
+        root = mount.overlay_root(paths.layers, container.layers, upper, f"{paths.tmp}/{name}")
+        try:
+            # A mount point in another comes after it.
+            for point in sorted(points, key=lambda point: point.destination):
+                _add(root, point)
+                fault.point("snapshot.volume-copied")
+        finally:
+            os.close(root)
+    finally:
+        _remove(paths, name)
+        leases.release(database, f"tmp:{name}")
+
+
+def _add(root: int, point: MountPoint) -> None:
+    target = files.make_directories(root, point.destination)
+    try:
+        source = os.open(point.source, _FOLDER)
+        try:
+            for name in os.listdir(target):
+                files.remove_tree(target, name)
+            TreeCopy().tree(source, target)
+            info = os.fstat(source)
+            os.fchown(target, info.st_uid, info.st_gid)
+            os.fchmod(target, info.st_mode & 0o7777)
+        finally:
+            os.close(source)
+    finally:
+        os.close(target)
+
+
+def _remove(paths: Paths, name: str) -> None:
+    top = os.open(paths.tmp, _FOLDER)
+    try:
+        files.remove_tree(top, name)
+    finally:
+        os.close(top)
