@@ -136,4 +136,18 @@ MIGRATIONS: tuple[str, ...] = (
         attributes TEXT NOT NULL        -- JSON object of strings
     );
     """,
+    """
+    ALTER TABLE network ADD COLUMN subnet6 TEXT NOT NULL DEFAULT '';        -- fd12:3456:789a::/64, '' without IPv6
+    ALTER TABLE network ADD COLUMN gateway6 TEXT NOT NULL DEFAULT '';
+    ALTER TABLE network ADD COLUMN ip_range TEXT NOT NULL DEFAULT '';       -- what addresses are chosen from
+    ALTER TABLE network ADD COLUMN ip_range6 TEXT NOT NULL DEFAULT '';
+    ALTER TABLE network ADD COLUMN aux_addresses TEXT NOT NULL DEFAULT '{}';    -- JSON: name to an address nobody gets
+    ALTER TABLE network ADD COLUMN ipam_options TEXT NOT NULL DEFAULT '{}';
+    ALTER TABLE network ADD COLUMN attachable INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE endpoint ADD COLUMN aliases TEXT NOT NULL DEFAULT '[]';     -- JSON: other names in the network
+    ALTER TABLE endpoint ADD COLUMN links TEXT NOT NULL DEFAULT '[]';       -- JSON: "container:alias", names of its own
+    ALTER TABLE endpoint ADD COLUMN ip6 TEXT NOT NULL DEFAULT '';
+    ALTER TABLE endpoint ADD COLUMN gateway_priority INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE endpoint ADD COLUMN driver_options TEXT NOT NULL DEFAULT '{}';
+    """,
 )
