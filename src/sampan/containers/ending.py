@@ -39,6 +39,10 @@ def settle(database: Database, paths: Paths, container_id: str) -> int | None:
             if is_alive(container):
                 return None
             code = _LOST
+        if _ran_out_of_memory(paths, container.id):
+            from sampan.containers import peak
+
+            peak.keep(paths, container)
         free(database, paths, container)
         fault.point("settle.freed")
         return _settle(database, paths, container, code)
@@ -66,12 +70,16 @@ def _settle(database: Database, paths: Paths, container: Container, code: int) -
             pid=0,
             exit_code=code,
             finished_at=_exit_time(paths, container.id),
-            oom_killed=int(os.path.exists(paths.exit(container.id) + "/oom")),
+            oom_killed=int(_ran_out_of_memory(paths, container.id)),
             error="" if code != _LOST or monitor.exit_code(paths.exit(container.id)) is not None else "monitor lost",
         )
         database.execute("DELETE FROM health_due WHERE container_id = ?", (container.id,))
     fault.point("settle.committed")
     return code
+
+
+def _ran_out_of_memory(paths: Paths, container_id: str) -> bool:
+    return os.path.exists(paths.exit(container_id) + "/oom")
 
 
 def _exit_time(paths: Paths, container_id: str) -> int:

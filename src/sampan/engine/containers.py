@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sampan.containers.changes import Change
     from sampan.containers.commit import CommitOptions
     from sampan.containers.transfer import Copied
+    from sampan.engine.why.facts import Explanation
     from sampan.storage.tar import Readable
 
 ALL_LINES = LogOptions()
@@ -372,3 +373,10 @@ class Containers:
             found["SizeRw"] = self.size(record)
             found["SizeRootFs"] = found["SizeRw"] + images.layers_size(self.database, record.layers)
         return found
+
+    def why(self, reference: str) -> "Explanation":
+        """Why it is in its state, in plain words: reasons, the last lines of its log, its last events."""
+        from sampan.engine.why.gather import gather
+        from sampan.engine.why.reasons import explain
+
+        return explain(gather(self.database, self.paths, reference))
