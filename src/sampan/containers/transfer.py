@@ -53,21 +53,23 @@ def copy_out(database: Database, paths: Paths, side: Side, destination: str, *, 
     A folder that is there takes the source in under its name (of `/.` the content), else the source becomes
     `destination`. Devices are left out. Raises NotFound, InvalidArgument, Unavailable.
     """
+    # The host's side first, and here: the root is looked at in another mount namespace and working directory.
+    with _on_host(destination) as target:
 
-    def copy(root: int, container: Container) -> Copied:
-        with _source(root, side, follow_link) as source, _on_host(destination) as target:
-            job = TreeCopy(
-                uid=os.geteuid(),
-                gid=os.getegid(),
-                is_strict=True,
-                is_live=container.is_running,
-                with_devices=False,
-            )
-            _check_missing(source, target, destination)
-            _copy(job, source, places.base_name(side.path), target)
-            return Copied(job.tar_bytes + _TAR_END, tuple(job.left_out))
+        def copy(root: int, container: Container) -> Copied:
+            with _source(root, side, follow_link) as source:
+                job = TreeCopy(
+                    uid=os.geteuid(),
+                    gid=os.getegid(),
+                    is_strict=True,
+                    is_live=container.is_running,
+                    with_devices=False,
+                )
+                _check_missing(source, target, destination)
+                _copy(job, source, places.base_name(side.path), target)
+                return Copied(job.tar_bytes + _TAR_END, tuple(job.left_out))
 
-    return _inside(database, paths, side, "archive-path", copy)
+        return _inside(database, paths, side, "archive-path", copy)
 
 
 def copy_in(
@@ -84,18 +86,19 @@ def copy_in(
     With `keep_owners` (docker's -a) what arrives belongs to the container's user where it has one. The rules are
     those of copy_out(). Raises NotFound, InvalidArgument, Conflict for a file system that is read-only, Unavailable.
     """
+    with _host_source(source, follow_link) as given:
 
-    def copy(root: int, container: Container) -> Copied:
-        with _host_source(source, follow_link) as given, _target(root, side) as target:
-            uid, gid = (_owner(root, container) if keep_owners else None) or (None, None)
-            job = TreeCopy(uid=uid, gid=gid, is_strict=True)
-            _check_missing(given, target, side.path)
-            _check_parent(root, side, target)
-            _check_writable(root, target)
-            _copy(job, given, places.base_name(source), target)
-            return Copied(job.tar_bytes + _TAR_END)
+        def copy(root: int, container: Container) -> Copied:
+            with _target(root, side) as target:
+                uid, gid = (_owner(root, container) if keep_owners else None) or (None, None)
+                job = TreeCopy(uid=uid, gid=gid, is_strict=True)
+                _check_missing(given, target, side.path)
+                _check_parent(root, side, target)
+                _check_writable(root, target)
+                _copy(job, given, _name_on_host(source), target)
+                return Copied(job.tar_bytes + _TAR_END)
 
-    return _inside(database, paths, side, "extract-to-dir", copy)
+        return _inside(database, paths, side, "extract-to-dir", copy)
 
 
 def read_archive(
@@ -277,6 +280,10 @@ def _host_source(path: str, follow_link: bool) -> Iterator[Place]:
     if places.wants_folder(path) and not stat.S_ISDIR(info.st_mode):
         raise Refused("not a directory")
     yield from _host_place(real, info)
+
+
+def _name_on_host(path: str) -> str:
+    return "" if places.wants_content(path) else os.path.basename(os.path.abspath(path))
 
 
 @contextmanager

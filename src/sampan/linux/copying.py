@@ -5,7 +5,7 @@ import fcntl
 import os
 import stat
 
-from sampan.linux.files import make_directory, open_beneath, open_regular, remove_tree
+from sampan.linux.files import is_mount_point, make_directory, open_beneath, open_regular, remove_tree
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ESTALE)  # or it is something else by this time
@@ -66,10 +66,10 @@ class TreeCopy:
 
     `uid`, `gid` and `mode` replace what the source has (`mode` not for links). An entry that is there is replaced, but
     a folder onto a folder is merged; with `is_strict`, a folder never takes the place of another kind of file, nor the
-    other way round (OSError EISDIR, ENOTDIR). `keep_overlay_marks` keeps `trusted.overlay.*`, which only a copy of a
-    layer wants. Files that are hard links of each other in the source tree are so in the copy; sockets are left out,
-    and devices without `with_devices`. With `is_live` others change the source meanwhile: what vanishes or becomes
-    something else is left out.
+    other way round (OSError EISDIR, ENOTDIR), and a mount point is never replaced (EBUSY). `keep_overlay_marks` keeps
+    `trusted.overlay.*`, which only a copy of a layer wants. Files that are hard links of each other in the source tree
+    are so in the copy; sockets are left out, and devices without `with_devices`. With `is_live` others change the
+    source meanwhile: what vanishes or becomes something else is left out.
 
     `left_out` are the paths of devices that were not made, `tar_bytes` what the same entries would take in a tar.
     """
@@ -248,6 +248,8 @@ class TreeCopy:
             raise NotADirectoryError(errno.ENOTDIR, "cannot overwrite non-directory with directory", name)
         if self._is_strict and is_folder:
             raise IsADirectoryError(errno.EISDIR, "cannot overwrite directory with non-directory", name)
+        if self._is_strict and is_mount_point(target, name):
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), name)
         remove_tree(target, name)
 
     def _file(self, source: int, name: str, target: int, new_name: str, info: os.stat_result) -> None:

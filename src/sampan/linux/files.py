@@ -214,6 +214,21 @@ def make_directory(parent_fd: int, name: str, mode: int, uid: int, gid: int) -> 
         os.close(fd)
 
 
+def is_mount_point(parent_fd: int, name: str) -> bool:
+    """Whether something is mounted at the entry `name`. Asked before it is unlinked: the kernel refuses that only for
+    mounts of our own namespace, and takes another one's away."""
+    fd = os.open(name, _COMPONENT, dir_fd=parent_fd)
+    try:
+        return _mount_id(fd) != _mount_id(parent_fd)
+    finally:
+        os.close(fd)
+
+
+def _mount_id(fd: int) -> str:
+    with open(f"/proc/self/fdinfo/{fd}") as file:
+        return next(line for line in file if line.startswith("mnt_id:"))
+
+
 def remove_tree(parent_fd: int, name: str) -> None:
     """Remove the file or folder `name` with all that is in it; one that is not there is no error.
 

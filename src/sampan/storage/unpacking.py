@@ -184,6 +184,8 @@ class _Extraction:
             return
         if self._is_strict and stat.S_ISDIR(info.st_mode):
             raise InvalidArgument(f'cannot overwrite directory "{name}" with non-directory')
+        if self._is_strict and files.is_mount_point(folder, name):
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), name)
         files.remove_tree(folder, name)
         if not stat.S_ISREG(info.st_mode):
             self._forget_folder()
