@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sampan.containers import start
     from sampan.containers.changes import Change
     from sampan.containers.commit import CommitOptions
+    from sampan.containers.statistics import Statistics
     from sampan.containers.transfer import Copied
     from sampan.engine.why.facts import Explanation
     from sampan.storage.tar import Readable
@@ -339,6 +340,15 @@ class Containers:
 
         side = transfer.Side(reference, path)
         transfer.extract_archive(self.database, self.paths, stream, side, keep_owners=keep_owners)
+
+    def stats(self, references: Sequence[str] = (), *, all: bool = False) -> "Iterator[list_of[Statistics]]":
+        """What containers use, about once a second for as long as it is asked: the named ones, or all that run.
+
+        The named ones are looked up at once: raises NotFound.
+        """
+        from sampan.engine.statistics import watch
+
+        return watch(self.database, self.paths, references, all_states=all)
 
     def top(self, reference: str, arguments: tuple[str, ...] = ()) -> "tuple[list_of[str], list_of[list_of[str]]]":
         """The container's processes as ps prints them: (titles, rows)."""
