@@ -111,7 +111,7 @@ def test_a_container_whose_monitor_was_killed_is_seen_to_end(engine: Engine) -> 
     os.kill(container.record.monitor_pid, 9)
     os.kill(container.record.pid, 9)
     until(lambda: container.reload().status == "exited", "its end is recorded")
-    assert health.due(engine.database) == []
+    assert health.due(engine.database) == {}
 
 
 def test_a_paused_container_is_not_probed(engine: Engine) -> None:

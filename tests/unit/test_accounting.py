@@ -25,6 +25,7 @@ V2 = {
     "io.stat": "254:0 rbytes=4096 wbytes=8192 rios=1 wios=2 dbytes=0 dios=0\n7:0 rbytes=512 wbytes=0 rios=1 wios=0\n",
     "pids.current": "3\n",
 }
+# ruff: noqa: E501 - as the kernel writes it
 NET = """Inter-|   Receive                                                |  Transmit
  face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
     lo:     999       9    0    0    0     0          0         0      999       9    0    0    0     0       0          0

@@ -28,6 +28,10 @@ LOG = "json-file log driver"
         (BASE._replace(log_options={"max-file": "x"}), "invalid value for max-file: x"),
         (BASE._replace(log_driver="nope"), 'error looking up logging plugin nope: plugin "nope" not found'),
         (BASE._replace(stop_signal="NOPE"), "invalid signal: NOPE"),
+        (
+            BASE._replace(network_aliases=("web",)),
+            "network-scoped aliases are only supported for user-defined networks",
+        ),
     ],
 )
 def test_impossible_options_are_refused(options: RunOptions, message: str) -> None:
@@ -42,7 +46,6 @@ def test_impossible_options_are_refused(options: RunOptions, message: str) -> No
         BASE._replace(log_driver="journald"),
         BASE._replace(log_options={"mode": "non-blocking"}),
         BASE._replace(log_options={"labels": "a"}),
-        BASE._replace(network="front", network_aliases=("web",)),
     ],
 )
 def test_what_would_have_no_effect_is_refused(options: RunOptions) -> None:

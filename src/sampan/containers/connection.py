@@ -33,7 +33,14 @@ def _connect(database: Database, paths: Paths, container: Container, namespace: 
     options = container.spec.options
     network = store.find(database, paths, options.network)
     endpoint = networking.connect(
-        database, paths, network, container.id, namespace, ip=options.ip, mac=options.mac_address
+        database,
+        paths,
+        network,
+        container.id,
+        namespace,
+        ip=options.ip,
+        mac=options.mac_address,
+        aliases=options.network_aliases,
     )
     bindings = _bindings(container)
     if not bindings:

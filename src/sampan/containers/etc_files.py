@@ -7,8 +7,12 @@ from sampan.containers.model import Container
 from sampan.networks import files, resolver
 
 
-def write(folder: str, container: Container) -> None:
-    """Write the three files into the container's folder, without an address of its own."""
+def write(folder: str, container: Container, *, has_names: bool = False, joined: str = "") -> None:
+    """Write the three files into the container's folder, without an address of its own.
+
+    `has_names`: it has a name server of its own. `joined` is the folder of the container whose network it shares: the
+    same names are known in both.
+    """
     options = container.spec.options
     is_host = options.network == "host"
     hosts = _host_hosts() if is_host else files.hosts_text([], _names(container), _extra(container, ""))
@@ -21,8 +25,11 @@ def write(folder: str, container: Container) -> None:
             search=options.dns_search,
             options=options.dns_options,
             shares_host_network=is_host,
+            own_server=files.OWN_SERVER if has_names else "",
         ),
     }
+    for name in ("hosts", "resolv.conf") if joined else ():
+        texts[name] = _read(f"{joined}/{name}")
     for name, text in texts.items():
         _write(f"{folder}/{name}", text)
 
@@ -53,5 +60,9 @@ def _write(path: str, text: str) -> None:
 
 
 def _host_hosts() -> str:
-    with open("/etc/hosts") as file:
+    return _read("/etc/hosts")
+
+
+def _read(path: str) -> str:
+    with open(path, errors="replace") as file:
         return file.read()

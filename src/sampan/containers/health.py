@@ -256,9 +256,12 @@ def record(database: Database, container: Container, result: ProbeResult) -> dic
     return state
 
 
-def due(database: Database) -> list[str]:
-    """Ids of the containers that are to be probed."""
-    return [str(row[0]) for row in database.rows("SELECT container_id FROM health_due")]
+def due(database: Database) -> dict[str, tuple[int, str]]:
+    """The containers that are to be probed: id to (started at, status)."""
+    rows = database.rows(
+        "SELECT d.container_id, c.started_at, c.status FROM health_due d JOIN container c ON c.id = d.container_id"
+    )
+    return {str(row[0]): (int(row[1] or 0), str(row[2])) for row in rows}
 
 
 def is_alive(container: Container) -> bool:

@@ -4,6 +4,7 @@ from sampan.containers import store
 from sampan.containers.options import RunOptions
 from sampan.errors import Conflict, InvalidArgument, NotFound, Unsupported
 from sampan.storage.database import Database
+from sampan.storage.paths import Paths
 
 _NAMES = {"pid": "PID", "ipc": "IPC", "uts": "UTS", "net": "network"}
 
@@ -25,6 +26,11 @@ def namespace(database: Database, text: str, kind: str) -> str:
             )
         raise Conflict(f"failed to join {_NAMES[kind]} namespace: container {container.id} is not running")
     return f"/proc/{container.pid}/ns/{kind}"
+
+
+def folder(database: Database, paths: Paths, text: str) -> str:
+    """The folder of the container `text`. Raises NotFound."""
+    return paths.container(store.find(database, text).id)
 
 
 def namespaces(database: Database, options: RunOptions) -> dict[str, str]:

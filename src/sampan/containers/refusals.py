@@ -91,10 +91,10 @@ def _check_network(options: RunOptions) -> None:
         for name in ("hostname", "domainname"):
             if getattr(options, name):
                 raise InvalidArgument(f"conflicting options: {name} and the UTS mode")
-    if options.network_aliases:
-        raise Unsupported(
-            "names of containers are not resolved by this version of sampan: --network-alias would have no effect",
-            hint="reach another container by its address, or through a published port",
+    if options.network_aliases and options.network in ("bridge", "default", "host", "none"):
+        raise InvalidArgument(
+            "network-scoped aliases are only supported for user-defined networks",
+            hint="sampan network create NAME, then --network NAME",
         )
     if not options.network.startswith("container:"):
         return

@@ -31,6 +31,7 @@ class Hooks(NamedTuple):
 
 
 NO_HOOKS = Hooks()
+_ID_BEGINNING = 12
 _SHOWN_PATH = 256  # characters of a hostile path that an error shows
 
 
@@ -67,8 +68,8 @@ class _Start:
     """One start. What was done is undone in reverse when a later step fails."""
 
     __slots__ = (
-        "cgroups_path", "connect", "container", "database", "descriptors", "folder", "hooks", "inherited", "network",
-        "paths", "runtime",
+        "cgroups_path", "connect", "container", "database", "descriptors", "folder", "hooks", "inherited",
+        "network", "paths", "runtime", "tell_supervisor",
     )  # fmt: skip
 
     def __init__(self, database: Database, paths: Paths, container: Container, hooks: Hooks) -> None:
@@ -82,6 +83,7 @@ class _Start:
         self.inherited: tuple[int, ...] = ()
         self.network = "private"
         self.connect: Callable[[], None] = lambda: None
+        self.tell_supervisor: Callable[[], None] = lambda: None
         self.descriptors: list[int] = []
 
     def run(self) -> None:
@@ -108,6 +110,7 @@ class _Start:
             undo.pop_all()
         for descriptor in self.descriptors:
             os.close(descriptor)
+        self.tell_supervisor()
         fault.point("start.started")
         leases.release(self.database, creation.lease_of(container.id))
 
@@ -130,24 +133,32 @@ class _Start:
         """
         options = self.container.spec.options
         mode = options.network
+        joined, has_names = "", False
         if mode == "host":
             self.network = "host"
         elif mode.startswith("container:"):
             self.network = joining.namespace(self.database, mode.partition(":")[2], "net")
+            joined = joining.folder(self.database, self.paths, mode.partition(":")[2])
         else:
             descriptor = netns.create()
             self._keep(descriptor, undo)
             # The runtime opens it through us; from then on it lives as long as the container.
             self.network = f"/proc/{os.getpid()}/fd/{descriptor}"
-        etc_files.write(self.folder, self.container)
+            has_names = mode not in ("none", "bridge", "default") and not self._is_default_bridge(mode)
+        etc_files.write(self.folder, self.container, has_names=has_names, joined=joined)
         if mode not in ("none", "host") and not mode.startswith("container:"):
-            connect = self._connection(descriptor, undo)
+            connect = self._connection(descriptor, undo, has_names)
             if options.ports or options.publish_all:
                 connect()
             else:
                 self.connect = connect
 
-    def _connection(self, descriptor: int, undo: ExitStack) -> Callable[[], None]:
+    def _is_default_bridge(self, reference: str) -> bool:
+        """Whether a network that is not called so is the one without names: it may be told by its id."""
+        row = self.database.row("SELECT id FROM network WHERE name = 'bridge'")
+        return row is not None and len(reference) >= _ID_BEGINNING and str(row[0]).startswith(reference)
+
+    def _connection(self, descriptor: int, undo: ExitStack, has_names: bool) -> Callable[[], None]:
         def connect() -> None:
             from sampan.containers import connection
 
@@ -157,6 +168,12 @@ class _Start:
                 self._keep(reservation, undo)
             self.inherited = tuple(made.reservations)
             etc_files.add_address(self.folder, self.container, made.endpoint.ip, made.gateway)
+            if has_names:
+                from sampan.containers import resolving
+
+                provision = resolving.Provision(self.paths, self.container.id, descriptor)
+                undo.callback(provision.finish)
+                self.tell_supervisor = provision.finish
 
         return connect
 

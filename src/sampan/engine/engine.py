@@ -39,7 +39,9 @@ class Engine:
         """Repair what died; the supervisor too is replaced when it did and there is something to watch."""
         has_repaired = look(self.database, self.paths)
         row = self.database.row(
-            "SELECT 1 FROM health_due UNION ALL SELECT 1 FROM container WHERE status = 'restarting' LIMIT 1"
+            "SELECT 1 FROM health_due UNION ALL SELECT 1 FROM container WHERE status = 'restarting' UNION ALL"
+            " SELECT 1 FROM endpoint e JOIN network n ON n.id = e.network_id JOIN container c ON c.id = e.container_id"
+            " WHERE n.name != 'bridge' AND c.status IN ('running', 'paused') LIMIT 1"
         )
         is_needed = row is not None
         if has_repaired and not is_needed:

@@ -1,5 +1,6 @@
 """A container's network namespace to a network, and back."""
 
+import json
 import os
 
 from sampan.errors import InvalidArgument, PermissionDenied, Unavailable
@@ -22,6 +23,7 @@ def connect(
     *,
     ip: str = "",
     mac: str = "",
+    aliases: tuple[str, ...] = (),
 ) -> Endpoint:
     """Connect the network namespace to a bridge network and record the endpoint; it gets the next free eth0, eth1...
 
@@ -34,7 +36,7 @@ def connect(
     with database.transaction(durable=False):
         # Read again under the lock: since then it may have been removed, or moved to another subnet.
         network = store.find(database, paths, network.id)
-        endpoint, position = _allocate(database, paths, network, container_id, ip, mac)
+        endpoint, position = _allocate(database, paths, network, container_id, ip, mac, aliases)
     fault.point("network.allocated")
     try:
         return _attach(database, network, endpoint, position, netns_fd)
@@ -44,7 +46,13 @@ def connect(
 
 
 def _allocate(
-    database: Database, paths: Paths, network: Network, container_id: str, ip: str, mac: str
+    database: Database,
+    paths: Paths,
+    network: Network,
+    container_id: str,
+    ip: str,
+    mac: str,
+    aliases: tuple[str, ...],
 ) -> tuple[Endpoint, int]:
     """The row of an endpoint with a free address, and how many endpoints the container had before."""
     subnet = ipam.parse_subnet(network.subnet)
@@ -71,8 +79,17 @@ def _allocate(
             host_interface=f"v{paths.key}{container_id[:5]}{len(others) % 10}",
         )
         database.execute(
-            "INSERT INTO endpoint(container_id, network_id, id, ip, mac, host_interface) VALUES(?, ?, ?, ?, ?, ?)",
-            (container_id, network.id, endpoint.id, endpoint.ip, endpoint.mac, endpoint.host_interface),
+            "INSERT INTO endpoint(container_id, network_id, id, ip, mac, host_interface, aliases)"
+            " VALUES(?, ?, ?, ?, ?, ?, ?)",
+            (
+                container_id,
+                network.id,
+                endpoint.id,
+                endpoint.ip,
+                endpoint.mac,
+                endpoint.host_interface,
+                json.dumps(aliases),
+            ),
         )
     return endpoint, len(others)
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 FALLBACK_NAMESERVERS = ("8.8.8.8", "8.8.4.4")
+OWN_SERVER = "127.0.0.11"
+"""The address of a container's own name server, as in Docker."""
 # Where systemd-resolved keeps the real name servers when /etc/resolv.conf names only itself.
 RESOLVED_PATH = "/run/systemd/resolve/resolv.conf"
 _LOCAL_HOSTS = """\
@@ -34,24 +36,39 @@ def resolv_conf_text(
     search: Sequence[str] = (),
     options: Sequence[str] = (),
     shares_host_network: bool = False,
+    own_server: str = "",
 ) -> str:
     """The resolv.conf made from the host's, each part replaced by what was asked for; a search of "." means none.
 
     A name server on the host's loopback is nobody's in a network namespace of its own: it is left out, and when none
-    remains Docker's choice stands in.
+    remains Docker's choice stands in. `own_server` is the container's own name server: it alone is named, and asks
+    the others, also those of the host's loopback. Names without a dot are then asked as they are (ndots:0).
     """
-    servers = list(dns) or _values(host_text, "nameserver")
-    if not dns and not shares_host_network:
-        servers = [s for s in servers if not _is_loopback(s)] or list(FALLBACK_NAMESERVERS)
+    if own_server:
+        servers = [own_server]
+    elif dns or shares_host_network:
+        servers = list(dns) or name_servers(host_text)
+    else:
+        servers = [s for s in name_servers(host_text) if not _is_loopback(s)] or list(FALLBACK_NAMESERVERS)
     domains = list(search) or [w for line in _values(host_text, "search")[-1:] for w in line.split()]
     if search and list(search) == ["."]:
         domains = []
     chosen = list(options) or [w for line in _values(host_text, "options") for w in line.split()]
+    if own_server and not any(option.startswith("ndots:") for option in chosen):
+        chosen.append("ndots:0")
     lines = ["# Made by sampan from the /etc/resolv.conf of the host and the options of the container."]
     lines += [f"nameserver {server}" for server in servers]
     lines += [f"search {' '.join(domains)}"] if domains else []
     lines += [f"options {' '.join(chosen)}"] if chosen else []
+    if own_server:
+        lines.append(f"# ExtServers: [{' '.join(dns or name_servers(host_text))}]")
     return "\n".join(lines) + "\n"
+
+
+def name_servers(text: str, *, needs_any: bool = False) -> list[str]:
+    """The name servers of a resolv.conf; with `needs_any` Docker's choice when it names none."""
+    found = _values(text, "nameserver")
+    return found or (list(FALLBACK_NAMESERVERS) if needs_any else [])
 
 
 def _values(text: str, keyword: str) -> list[str]:

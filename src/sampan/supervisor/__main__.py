@@ -1,13 +1,15 @@
-"""`python -I -m sampan.supervisor --root ROOT exited ID | restart ID | watch`: what goes on when no command runs.
+"""`python -I -m sampan.supervisor --root ROOT exited ID | restart ID | watch [ID:UDP:TCP]`: what no command does.
 
 `exited` is run by a monitor when its container has ended, `restart` and `watch` by sampan itself. `watch` puts itself
-into the background, so that its starter can wait for it at once and has no zombie.
+into the background, so that its starter can wait for it at once and has no zombie; ID:UDP:TCP are two descriptors that
+it inherits, the sockets of a container's name server.
 """
 
 import os
 import sys
+from collections.abc import Collection
 
-_USAGE = "usage: python -I -m sampan.supervisor --root ROOT exited ID | restart ID | watch"
+_USAGE = "usage: python -I -m sampan.supervisor --root ROOT exited ID | restart ID | watch [ID:UDP:TCP]"
 
 
 def main(arguments: list[str]) -> int:
@@ -15,15 +17,17 @@ def main(arguments: list[str]) -> int:
         print(_USAGE, file=sys.stderr)
         return 2
     root, job, *words = arguments[1:]
-    if job == "watch" and not words:
+    if job == "watch" and len(words) <= 1:
         # Before anything large is imported: the starter waits for this.
         if os.fork() > 0:
             os._exit(0)
         os.chdir("/")
-        _close_inherited()
+        gift = words[0].split(":") if words else [""]
+        kept = [int(word) for word in gift[1:]]
+        _close_inherited(kept)
         from sampan.engine.supervision import jobs
 
-        jobs.watch(root)
+        jobs.watch(root, gift[0], kept)
     elif job in ("exited", "restart") and len(words) == 1:
         _close_inherited()
         from sampan.engine.supervision import jobs
@@ -35,12 +39,12 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _close_inherited() -> None:
-    """Hold nothing of the starter's: every descriptor but the standard three, which it has set."""
+def _close_inherited(kept: Collection[int] = ()) -> None:
+    """Hold nothing of the starter's: every descriptor but the standard three, which it has set, and `kept`."""
     listing = os.open("/proc/self/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     names = os.listdir(listing)
     for name in names:
-        if int(name) > 2 and int(name) != listing:
+        if int(name) > 2 and int(name) != listing and int(name) not in kept:
             try:
                 os.close(int(name))
             except OSError:

@@ -1,6 +1,8 @@
 """The answer of `why`, to read and as a record."""
 
-from sampan.cli.gotemplate import Record
+from collections.abc import Callable
+
+from sampan.cli.gotemplate import Record, Value
 from sampan.cli.views.times import utc
 from sampan.dockerfile.errors import visible
 from sampan.engine.why.facts import Explanation
@@ -30,7 +32,7 @@ def readable(explanation: Explanation) -> str:
 
 def record(explanation: Explanation) -> Record:
     """For --format; names as in docker's documents."""
-    fields = {
+    fields: dict[str, Value | Callable[[str], Value]] = {
         "ID": explanation.id,
         "Name": explanation.name,
         "Status": explanation.status,

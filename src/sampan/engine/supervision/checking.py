@@ -88,14 +88,17 @@ class Checks:
             self._discharge(container_id)
 
     def _admit_and_discharge(self) -> None:
-        wanted = set(health.due(self._database))
-        for container_id in self._patients.keys() - wanted:
+        """Read only the records of those that have changed: one query tells which, however many there are."""
+        wanted = health.due(self._database)
+        for container_id in self._patients.keys() - wanted.keys():
             self._discharge(container_id)
-        for container_id in wanted:
+        for container_id, (started_at, status) in wanted.items():
+            known = self._patients.get(container_id)
+            if known is not None and (known.container.started_at, known.container.status) == (started_at, status):
+                continue
             container = store.get(self._database, container_id)
             if container is None:
                 continue
-            known = self._patients.get(container_id)
             if known is not None and known.container.started_at == container.started_at:
                 known.container = container
                 continue

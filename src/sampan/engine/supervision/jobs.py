@@ -1,9 +1,10 @@
 """The jobs of `python -m sampan.supervisor`, each a process of its own that nobody waits for."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 
 from sampan.containers import wake
-from sampan.engine.supervision import presence, restarting, surroundings, watcher
+from sampan.engine.supervision import restarting, surroundings, watcher
 from sampan.engine.supervision.journal import Journal
 from sampan.storage import paths as layout
 from sampan.storage.database import Database
@@ -21,7 +22,7 @@ def _exited(database: Database, paths: Paths, container_id: str) -> None:
     if restarting.ended(database, paths, container_id):
         wake.start_supervisor(paths)
     else:
-        presence.wake(paths)
+        wake.wake(paths)
 
 
 def restart(root: str, container_id: str) -> None:
@@ -34,9 +35,15 @@ def restart(root: str, container_id: str) -> None:
     _logged(paths, f"restart of container {container_id}", again)
 
 
-def watch(root: str) -> None:
-    """Be the supervisor of the root; in the background already."""
-    watcher.watch(layout.paths_of(root))
+def watch(root: str, container_id: str, descriptors: Sequence[int]) -> None:
+    """Be the supervisor of the root; in the background already. The sockets of a container's name server may have been
+    inherited."""
+    gift = None
+    if len(descriptors) == 2:
+        gift = wake.Gift(container_id, (descriptors[0], descriptors[1]))
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)
+    watcher.watch(layout.paths_of(root), gift)
 
 
 def _logged(paths: Paths, what: str, job: Callable[[Database], None]) -> None:

@@ -8,9 +8,8 @@ from sampan.containers import wake as waking
 from sampan.linux import process
 from sampan.storage.paths import Paths
 
-
-def _socket_path(paths: Paths) -> str:
-    return paths.run + "/supervisor.sock"
+_LONGEST = 128  # bytes: an id
+_DESCRIPTORS = 2
 
 
 class Presence:
@@ -22,26 +21,35 @@ class Presence:
         self._paths = paths
         self._lock = lock
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        _unlink(_socket_path(paths))
-        self._socket.bind(_socket_path(paths))
+        _unlink(waking.supervisor_socket(paths))
+        self._socket.bind(waking.supervisor_socket(paths))
 
     def fileno(self) -> int:
         """What becomes readable when somebody wakes us."""
         return self._socket.fileno()
 
-    def drain(self) -> None:
-        """Take the wake-ups that have come."""
+    def receive(self) -> list[waking.Gift]:
+        """Take the wake-ups that have come, and the sockets that came with them."""
+        gifts: list[waking.Gift] = []
         while True:
             try:
-                self._socket.recv(16)
+                text, descriptors, _, _ = socket.recv_fds(self._socket, _LONGEST, _DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
             except BlockingIOError:
-                return
+                return gifts
+            if len(descriptors) == _DESCRIPTORS:
+                gifts.append(waking.Gift(text.decode(errors="replace"), (descriptors[0], descriptors[1])))
+            else:
+                for descriptor in descriptors:
+                    os.close(descriptor)
 
-    def give_up(self) -> None:
-        """Let another be the supervisor. Who woke us until then is not answered: look once more after it."""
-        _unlink(_socket_path(self._paths))
+    def give_up(self) -> list[waking.Gift]:
+        """Let another be the supervisor; the sockets that had come until then. Who woke us until then is not answered:
+        look once more after it."""
+        _unlink(waking.supervisor_socket(self._paths))
+        gifts = self.receive()
         self._socket.close()
         os.close(self._lock)
+        return gifts
 
 
 def claim(paths: Paths) -> Presence | None:
@@ -55,23 +63,11 @@ def claim(paths: Paths) -> Presence | None:
         return Presence(paths, descriptor)
     except BlockingIOError:
         os.close(descriptor)
-        wake(paths)
+        waking.wake(paths)
         return None
     except BaseException:
         os.close(descriptor)
         raise
-
-
-def wake(paths: Paths) -> bool:
-    """Let the supervisor look around at once; False when there is none."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sender:
-        try:
-            sender.sendto(b"!", _socket_path(paths))
-        except (FileNotFoundError, ConnectionRefusedError):
-            return False
-        except BlockingIOError:
-            return True  # its queue is full: it will look anyway
-    return True
 
 
 def holder(paths: Paths) -> tuple[int, int] | None:

@@ -1,77 +1,118 @@
 """The resident supervisor: it waits until something is due, does it, and ends when there is nothing to watch."""
 
 import os
-import select
+import resource
 import signal
 import time
 
-from sampan.containers import health
+from sampan.containers import health, wake
 from sampan.engine.supervision import restarting
 from sampan.engine.supervision.checking import Checks
 from sampan.engine.supervision.journal import Journal
+from sampan.engine.supervision.loop import Crowd, Loop
+from sampan.engine.supervision.naming import Names
 from sampan.engine.supervision.presence import Presence, claim
 from sampan.engine.supervision.restarting import Restarts
+from sampan.networks import naming
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
 _LONGEST_SLEEP_SECONDS = 60.0
 
 
+_DESCRIPTORS = 16384
+"""Enough for thousands of containers; what we start inherits it, and some programs close every number there is."""
+_HAND_OVER_SECONDS = 10.0
+_PAUSE_SECONDS = 0.01
+
+
 class Watcher:
-    """Watches one root. `run` returns when there is nothing to watch, or after SIGTERM."""
+    """Watches one root. `run` returns when there is nothing to watch, or after SIGTERM.
+
+    What is watched is looked at when something of it has changed or is due. Questions for names change nothing: they
+    are answered as they come, between two looks.
+    """
 
     def __init__(self, paths: Paths, presence: Presence, journal: Journal) -> None:
         self._database = Database(paths.database)
         self._presence = presence
+        self._loop = Loop()
         self._checks = Checks(self._database, paths, journal)
         self._restarts = Restarts(self._database, paths, journal)
+        self._names = Names(self._database, journal, self._loop)
+        self._crowd = Crowd(self._loop, self._notice)
+        self._is_stirred = True
         self.is_told_to_end = False
         self._signals, self._signals_in = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.signal(signal.SIGTERM, self._end)
         signal.set_wakeup_fd(self._signals_in, warn_on_full_buffer=False)
+        self._loop.watch(self._signals, self._stir)
+        self._loop.watch(presence.fileno(), self._receive)
 
-    def _end(self, number: int, frame: object) -> None:
-        self.is_told_to_end = True
+    def take(self, gift: wake.Gift) -> None:
+        """Serve a container's name server."""
+        self._names.take(gift)
 
     def run(self) -> None:
         while not self.is_told_to_end:
-            self._restarts.look()
-            self._checks.look()
-            if self._restarts.is_idle() and self._checks.is_idle():
-                return
+            if self._is_stirred:
+                self._is_stirred = False
+                self._look()
+                if self._restarts.is_idle() and self._checks.is_idle() and self._names.is_idle():
+                    return
             self._sleep()
 
     def close(self) -> None:
         self._checks.close()
+        self._names.close()
         self._database.close()
+        self._loop.close()
         signal.set_wakeup_fd(-1)
         os.close(self._signals)
         os.close(self._signals_in)
 
+    def _look(self) -> None:
+        self._restarts.look()
+        self._checks.look()
+        self._names.look()
+        self._crowd.become([*self._restarts.descriptors(), *self._checks.descriptors()])
+
     def _sleep(self) -> None:
         """Until something is due, something ends, or somebody wakes us."""
-        poll = select.poll()
-        for descriptor in (
-            self._presence.fileno(),
-            self._signals,
-            *self._restarts.descriptors(),
-            *self._checks.descriptors(),
-        ):
-            poll.register(descriptor, select.POLLIN)
+        due = min([*self._restarts.moments(), *self._checks.moments(), *self._names.moments()], default=None)
         now = time.monotonic()
-        moments = [*self._restarts.moments(), *self._checks.moments()]
-        rest = min([_LONGEST_SLEEP_SECONDS, *(moment - now for moment in moments)])
-        # A millisecond more: poll cuts the time to whole ones, and it must not be early.
-        for descriptor, _ in poll.poll(max(rest, 0) * 1000 + 1):
-            self._checks.notice(descriptor)
-        self._presence.drain()
+        due = now + _LONGEST_SLEEP_SECONDS if due is None else min(due, now + _LONGEST_SLEEP_SECONDS)
+        self._loop.wait(min([due, *self._names.expiries()]) - now)
+        self._names.expire()
+        if time.monotonic() >= due:
+            self._stir()
+
+    def _end(self, number: int, frame: object) -> None:
+        self.is_told_to_end = True
+
+    def _stir(self) -> None:
+        self._is_stirred = True
+
+    def _notice(self, descriptor: int) -> None:
+        self._checks.notice(descriptor)
+        self._stir()
+
+    def _receive(self) -> None:
+        for gift in self._presence.receive():
+            self._names.take(gift)
+        self._stir()
 
 
-def watch(paths: Paths) -> None:
-    """Be the supervisor of a root as long as there is something to watch; when there is one already, wake it."""
+def watch(paths: Paths, gift: wake.Gift | None = None) -> None:
+    """Be the supervisor of a root as long as there is something to watch; when there is one already, wake it and give
+    it what we have been given."""
     journal = Journal(paths)
-    while (presence := claim(paths)) is not None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, _more_descriptors())
+    gifts = [gift] if gift is not None else []
+    while (presence := _claim(paths, gifts)) is not None:
         watcher = Watcher(paths, presence, journal)
+        for received in gifts:
+            watcher.take(received)
         try:
             watcher.run()
         except BaseException as error:
@@ -79,15 +120,33 @@ def watch(paths: Paths) -> None:
             raise
         finally:
             watcher.close()
-            presence.give_up()
+            gifts = presence.give_up()
         # Who came between our last look and this moment saw the lock held, and relies on us.
-        if watcher.is_told_to_end or not _is_needed(paths):
+        if watcher.is_told_to_end or not (gifts or _is_needed(paths)):
             return
+
+
+def _claim(paths: Paths, gifts: list[wake.Gift]) -> Presence | None:
+    """As `claim`; one that is about to begin or to end takes no gift yet, or none any more: it is tried again."""
+    until = time.monotonic() + _HAND_OVER_SECONDS
+    while True:
+        presence = claim(paths)
+        while presence is None and gifts and wake.hand_over(paths, gifts[-1]):
+            gifts.pop().close()
+        if presence is not None or not gifts or time.monotonic() > until:
+            return presence
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _more_descriptors() -> tuple[int, int]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
+    return max(soft, wanted) if soft != resource.RLIM_INFINITY else soft, hard
 
 
 def _is_needed(paths: Paths) -> bool:
     database = Database(paths.database)
     try:
-        return bool(health.due(database)) or restarting.is_any(database)
+        return bool(health.due(database)) or restarting.is_any(database) or naming.is_any(database)
     finally:
         database.close()
