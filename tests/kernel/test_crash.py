@@ -30,6 +30,7 @@ class Scenario(NamedTuple):
 
 BOX = ("run", "-d", "--name", "box", "-p", "0:80", "-v", "/data", "busybox", "sleep", "100000")
 ENDED = ("run", "--name", "box", "-p", "0:80", "busybox", "true")
+ENDED_WITH_DATA = ("run", "--name", "box", "-v", "/data", "busybox", "touch", "/data/x", "/y")
 SCENARIOS = {
     "run": Scenario(("run", "--rm", "-p", "0:80", "-v", "/data", "-v", "named:/n", "busybox", "true")),
     "run-detached": Scenario(BOX, is_repeatable=False),
@@ -38,6 +39,11 @@ SCENARIOS = {
     "rm": Scenario(("rm", "-f", "-v", "box"), (BOX,), is_repeatable=False),
     "import": Scenario(("import", "ARCHIVE", "other")),
     "rmi": Scenario(("rmi", "other"), (("import", "ARCHIVE", "other"),), is_repeatable=False),
+    "commit": Scenario(("commit", "box", "made"), (BOX,)),
+    "snapshot": Scenario(("snapshot", "box", "made"), (BOX,)),
+    "clone": Scenario(("container", "clone", "--name", "twin", "box"), (ENDED_WITH_DATA,), is_repeatable=False),
+    "cp-into-running": Scenario(("cp", "ARCHIVE", "box:/data"), (BOX,)),
+    "cp-into-stopped": Scenario(("cp", "ARCHIVE", "box:/data"), (ENDED_WITH_DATA,)),
     "volume-rm": Scenario(("volume", "rm", "data"), (("volume", "create", "data"),), is_repeatable=False),
 }
 

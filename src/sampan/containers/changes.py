@@ -34,16 +34,29 @@ def changes(paths: Paths, container: Container) -> list[Change]:
 
 
 def made_by_engine(upper: int, lower: int) -> list[str]:
-    """Empty mount points in `upper` that the image has not, deepest first: no part of what a container wrote."""
+    """What is in `upper` only because something was mounted there, deepest first: empty mount points that the image has
+    not, and folders that differ from the image's in nothing but their time. A folder is to be removed if it is empty.
+    """
     found = []
     for path in sorted(_MOUNT_POINTS, key=lambda path: path.count("/"), reverse=True):
-        info = _stat(upper, path)
-        if info is None or _stat(lower, path) is not None:
+        info, before = _stat(upper, path), _stat(lower, path)
+        if info is None:
             continue
-        is_empty = info.st_size == 0 if stat.S_ISREG(info.st_mode) else stat.S_ISDIR(info.st_mode)
-        if is_empty:
+        if before is None:
+            is_made = info.st_size == 0 if stat.S_ISREG(info.st_mode) else stat.S_ISDIR(info.st_mode)
+        else:
+            is_made = stat.S_ISDIR(info.st_mode) and not _is_other(info, before) and not _hides(upper, path)
+        if is_made:
             found.append(path)
     return found
+
+
+def _hides(root: int, path: str) -> bool:
+    fd = files.open_beneath(root, path, _FOLDER)
+    try:
+        return _is_opaque(fd)
+    finally:
+        os.close(fd)
 
 
 class _Trees:
@@ -152,9 +165,11 @@ class _Comparison:
 
 def _differs(path: str, info: os.stat_result, before: os.stat_result) -> bool:
     """Whether a folder's own data changed. The runtime's mount points change the time of the folder they are in."""
-    if (info.st_mode, info.st_uid, info.st_gid) != (before.st_mode, before.st_uid, before.st_gid):
-        return True
-    return info.st_mtime_ns != before.st_mtime_ns and path not in _MOUNT_POINTS
+    return _is_other(info, before) or (info.st_mtime_ns != before.st_mtime_ns and path not in _MOUNT_POINTS)
+
+
+def _is_other(info: os.stat_result, before: os.stat_result) -> bool:
+    return (info.st_mode, info.st_uid, info.st_gid) != (before.st_mode, before.st_uid, before.st_gid)
 
 
 def _is_opaque(fd: int) -> bool:

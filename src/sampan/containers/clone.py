@@ -29,13 +29,13 @@ def clone(
     database.require_room()
     clone_id = os.urandom(32).hex()
     with locks.container(paths, container_id), locks.container(paths, clone_id):
-        original = store.find(database, container_id)
-        if original.is_running:
-            raise Conflict(
-                f"cannot clone container {original.name}: it is running",
-                hint=f"stop it first, or make an image of it as it runs: sampan snapshot {original.name}",
-            )
         try:
+            original = store.find(database, container_id)
+            if original.is_running:
+                raise Conflict(
+                    f"cannot clone container {original.name}: it is running",
+                    hint=f"stop it first, or make an image of it as it runs: sampan snapshot {original.name}",
+                )
             _copy_folder(start.ensure_upper(paths, original), start.ensure_folder(paths, clone_id) + "/upper")
             fault.point("clone.copied")
             copies = _copy_volumes(database, paths, original, clone_id, include_named=copy_volumes)

@@ -15,5 +15,5 @@ def execute(invocation: Invocation) -> int:
     from sampan.dockerfile.errors import visible
 
     for change in Engine(invocation.settings.root or None).containers.diff(invocation.arguments[0]):
-        print(change.kind, visible(change.path))
+        print(change.kind, visible(change.path).replace("\n", "\\n"))
     return 0
