@@ -246,12 +246,9 @@ class Containers:
 
     def size(self, record: records.Container) -> int:
         """Bytes of regular files that the container has written."""
-        total = 0
-        upper = self.paths.container(record.id) + "/upper"
-        if os.path.isdir(upper):
-            for _, _, names, fd in os.fwalk(upper):
-                total += sum(os.stat(name, dir_fd=fd, follow_symlinks=False).st_size for name in names)
-        return total
+        from sampan.engine.usage import written
+
+        return written(self.paths, record)
 
     def logs(self, reference: str, options: LogOptions = ALL_LINES) -> "Iterator[Any]":
         """Lines (time, stream, text) of the container's log."""

@@ -5,16 +5,24 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sampan.errors import NotFound
 from sampan.storage.paths import Paths
 
 
 @contextmanager
 def container(paths: Paths, container_id: str) -> Iterator[None]:
-    """Hold the lock of one container while changing its state; waits for other holders."""
+    """Hold the lock of one container while changing its state; waits for other holders.
+
+    Who finds that the container is gone (NotFound) leaves no file for it; of one that is there the next holder makes
+    it anew.
+    """
     fd = _acquire(f"{paths.locks}/{container_id}", fcntl.LOCK_EX)
     assert fd is not None
     try:
         yield
+    except NotFound:
+        forget(paths, container_id)
+        raise
     finally:
         os.close(fd)
 

@@ -178,9 +178,12 @@ def prune(
 def size(paths: Paths, name: str) -> int:
     """Bytes of the regular files in a volume."""
     total = 0
-    for directory, _, names, fd in os.fwalk(folder(paths, name)):
-        del directory
-        total += sum(os.stat(entry, dir_fd=fd, follow_symlinks=False).st_size for entry in names)
+    for _, _, names, fd in os.fwalk(folder(paths, name)):
+        for entry in names:
+            try:
+                total += os.stat(entry, dir_fd=fd, follow_symlinks=False).st_size
+            except FileNotFoundError:
+                continue  # a running container removes files too
     return total
 
 
