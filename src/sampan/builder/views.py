@@ -34,11 +34,7 @@ class Workspace:
     def close(self) -> None:
         if not self._name:
             return
-        tmp = os.open(self._paths.tmp, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            files.remove_tree(tmp, self._name)
-        finally:
-            os.close(tmp)
+        files.remove_below(self._paths.tmp, self._name)
         leases.release(self._database, "tmp:" + self._name)
         self._name = ""
 

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Sequence
 
 from sampan.containers.streams import DetachFilter, Streams, detach_sequence
-from sampan.linux import tty
+from sampan.linux import files, tty
 from sampan.runtime import monitor
 
 _PACKET = 8193
@@ -87,7 +87,7 @@ class Session:
             return False
         target = self._streams.stderr if packet[0] == _STDERR else self._streams.stdout
         if target >= 0:
-            write_all(target, packet[1:])
+            files.write_all(target, packet[1:])
         return True
 
     def _input(self) -> str:
@@ -116,18 +116,6 @@ class Session:
             self._connection.shutdown(socket.SHUT_WR)
         except OSError:
             return  # the container has ended already
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write everything, also to a slow non-blocking reader. Raises BrokenPipeError."""
-    view = memoryview(data)
-    while view:
-        try:
-            view = view[os.write(descriptor, view) :]
-        except BlockingIOError:
-            poll = select.poll()
-            poll.register(descriptor, select.POLLOUT)
-            poll.poll()
 
 
 def forwarded_signals() -> Sequence[int]:

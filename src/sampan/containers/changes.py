@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from sampan.containers import start
 from sampan.containers.model import Container
@@ -12,7 +13,6 @@ from sampan.storage.snapshots import OPAQUE_XATTR
 from sampan.values import NamedTuple
 
 ADDED, CHANGED, DELETED = "A", "C", "D"
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # What the runtime makes so that something can be mounted there; docker keeps these in a layer that is never shown.
 _IN_DEV = ("dev", "dev/console", "dev/pts", "dev/shm", "dev/mqueue")
 _IN_ETC = ("etc", "etc/hostname", "etc/hosts", "etc/resolv.conf")
@@ -28,7 +28,7 @@ class Change(NamedTuple):
 
 def changes(paths: Paths, container: Container) -> list[Change]:
     """What differs from the image, sorted by path. A container that never ran has changed nothing."""
-    with _Trees(paths, container) as (upper, lower):
+    with _trees(paths, container) as (upper, lower):
         found = _Comparison(upper, lower).run()
     return sorted(found, key=lambda change: os.fsencode(change.path))
 
@@ -52,30 +52,22 @@ def made_by_engine(upper: int, lower: int) -> list[str]:
 
 
 def _hides(root: int, path: str) -> bool:
-    fd = files.open_beneath(root, path, _FOLDER)
+    fd = files.open_beneath(root, path, files.DIRECTORY)
     try:
         return _is_opaque(fd)
     finally:
         os.close(fd)
 
 
-class _Trees:
+@contextmanager
+def _trees(paths: Paths, container: Container) -> Iterator[tuple[int, int]]:
     """The upper folder and the image's merged layers, as descriptors."""
-
-    def __init__(self, paths: Paths, container: Container) -> None:
-        self._upper = os.open(start.ensure_upper(paths, container), _FOLDER)
-        try:
-            self._lower = mount.lower_root(paths.layers, container.layers)
-        except BaseException:
-            os.close(self._upper)
-            raise
-
-    def __enter__(self) -> tuple[int, int]:
-        return self._upper, self._lower
-
-    def __exit__(self, *exception: object) -> None:
-        os.close(self._upper)
-        os.close(self._lower)
+    with ExitStack() as held:
+        upper = os.open(start.ensure_upper(paths, container), files.DIRECTORY)
+        held.callback(os.close, upper)
+        lower = mount.lower_root(paths.layers, container.layers)
+        held.callback(os.close, lower)
+        yield upper, lower
 
 
 def _stat(root: int, path: str) -> os.stat_result | None:
@@ -109,7 +101,7 @@ class _Comparison:
     def _folder(self, path: str) -> Iterator[str]:
         """Note what the entries of a folder say; yields the folders among them."""
         try:
-            fd = files.open_beneath(self._upper, path, _FOLDER)
+            fd = files.open_beneath(self._upper, path, files.DIRECTORY)
         except FileNotFoundError:
             return  # a running container removes folders too
         try:
@@ -145,7 +137,7 @@ class _Comparison:
     def _hidden(self, path: str, names: frozenset[str]) -> None:
         """A folder that was removed and made anew hides all that the image has in it."""
         try:
-            fd = files.open_beneath(self._lower, path, _FOLDER)
+            fd = files.open_beneath(self._lower, path, files.DIRECTORY)
         except OSError:  # it is none in the image
             return
         try:

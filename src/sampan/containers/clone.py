@@ -3,17 +3,15 @@
 import os
 import time
 
-from sampan.containers import creation, names, start, store
+from sampan.containers import creation, happenings, names, start, store
 from sampan.containers.model import Container, MountPoint
 from sampan.errors import Conflict
 from sampan.linux import fault, files
-from sampan.linux.copying import TreeCopy
-from sampan.storage import events, leases, locks
+from sampan.linux.copying import TreeCopy, take_over
+from sampan.storage import leases, locks
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 from sampan.volumes import store as volumes
-
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 def clone(
@@ -50,13 +48,10 @@ def clone(
 def _copy_folder(source_path: str, target_path: str) -> None:
     """Copy a folder to a new one, its own owner, mode and time too."""
     os.mkdir(target_path, 0o700)
-    source, target = os.open(source_path, _FOLDER), os.open(target_path, _FOLDER)
+    source, target = os.open(source_path, files.DIRECTORY), os.open(target_path, files.DIRECTORY)
     try:
         TreeCopy(keep_overlay_marks=True).tree(source, target)
-        info = os.fstat(source)
-        os.fchown(target, info.st_uid, info.st_gid)
-        os.fchmod(target, info.st_mode & 0o7777)
-        os.utime(target, ns=(info.st_atime_ns, info.st_mtime_ns))
+        take_over(source, target)
     finally:
         os.close(source)
         os.close(target)
@@ -91,7 +86,6 @@ def _record(
             moved[volume] = volumes.ensure(database, paths)
             os.rename(folder, moved[volume].mountpoint)
         points = tuple(_moved(point, moved) for point in original.spec.mounts)
-        check = original.spec.config.healthcheck
         container = Container(
             id=clone_id,
             name=name or names.random_name(store.names(database)),
@@ -99,18 +93,17 @@ def _record(
             layers=original.layers,
             spec=original.spec._replace(mounts=points, options=original.spec.options._replace(name=name)),
             created_at=time.time_ns(),
-            health={"Status": "starting", "FailingStreak": 0, "Log": []} if creation.has_check(check) else None,
+            health=creation.unchecked(original.spec.config.healthcheck),
         )
         store.insert(database, container)
         for point in points:
             if point.volume:
                 volumes.use(database, point.volume, clone_id)
-        attributes = {**container.spec.config.labels, "image": container.spec.options.image, "name": container.name}
-        events.record(database, "container", "create", clone_id, attributes)
+        happenings.record(database, container, "create")
         fault.point("clone.inserted")
     fault.point("clone.committed")
     if copies:
-        _remove_temporary(paths, clone_id)
+        files.remove_below(paths.tmp, clone_id)
     return container
 
 
@@ -119,20 +112,12 @@ def _moved(point: MountPoint, moved: dict[str, volumes.Volume]) -> MountPoint:
     return point if volume is None else point._replace(volume=volume.name, source=volume.mountpoint)
 
 
-def _remove_temporary(paths: Paths, clone_id: str) -> None:
-    top = os.open(paths.tmp, _FOLDER)
-    try:
-        files.remove_tree(top, clone_id)
-    finally:
-        os.close(top)
-
-
 def _forget(database: Database, paths: Paths, clone_id: str) -> None:
     """Take back what was made before the record was entered."""
     from sampan.containers import ending
 
     if store.get(database, clone_id) is not None:
         return  # interrupted right after the commit: the clone is whole
-    _remove_temporary(paths, clone_id)
+    files.remove_below(paths.tmp, clone_id)
     ending.remove_files(paths, clone_id)
     leases.release(database, f"tmp:{clone_id}")

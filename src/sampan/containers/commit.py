@@ -5,22 +5,21 @@ import time
 from contextlib import nullcontext
 
 from sampan.containers import changes as comparison
-from sampan.containers import copied_volumes, frozen, start, store
+from sampan.containers import copied_volumes, frozen, happenings, start, store
 from sampan.containers.model import Container
 from sampan.errors import NotFound
 from sampan.images import changes as change_list
 from sampan.images import clock, importing
 from sampan.images import store as images
 from sampan.linux import fault, files, mount
-from sampan.linux.copying import TreeCopy
+from sampan.linux.copying import TreeCopy, take_over
+from sampan.oci import platform
 from sampan.oci import reference as references
 from sampan.oci.config import ContainerConfig, History, ImageConfig
-from sampan.storage import events, layers, locks, snapshots
+from sampan.storage import layers, locks, snapshots
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 from sampan.values import NamedTuple
-
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class CommitOptions(NamedTuple):
@@ -45,10 +44,7 @@ def commit(database: Database, paths: Paths, container_id: str, options: CommitO
     """
     if options.reference:
         references.parse(options.reference)
-    container = store.get(database, container_id)
-    if container is None:
-        raise NotFound(f"No such container: {container_id}")
-    config = _configuration(container, options)
+    config = _configuration(store.find(database, container_id), options)
     with importing.building(database, paths) as snapshot_id:
         with locks.container(paths, container_id):
             container = store.find(database, container_id)
@@ -76,13 +72,11 @@ def _without_options(container: Container) -> ContainerConfig:
 
 
 def _copy_upper(paths: Paths, container: Container, snapshot_id: str) -> None:
-    upper = os.open(start.ensure_upper(paths, container), _FOLDER)
-    target = os.open(paths.layer(snapshot_id), _FOLDER)
+    upper = os.open(start.ensure_upper(paths, container), files.DIRECTORY)
+    target = os.open(paths.layer(snapshot_id), files.DIRECTORY)
     try:
         TreeCopy(keep_overlay_marks=True, is_live=container.is_running).tree(upper, target)
-        info = os.fstat(upper)
-        os.fchown(target, info.st_uid, info.st_gid)
-        os.fchmod(target, info.st_mode & 0o7777)
+        take_over(upper, target)
         _take_mount_points_away(paths, container, target)
     finally:
         os.close(upper)
@@ -94,7 +88,7 @@ def _take_mount_points_away(paths: Paths, container: Container, target: int) -> 
     try:
         for path in comparison.made_by_engine(target, lower):
             folder, _, name = path.rpartition("/")
-            parent = files.open_beneath(target, folder, _FOLDER)
+            parent = files.open_beneath(target, folder, files.DIRECTORY)
             try:
                 _remove_if_empty(parent, name)
             finally:
@@ -138,9 +132,9 @@ def _finish(
         snapshots.record(database, snapshot_id, diff_id=packed.diff_id, size=packed.size)
         tags = (options.reference,) if options.reference else ()
         image_id = images.add(database, image, (*container.layers, snapshot_id), tags=tags)
-        attributes = {"comment": options.message, "imageID": image_id, "imageRef": options.reference}
-        attributes |= {"image": container.spec.options.image, "name": container.name}
-        events.record(database, "container", "commit", container.id, {**container.spec.config.labels, **attributes})
+        happenings.record(
+            database, container, "commit", comment=options.message, imageID=image_id, imageRef=options.reference
+        )
     fault.point("commit.committed")
     snapshots.release(database, snapshot_id)
     return image_id
@@ -152,11 +146,11 @@ def _base(database: Database, paths: Paths, container: Container) -> ImageConfig
     try:
         return images.get(database, container.image_id).config
     except NotFound:
-        architecture, variant = importing.ARCHITECTURES.get(os.uname().machine, (os.uname().machine, ""))
+        host = platform.host_platform(os.uname().machine)
         return ImageConfig(
-            architecture=architecture,
-            os="linux",
-            variant=variant,
+            architecture=host.architecture,
+            os=host.os,
+            variant=host.variant,
             config=ContainerConfig(),
             diff_ids=tuple(_diff_id(database, paths, layer) for layer in container.layers),
         )

@@ -8,12 +8,10 @@ import os
 
 from sampan.containers.model import Container, MountPoint
 from sampan.linux import fault, files, mount
-from sampan.linux.copying import TreeCopy
+from sampan.linux.copying import TreeCopy, take_over
 from sampan.storage import leases
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
-
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 def add(database: Database, paths: Paths, container: Container, snapshot_id: str) -> None:
@@ -35,30 +33,20 @@ def add(database: Database, paths: Paths, container: Container, snapshot_id: str
         finally:
             os.close(root)
     finally:
-        _remove(paths, name)
+        files.remove_below(paths.tmp, name)
         leases.release(database, f"tmp:{name}")
 
 
 def _add(root: int, point: MountPoint) -> None:
     target = files.make_directories(root, point.destination)
     try:
-        source = os.open(point.source, _FOLDER)
+        source = os.open(point.source, files.DIRECTORY)
         try:
             for name in os.listdir(target):
                 files.remove_tree(target, name)
             TreeCopy().tree(source, target)
-            info = os.fstat(source)
-            os.fchown(target, info.st_uid, info.st_gid)
-            os.fchmod(target, info.st_mode & 0o7777)
+            take_over(source, target)
         finally:
             os.close(source)
     finally:
         os.close(target)
-
-
-def _remove(paths: Paths, name: str) -> None:
-    top = os.open(paths.tmp, _FOLDER)
-    try:
-        files.remove_tree(top, name)
-    finally:
-        os.close(top)

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from typing import Any
 
 from sampan.containers import compile as compilation
 from sampan.containers import mounts, names, refusals, store
@@ -46,7 +47,6 @@ def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool
         image = container_config_from_json(json.loads(document).get("config"))
         config = compilation.merge(options, image)
         points = mounts.plan(database, paths, container_id, options, image.volumes)
-        health = {"Status": "starting", "FailingStreak": 0, "Log": []} if has_check(config.healthcheck) else None
         container = Container(
             id=container_id,
             name=name or names.random_name(store.names(database)),
@@ -54,7 +54,7 @@ def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool
             layers=layers,
             spec=Spec(options, config, points),
             created_at=time.time_ns(),
-            health=health,
+            health=unchecked(config.healthcheck),
         )
         store.insert(database, container)
         if lease:
@@ -62,6 +62,11 @@ def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool
         fault.point("create.inserted")
     fault.point("create.committed")
     return container
+
+
+def unchecked(health: HealthConfig | None) -> dict[str, Any] | None:
+    """State.Health before the first check, None where none is asked for."""
+    return {"Status": "starting", "FailingStreak": 0, "Log": []} if has_check(health) else None
 
 
 def has_check(health: HealthConfig | None) -> bool:

@@ -39,6 +39,9 @@ _MACHINES = {
 }
 
 
+ARCHITECTURES = frozenset(_MACHINES.values())
+
+
 class BadElf(ValueError):
     """The headers contradict themselves or lie outside of the file."""
 

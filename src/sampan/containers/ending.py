@@ -175,23 +175,15 @@ def remove_files(paths: Paths, container_id: str) -> None:
     The folder is moved away first: a monitor that is about to end finds nothing any more to make files in. What lies
     outside of it goes before, because the folder is what others find it by.
     """
-    _remove_below(paths.exits, container_id)
+    files.remove_below(paths.exits, container_id)
     try:
         os.rename(paths.container(container_id), f"{paths.tmp}/{container_id}")
     except FileNotFoundError:
         pass
     fault.point("remove.moved")
-    _remove_below(paths.tmp, container_id)
+    files.remove_below(paths.tmp, container_id)
     fault.point("remove.emptied")
     locks.forget(paths, container_id)
-
-
-def _remove_below(folder: str, name: str) -> None:
-    top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        files.remove_tree(top, name)
-    finally:
-        os.close(top)
 
 
 def remove_locked(database: Database, paths: Paths, container: Container) -> None:

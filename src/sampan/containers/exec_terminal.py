@@ -6,9 +6,8 @@ import signal
 import socket
 from contextlib import ExitStack
 
-from sampan.containers.attach import write_all
 from sampan.containers.streams import DetachFilter, Streams
-from sampan.linux import tty
+from sampan.linux import files, tty
 from sampan.runtime import defaults
 
 _ENV = {"PATH": defaults.DEFAULT_PATH}
@@ -78,13 +77,13 @@ def _relay(master: int, streams: Streams, keys: DetachFilter) -> bool:
             if descriptor == master:
                 if not data:
                     return True
-                write_all(streams.stdout, data)
+                files.write_all(streams.stdout, data)
                 continue
             if not data:
                 poll.unregister(descriptor)
-                write_all(master, b"\x04")
+                files.write_all(master, b"\x04")
                 continue
             passed, detached = keys.feed(data)
             if detached:
                 return False
-            write_all(master, passed)
+            files.write_all(master, passed)

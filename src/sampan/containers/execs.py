@@ -169,14 +169,7 @@ def _check_started(container: Container, folder: str, command: str) -> None:
 
 def finish(paths: Paths, container: Container, folder: str) -> None:
     """Remove the exec's files; the container may have been removed meanwhile."""
-    try:
-        top = os.open(paths.container(container.id), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
-    try:
-        files.remove_tree(top, os.path.basename(folder))
-    finally:
-        os.close(top)
+    files.remove_below(paths.container(container.id), os.path.basename(folder))
 
 
 def run(

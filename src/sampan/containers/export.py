@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from sampan.containers import roots, store
-from sampan.storage import events, layers, locks
+from sampan.containers import happenings, roots, store
+from sampan.storage import layers, locks
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
@@ -18,5 +18,4 @@ def export(database: Database, paths: Paths, container_id: str, write: Callable[
         with locks.container(paths, container.id), roots.own(paths, container) as root:
             layers.pack_folder(root, write)
     with database.transaction(durable=False):
-        attributes = {"image": container.spec.options.image, "name": container.name}
-        events.record(database, "container", "export", container.id, {**container.spec.config.labels, **attributes})
+        happenings.record(database, container, "export")

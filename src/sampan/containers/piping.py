@@ -9,7 +9,7 @@ import os
 import select
 import stat
 
-from sampan.containers.attach import write_all
+from sampan.linux import files
 
 _CHUNK = 1 << 16
 
@@ -109,7 +109,7 @@ class Piping:
         except BlockingIOError:
             return False
         if data:
-            write_all(self._outputs[reader], data)
+            files.write_all(self._outputs[reader], data)
             return True
         os.close(reader)
         del self._outputs[reader]

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from sampan.linux import files
 from sampan.values import NamedTuple
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _MAX_LINKS = 40
 
 
@@ -89,10 +88,10 @@ def _joined(path: str, link: str) -> str:
 
 def _at(root: int, path: str) -> Place:
     if path == "/" or path.endswith(("/..", "/.")):
-        folder = files.open_in_root(root, path, _FOLDER)
+        folder = files.open_in_root(root, path, files.DIRECTORY)
         return Place(folder, "", os.fstat(folder))
     parent, _, name = path.rpartition("/")
-    folder = files.open_in_root(root, parent or "/", _FOLDER)
+    folder = files.open_in_root(root, parent or "/", files.DIRECTORY)
     try:
         return Place(folder, name, os.stat(name, dir_fd=folder, follow_symlinks=False))
     except FileNotFoundError:
@@ -104,4 +103,4 @@ def _at(root: int, path: str) -> Place:
 
 def open_folder(place: Place) -> int:
     """The folder at a place, for reading; never through a link."""
-    return os.open(place.name or ".", _FOLDER | os.O_NOFOLLOW, dir_fd=place.parent)
+    return os.open(place.name or ".", files.DIRECTORY | os.O_NOFOLLOW, dir_fd=place.parent)

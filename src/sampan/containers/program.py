@@ -228,4 +228,4 @@ def _expanded(folder: str, path: str) -> str:
 
 
 def _runs(machine: str, architecture: str) -> bool:
-    return not machine or architecture == machine or architecture in _ALSO_RUNS.get(machine, ())
+    return machine not in elf.ARCHITECTURES or architecture == machine or architecture in _ALSO_RUNS.get(machine, ())

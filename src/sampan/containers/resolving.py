@@ -23,7 +23,7 @@ class Provision:
         """
         self._paths = paths
         self._starter = 0
-        gift = wake.Gift(container_id, embedded.open_sockets(namespace, with_rules=True))
+        gift = wake.Gift(container_id, embedded.open_sockets(namespace))
         try:
             fault.point("names.opened")
             if not wake.hand_over(paths, gift):

@@ -16,7 +16,6 @@ from sampan.storage.paths import Paths
 from sampan.volumes.populate import populate
 
 T = TypeVar("T")
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 def seen(paths: Paths, container: Container, function: Callable[[int], T]) -> T:
@@ -34,7 +33,7 @@ def seen(paths: Paths, container: Container, function: Callable[[int], T]) -> T:
 
     def body() -> T:
         folder = _mount_stopped(paths, container)
-        root = os.open(folder, _FOLDER)
+        root = os.open(folder, files.DIRECTORY)
         try:
             for point in container.spec.mounts:
                 _mount_point(root, point)
@@ -48,19 +47,28 @@ def seen(paths: Paths, container: Container, function: Callable[[int], T]) -> T:
 
 
 def _open_running(container: Container) -> int:
-    root = os.open(f"/proc/{container.pid}/root", _FOLDER)
+    return _checked(container, os.open(f"/proc/{container.pid}/root", files.DIRECTORY))
+
+
+def _checked(container: Container, root: int) -> int:
+    """`root`, if it is that of the container: the number may be another process's by the time it was opened."""
     if not process.is_alive(container.pid, container.pid_start):
-        os.close(root)  # the number may be another process's by this time
+        os.close(root)
         raise Conflict(f"container {container.id} is not running", hint="it ended meanwhile: try again")
     return root
 
 
-def _mount_stopped(paths: Paths, container: Container) -> str:
+def _prepared(paths: Paths, container: Container) -> tuple[str, str]:
+    """The folder of a container that does not run and its upper folder, with what a mount needs beside it."""
     folder = start.ensure_folder(paths, container.id)
     for name in ("work", "merged"):
         if not os.path.isdir(f"{folder}/{name}"):
             os.mkdir(f"{folder}/{name}", 0o710)
-    upper = start.ensure_upper(paths, container)
+    return folder, start.ensure_upper(paths, container)
+
+
+def _mount_stopped(paths: Paths, container: Container) -> str:
+    folder, upper = _prepared(paths, container)
     mount.overlay(paths.layers, container.layers, upper, folder + "/work", folder + "/merged")
     return folder + "/merged"
 
@@ -98,15 +106,9 @@ def _make_read_only(target: str) -> None:
 def own(paths: Paths, container: Container) -> Iterator[int]:
     """A descriptor of the container's own files, without volumes, binds and what the kernel shows in it."""
     if container.is_running:
-        root = mount.bare_root(container.pid)
-        if not process.is_alive(container.pid, container.pid_start):
-            os.close(root)
-            raise Conflict(f"container {container.id} is not running", hint="it ended meanwhile: try again")
+        root = _checked(container, mount.bare_root(container.pid))
     else:
-        folder = start.ensure_folder(paths, container.id)
-        if not os.path.isdir(folder + "/work"):
-            os.mkdir(folder + "/work", 0o710)
-        upper = start.ensure_upper(paths, container)
+        folder, upper = _prepared(paths, container)
         root = mount.overlay_root(paths.layers, container.layers, upper, folder + "/work")
     try:
         yield root

@@ -1,6 +1,7 @@
 """`start`: a record becomes a running process. The hot path: every step here is one that a container cannot do
 without."""
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -261,7 +262,7 @@ class _Start:
         """Say that it runs before it does: who finds the lease void knows from the fifo whether it did."""
         with open(self.folder + "/conmon.pid") as file:
             monitor_pid = int(file.read())
-        health = self.container.health
+        health = creation.unchecked(self.container.spec.config.healthcheck)
         with self.database.transaction(durable=False):
             store.update(
                 self.database,
@@ -279,9 +280,9 @@ class _Start:
                 error="",
                 stopped_by_user=0,
                 restart_count=0,
-                health='{"Status": "starting", "FailingStreak": 0, "Log": []}' if health else "",
+                health=json.dumps(health) if health else "",
             )
-            if creation.has_check(self.container.spec.config.healthcheck):
+            if health:
                 self.database.execute("INSERT OR IGNORE INTO health_due VALUES(?)", (self.container.id,))
 
     def _forget_failed(self) -> None:

@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
-from sampan.containers import places, roots, store
+from sampan.containers import happenings, places, roots, store
 from sampan.containers.model import Container
 from sampan.containers.places import Place
 from sampan.errors import Conflict, InvalidArgument, NotFound, SampanError, Unavailable
-from sampan.linux import fault
+from sampan.linux import fault, files
 from sampan.linux.copying import TreeCopy
 from sampan.runtime import bundle
-from sampan.storage import compression, events, layers, locks, tar, unpacking
+from sampan.storage import compression, layers, locks, tar, unpacking
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 from sampan.values import NamedTuple
@@ -159,9 +159,7 @@ def _inside(database: Database, paths: Paths, side: Side, action: str, function:
             raise _explained(error, paths) from error
         fault.point("copy.copied")
         with database.transaction(durable=False):
-            labels = dict(container.spec.config.labels)
-            attributes = {**labels, "image": container.spec.options.image, "name": container.name}
-            events.record(database, "container", action, container.id, attributes)
+            happenings.record(database, container, action)
         return result
 
 
@@ -302,7 +300,7 @@ def _on_host(path: str) -> Iterator[Place]:
 
 
 def _host_place(real: str, info: os.stat_result | None) -> Iterator[Place]:
-    parent = os.open(os.path.dirname(real), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    parent = os.open(os.path.dirname(real), files.DIRECTORY)
     try:
         yield Place(parent, os.path.basename(real), info)
     finally:

@@ -9,8 +9,8 @@ from typing import Any
 import sampan
 from sampan.containers.timestamp import rfc3339
 from sampan.errors import Unsupported
-from sampan.images.importing import ARCHITECTURES
 from sampan.linux import process
+from sampan.oci.platform import host_platform
 from sampan.runtime import probe
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -171,7 +171,7 @@ def _text(path: str) -> str:
 def versions() -> dict[str, Any]:
     """The document of `docker version`: client and server are one program here."""
     host = os.uname()
-    architecture = ARCHITECTURES.get(host.machine, (host.machine, ""))[0]
+    architecture = host_platform(host.machine).architecture
     client = {
         "Version": sampan.__version__,
         "ApiVersion": API_VERSION,

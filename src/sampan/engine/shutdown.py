@@ -27,7 +27,7 @@ def shut_down(database: Database, paths: Paths, *, timeout_seconds: int | None =
     upkeep.shutdown(database, paths)
     cgroup.kill(paths.cgroup)
     cgroup.remove(paths.cgroup)
-    _remove_run_folder(paths)
+    files.remove_below(*os.path.split(paths.run))
     return stopped
 
 
@@ -64,14 +64,3 @@ def _end_supervisor(paths: Paths) -> None:
         driver.send_signal(pid, signal.SIGTERM)
         if not process.wait_gone(pid, started, _LAST_WORD_SECONDS):
             driver.send_signal(pid, signal.SIGKILL)
-
-
-def _remove_run_folder(paths: Paths) -> None:
-    try:
-        top = os.open(os.path.dirname(paths.run), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
-    try:
-        files.remove_tree(top, os.path.basename(paths.run))
-    finally:
-        os.close(top)

@@ -9,22 +9,12 @@ from sampan.errors import NotFound, Unavailable
 from sampan.images import changes as change_list
 from sampan.images import clock, store
 from sampan.linux import fault
+from sampan.oci import platform
 from sampan.oci import reference as references
 from sampan.oci.config import ContainerConfig, History, ImageConfig
 from sampan.storage import compression, layers, snapshots, tar, unpacking
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
-
-ARCHITECTURES = {
-    "x86_64": ("amd64", ""),
-    "aarch64": ("arm64", ""),
-    "armv7l": ("arm", "v7"),
-    "armv6l": ("arm", "v6"),
-    "i686": ("386", ""),
-    "ppc64le": ("ppc64le", ""),
-    "s390x": ("s390x", ""),
-    "riscv64": ("riscv64", ""),
-}
 
 
 def import_rootfs(
@@ -101,11 +91,11 @@ def finish(
     The diff ID is that of the layer's own deterministic tar, whatever the archive looked like that it came from.
     """
     packed = layers.measure(paths.layer(snapshot_id))
-    architecture, variant = ARCHITECTURES.get(os.uname().machine, (os.uname().machine, ""))
+    host = platform.host_platform(os.uname().machine)
     image = ImageConfig(
-        architecture=architecture,
-        os="linux",
-        variant=variant,
+        architecture=host.architecture,
+        os=host.os,
+        variant=host.variant,
         config=config,
         diff_ids=(packed.diff_id,),
         history=(History(created=created, created_by=created_by, comment=comment),),

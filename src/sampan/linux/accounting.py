@@ -33,7 +33,8 @@ class Usage(NamedTuple):
 
 def read(folders: Iterable[str], names: Iterable[str]) -> dict[str, str]:
     """The texts of the files `names`, each from the first folder that has it. What is not there is left out."""
-    places, found = list(folders), dict[str, str]()
+    places = list(folders)
+    found: dict[str, str] = {}
     for name in names:
         for folder in places:
             try:

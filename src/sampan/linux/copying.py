@@ -4,10 +4,11 @@ import errno
 import fcntl
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from sampan.linux.files import is_mount_point, make_directory, open_beneath, open_regular, remove_tree
+from sampan.linux.files import DIRECTORY, is_mount_point, make_directory, open_beneath, open_regular, remove_tree
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ESTALE)  # or it is something else by this time
 _BLOCK = 512  # of a tar
 _FICLONE = 0x40049409
@@ -104,40 +105,34 @@ class TreeCopy:
         visited: list[str] = []
         while folders:
             path = folders.pop()
-            source = self._opened(source_fd, path)
-            if source < 0:
-                continue
-            visited.append(path)
-            try:
-                target = open_beneath(target_fd, path, _DIRECTORY)
-                try:
-                    folders += self._entries(source, target, target_fd, path)
-                finally:
-                    os.close(target)
-            finally:
-                os.close(source)
+            with self._both(source_fd, target_fd, path) as pair:
+                if pair is not None:
+                    visited.append(path)
+                    folders += self._entries(*pair, target_fd, path)
         for path in reversed(visited[1:]):
             # Last, deepest first: writing into a folder changes its time.
-            source = self._opened(source_fd, path)
-            if source < 0:
-                continue
-            try:
-                target = open_beneath(target_fd, path, _DIRECTORY)
-                try:
-                    self._finish(source, target, os.fstat(source))
-                finally:
-                    os.close(target)
-            finally:
-                os.close(source)
+            with self._both(source_fd, target_fd, path) as pair:
+                if pair is not None:
+                    self._finish(*pair, os.fstat(pair[0]))
 
-    def _opened(self, source_fd: int, path: str) -> int:
-        """A folder of the source, -1 when it is gone."""
+    @contextmanager
+    def _both(self, source_fd: int, target_fd: int, path: str) -> Iterator[tuple[int, int] | None]:
+        """A folder of the source and its copy, None when it is gone."""
         try:
-            return open_beneath(source_fd, path, _DIRECTORY)
+            source = open_beneath(source_fd, path, DIRECTORY)
         except OSError as error:
-            if self._is_gone(error):
-                return -1
-            raise
+            if not self._is_gone(error):
+                raise
+            yield None
+            return
+        try:
+            target = open_beneath(target_fd, path, DIRECTORY)
+            try:
+                yield source, target
+            finally:
+                os.close(target)
+        finally:
+            os.close(source)
 
     def _is_gone(self, error: OSError) -> bool:
         return self._is_live and error.errno in _GONE
@@ -156,7 +151,7 @@ class TreeCopy:
         self._links.clear()
         if not self._entry(source_fd, source_name, target_fd, target_name, target_fd, target_name):
             return
-        source = os.open(source_name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=source_fd)
+        source = os.open(source_name, DIRECTORY | os.O_NOFOLLOW, dir_fd=source_fd)
         try:
             self.folder(source, target_fd, target_name)
         finally:
@@ -166,7 +161,7 @@ class TreeCopy:
         """Copy the open folder `source` to `target_name` in the folder `target_fd`."""
         self._replace(target_fd, target_name, keep_folder=True)
         make_directory(target_fd, target_name, 0o700, 0, 0)
-        target = os.open(target_name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=target_fd)
+        target = os.open(target_name, DIRECTORY | os.O_NOFOLLOW, dir_fd=target_fd)
         try:
             self.tree(source, target)
             self._finish(source, target, os.fstat(source))
@@ -230,7 +225,7 @@ class TreeCopy:
 
     def _link(self, root: int, path: str, target: int, new_name: str) -> None:
         folder, name = os.path.split(path)
-        fd = open_beneath(root, folder, _DIRECTORY)
+        fd = open_beneath(root, folder, DIRECTORY)
         try:
             os.link(name, new_name, src_dir_fd=fd, dst_dir_fd=target, follow_symlinks=False)
         finally:
@@ -292,6 +287,14 @@ class TreeCopy:
     @staticmethod
     def _owner(source: int, wanted: int | None) -> int:
         return source if wanted is None else wanted
+
+
+def take_over(source_fd: int, target_fd: int) -> None:
+    """Give a folder the owner, mode and times of another one: what TreeCopy.tree() leaves as it is."""
+    info = os.fstat(source_fd)
+    os.fchown(target_fd, info.st_uid, info.st_gid)
+    os.fchmod(target_fd, stat.S_IMODE(info.st_mode))
+    os.utime(target_fd, ns=(info.st_atime_ns, info.st_mtime_ns))
 
 
 def copy_tree(

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 _OPENAT2 = 437  # the same number on every architecture that Linux runs containers on
 _NO_MAGICLINKS, _NO_SYMLINKS, _BENEATH, _IN_ROOT = 0x02, 0x04, 0x08, 0x10
 _MAX_LINKS = 40  # as the kernel
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC  # open(2) flags for a folder that is to be read or walked
 _COMPONENT = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATES = os.O_CREAT
 _REMOVAL_DEPTH = 64
@@ -69,10 +69,10 @@ def open_beneath(root_fd: int, path: str, flags: int, mode: int = 0) -> int:
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if ".." in parts or path.startswith("/"):
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
-    fd = os.open(".", _DIRECTORY, dir_fd=root_fd)
+    fd = os.open(".", DIRECTORY, dir_fd=root_fd)
     try:
         for part in parts[:-1]:
-            fd = _step(fd, os.open(part, _DIRECTORY | os.O_NOFOLLOW, dir_fd=fd))
+            fd = _step(fd, os.open(part, DIRECTORY | os.O_NOFOLLOW, dir_fd=fd))
         return os.open(parts[-1] if parts else ".", flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=fd)
     finally:
         os.close(fd)
@@ -184,7 +184,7 @@ def make_directories(root_fd: int, path: str, mode: int = 0o755, uid: int = 0, g
     left as they are. The result is opened for reading. Raises NotADirectoryError where a file stands in the way.
     """
     try:
-        return open_in_root(root_fd, path, _DIRECTORY)
+        return open_in_root(root_fd, path, DIRECTORY)
     except FileNotFoundError:
         pass
     walk = _Walk(root_fd)
@@ -195,7 +195,7 @@ def make_directories(root_fd: int, path: str, mode: int = 0o755, uid: int = 0, g
                 walk.enter(pending)
             except FileNotFoundError:
                 make_directory(walk.fd, pending[-1], mode, uid, gid)
-        return os.open(".", _DIRECTORY, dir_fd=walk.fd)
+        return os.open(".", DIRECTORY, dir_fd=walk.fd)
     finally:
         walk.close()
 
@@ -206,7 +206,7 @@ def make_directory(parent_fd: int, name: str, mode: int, uid: int, gid: int) -> 
         os.mkdir(name, 0o700, dir_fd=parent_fd)
     except FileExistsError:
         return
-    fd = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=parent_fd)
+    fd = os.open(name, DIRECTORY | os.O_NOFOLLOW, dir_fd=parent_fd)
     try:
         os.fchown(fd, uid, gid)
         os.fchmod(fd, mode)
@@ -243,7 +243,7 @@ def remove_tree(parent_fd: int, name: str) -> None:
     except (IsADirectoryError, PermissionError):
         pass
     try:
-        top = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=parent_fd)
+        top = os.open(name, DIRECTORY | os.O_NOFOLLOW, dir_fd=parent_fd)
     except FileNotFoundError:
         return
     try:
@@ -261,6 +261,18 @@ def remove_tree(parent_fd: int, name: str) -> None:
         os.close(top)
 
 
+def remove_below(folder: str, name: str) -> None:
+    """remove_tree() of an entry of a folder that is given by its path; one that is gone itself is no error."""
+    try:
+        top = os.open(folder, DIRECTORY)
+    except FileNotFoundError:
+        return
+    try:
+        remove_tree(top, name)
+    finally:
+        os.close(top)
+
+
 def _empty(directory_fd: int, top_fd: int, depth: int) -> None:
     with os.scandir(directory_fd) as entries:
         names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
@@ -271,7 +283,7 @@ def _empty(directory_fd: int, top_fd: int, depth: int) -> None:
             elif depth >= _REMOVAL_DEPTH:
                 _lift(directory_fd, name, top_fd)
             else:
-                child = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=directory_fd)
+                child = os.open(name, DIRECTORY | os.O_NOFOLLOW, dir_fd=directory_fd)
                 try:
                     _empty(child, top_fd, depth + 1)
                 finally:
@@ -292,6 +304,20 @@ def _lift(directory_fd: int, name: str, top_fd: int) -> None:
                 raise
 
 
+def write_all(fd: int, data: bytes | memoryview) -> None:
+    """Write everything, also to a slow reader that is not waited for (O_NONBLOCK). Raises OSError, BrokenPipeError."""
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(fd, view) :]
+        except BlockingIOError:
+            import select
+
+            poll = select.poll()
+            poll.register(fd, select.POLLOUT)
+            poll.poll()
+
+
 def write_atomically(path: str, content: bytes, mode: int = 0o644) -> None:
     """Put `content` at `path` so that a reader, or a reboot, finds the old content or all of it, never a part."""
     folder, name = os.path.split(path)
@@ -300,9 +326,7 @@ def write_atomically(path: str, content: bytes, mode: int = 0o644) -> None:
     try:
         try:
             os.fchmod(fd, mode)
-            view = memoryview(content)
-            while view:
-                view = view[os.write(fd, view) :]
+            write_all(fd, content)
             os.fsync(fd)
         finally:
             os.close(fd)
@@ -315,7 +339,7 @@ def write_atomically(path: str, content: bytes, mode: int = 0o644) -> None:
 
 def sync_directory(path: str) -> None:
     """Make the names in a folder survive a power cut."""
-    fd = os.open(path, _DIRECTORY)
+    fd = os.open(path, DIRECTORY)
     try:
         os.fsync(fd)
     finally:

@@ -26,11 +26,11 @@ table ip sampan_names {{
 """
 
 
-def open_sockets(namespace: int, *, with_rules: bool) -> tuple[int, int]:
+def open_sockets(namespace: int) -> tuple[int, int]:
     """Descriptors of the UDP socket and of the listening TCP socket in a network namespace, given as a descriptor.
 
-    The rules outlive the sockets: a supervisor that replaces another needs none. Raises OSError (EADDRINUSE when a
-    program has taken the port), SampanError.
+    The rules are written anew where they are there already. Raises OSError (EADDRINUSE when a program has taken the
+    port), SampanError.
     """
 
     def make() -> tuple[int, int]:
@@ -42,8 +42,7 @@ def open_sockets(namespace: int, *, with_rules: bool) -> tuple[int, int]:
             stream.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
             stream.bind((ADDRESS, _PORT))
             stream.listen(_BACKLOG)
-            if with_rules:
-                nftables.run(_RULES)
+            nftables.run(_RULES)
         except BaseException:
             datagrams.close()
             stream.close()

@@ -49,7 +49,7 @@ def resolv_conf_text(
     elif dns or shares_host_network:
         servers = list(dns) or name_servers(host_text)
     else:
-        servers = [s for s in name_servers(host_text) if not _is_loopback(s)] or list(FALLBACK_NAMESERVERS)
+        servers = [s for s in name_servers(host_text) if not is_loopback(s)] or list(FALLBACK_NAMESERVERS)
     domains = list(search) or [w for line in _values(host_text, "search")[-1:] for w in line.split()]
     if search and list(search) == ["."]:
         domains = []
@@ -80,5 +80,6 @@ def _values(text: str, keyword: str) -> list[str]:
     return found
 
 
-def _is_loopback(server: str) -> bool:
+def is_loopback(server: str) -> bool:
+    """Whether a name server is only where it is asked from."""
     return server.startswith("127.") or server == "::1"

@@ -47,14 +47,10 @@ def asker(database: Database, container_id: str) -> Asker:
         "SELECT n.id, n.internal FROM endpoint e JOIN network n ON n.id = e.network_id WHERE e.container_id = ?",
         (container_id,),
     )
-    row = database.row(
-        "SELECT json_extract(spec, '$.options.dns'), json_extract(spec, '$.options.links') FROM container WHERE id = ?",
-        (container_id,),
-    )
-    servers, links = (json.loads(str(value)) if value else [] for value in (row or (None, None)))
+    row = database.row("SELECT json_extract(spec, '$.options.dns') FROM container WHERE id = ?", (container_id,))
     return Asker(
-        Zone(_members(database, [str(network[0]) for network in own]), [_link(text) for text in links]),
-        tuple(servers),
+        Zone(_members(database, [str(network[0]) for network in own])),
+        tuple(json.loads(str(row[0]))) if row and row[0] else (),
         bool(own) and all(network[1] for network in own),
     )
 
@@ -78,9 +74,3 @@ def _members(database: Database, networks: Sequence[str]) -> list[Member]:
 def _packed(address: str) -> bytes:
     text = address.partition("/")[0]
     return inet_pton(AF_INET6 if ":" in text else AF_INET, text)
-
-
-def _link(text: str) -> tuple[str, str]:
-    """(container, alias) of a --link."""
-    target, _, alias = text.partition(":")
-    return target, alias or target

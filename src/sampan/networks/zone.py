@@ -23,11 +23,11 @@ class Answer(NamedTuple):
 
 
 class Zone:
-    """All names that one container can ask for. `links` are the names that it alone has for others."""
+    """All names that one container can ask for."""
 
     __slots__ = ("_by_address", "_by_name", "_turn")
 
-    def __init__(self, members: Sequence[Member], links: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(self, members: Sequence[Member]) -> None:
         self._by_name: dict[str, list[bytes]] = {}
         self._by_address: dict[bytes, list[str]] = {}
         self._turn = 0
@@ -38,8 +38,6 @@ class Zone:
                 self._add(f"{name}.{network}", member.addresses)
             for address in member.addresses:
                 self._by_address.setdefault(address, []).append(f"{member.names[0]}.{member.network}")
-        for target, alias in links:
-            self._add(alias.lower(), self._by_name.get(target.lower(), ()))
 
     def _add(self, name: str, addresses: Sequence[bytes]) -> None:
         known = self._by_name.setdefault(name, [])

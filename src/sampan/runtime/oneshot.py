@@ -61,9 +61,7 @@ def run(
         return _run(paths, runtime, step, on_output, run_id, cgroups_path)
     finally:
         driver.delete(runtime, paths.runtime, run_id, cgroups_path)
-        tmp = os.open(paths.tmp, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        files.remove_tree(tmp, run_id)
-        os.close(tmp)
+        files.remove_below(paths.tmp, run_id)
         with database.transaction():
             leases.release(database, f"tmp:{run_id}")
             leases.release(database, f"cgroup:{cgroups_path}")

@@ -17,7 +17,6 @@ from sampan.storage.layers import CAPABILITY_XATTR, OPAQUE_MARK, WHITEOUT
 from sampan.storage.snapshots import OPAQUE_XATTR
 
 _META = WHITEOUT + WHITEOUT
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # What a damaged or hostile archive runs into; a full disk, an I/O error or a missing right is not its fault.
 _ARCHIVE_FAULTS = frozenset(
     (
@@ -46,7 +45,7 @@ def unpack(stream: tar.Readable, layer_path: str, *, limits: tar.Limits = tar.DE
     Raises Corrupt, with the member named, for what is damaged, leads out of the layer or exceeds the limits; OSError
     when the disk is full. What was laid out by then stays: the caller discards the snapshot.
     """
-    root = os.open(layer_path, _DIRECTORY)
+    root = os.open(layer_path, files.DIRECTORY)
     try:
         return extract(stream, root, whiteouts=True, limits=limits)
     finally:
@@ -122,7 +121,7 @@ class _Extraction:
         """At the end, because unpacking into a folder changes its time."""
         for path, mtime_ns in self._folder_times.items():
             try:
-                fd = files.open_in_root(self._root, path, _DIRECTORY | os.O_NOFOLLOW)
+                fd = files.open_in_root(self._root, path, files.DIRECTORY | os.O_NOFOLLOW)
             except OSError as error:
                 if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
                     continue  # a later member replaced the folder
@@ -155,7 +154,7 @@ class _Extraction:
     def _top(self, member: tar.Member) -> None:
         if member.kind != tar.DIRECTORY:
             raise Corrupt(f"{member.name!r} in the archive would replace the root folder")
-        fd = files.open_in_root(self._root, self._below or ".", _DIRECTORY)
+        fd = files.open_in_root(self._root, self._below or ".", files.DIRECTORY)
         try:
             self._set_metadata(fd, member)
         finally:
@@ -206,7 +205,7 @@ class _Extraction:
             there = None
         if there is None:
             os.mkdir(name, 0o700, dir_fd=folder)
-        fd = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+        fd = os.open(name, files.DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
         try:
             self._set_metadata(fd, member)
             if hides:
@@ -233,7 +232,7 @@ class _Extraction:
     def _write(self, fd: int, member: tar.Member) -> None:
         if member.extents is None:
             for piece in self._archive.data():
-                _write_all(fd, piece)
+                files.write_all(fd, piece)
             return
         os.ftruncate(fd, member.size)
         extents = iter(member.extents)
@@ -245,7 +244,7 @@ class _Extraction:
                     offset, length = next(extents)
                 part = view[:length]
                 os.lseek(fd, offset, os.SEEK_SET)
-                _write_all(fd, part)
+                files.write_all(fd, part)
                 offset, length, view = offset + len(part), length - len(part), view[len(part) :]
 
     def _hard_link(self, folder: int, name: str, member: tar.Member) -> None:
@@ -254,7 +253,7 @@ class _Extraction:
             raise Corrupt(f"{member.name!r} in the archive is a hard link to a folder")
         parent, _, target_name = self._placed(target).rpartition("/")
         try:
-            target_folder = files.open_in_root(self._root, parent or ".", _DIRECTORY)
+            target_folder = files.open_in_root(self._root, parent or ".", files.DIRECTORY)
         except FileNotFoundError:
             raise _missing_target(member) from None
         try:
@@ -305,7 +304,7 @@ class _Extraction:
             os.mknod(hidden, stat.S_IFCHR | 0o600, 0, dir_fd=folder)
         elif stat.S_ISDIR(there.st_mode):
             # A whiteout hides what lies below, never what its own layer holds.
-            fd = os.open(hidden, _DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            fd = os.open(hidden, files.DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
             os.setxattr(fd, OPAQUE_XATTR, b"y")
             os.close(fd)
 
@@ -326,9 +325,3 @@ def _is_whiteout(info: os.stat_result) -> bool:
 
 def _missing_target(member: tar.Member) -> Corrupt:
     return Corrupt(f"{member.name!r} in the archive is a hard link to {member.link!r}, which is not there before it")
-
-
-def _write_all(fd: int, data: bytes | memoryview) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]

@@ -18,14 +18,11 @@ def populate(root: int, path: str, target: str) -> None:
             source = files.open_in_root(root, path, os.O_RDONLY | os.O_DIRECTORY)
         except (FileNotFoundError, NotADirectoryError):
             return
-        from sampan.linux.copying import copy_tree
+        from sampan.linux.copying import copy_tree, take_over
 
         try:
             copy_tree(source, destination)
-            status = os.fstat(source)
-            os.fchown(destination, status.st_uid, status.st_gid)
-            os.fchmod(destination, status.st_mode & 0o7777)
-            os.utime(destination, ns=(status.st_atime_ns, status.st_mtime_ns))
+            take_over(source, destination)
         finally:
             os.close(source)
     finally:

@@ -1,23 +1,23 @@
 """`sampan commit`."""
 
 from sampan.cli.command import Command, Example, Invocation
+from sampan.cli.container import commit_options
 from sampan.cli.errors import ClientError
 from sampan.cli.flags import Flag
-from sampan.cli.kinds import BOOL, LIST, STRING
+from sampan.cli.kinds import BOOL
 from sampan.engine.engine import Engine
-from sampan.errors import InvalidArgument
 
 COMMAND = Command(
-    arguments="[OPTIONS] CONTAINER [REPOSITORY[:TAG]]",
+    arguments=commit_options.ARGUMENTS,
     summary="Make an image of what a container is, its volumes apart",
     examples=(
         Example("With a message", "commit -m 'with curl' box tools:1"),
         Example("With another command", "commit -c 'CMD [\"serve\"]' box web:2"),
     ),
     flags=(
-        Flag("author", STRING, "Who made it, such as 'Ann <ann@example.com>'", "a"),
-        Flag("change", LIST, "Dockerfile instruction to apply, such as 'ENV DEBUG=1'", "c"),
-        Flag("message", STRING, "Comment in the history", "m"),
+        commit_options.AUTHOR,
+        commit_options.CHANGE,
+        commit_options.MESSAGE,
         Flag("no-pause", BOOL, "Let the container run on meanwhile"),
         Flag(
             "pause",
@@ -32,26 +32,12 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    from sampan.containers.commit import CommitOptions
-    from sampan.oci.reference import parse
-
     parsed = invocation.parsed
-    reference = invocation.arguments[1] if len(invocation.arguments) > 1 else ""
-    try:
-        if reference:
-            parse(reference)
-    except InvalidArgument as error:
-        raise ClientError(error.message, hint=error.hint) from error
+    options = commit_options.read(invocation)
     if parsed.is_given("pause") and parsed.is_given("no-pause"):
         raise ClientError(
             "conflicting options: --no-pause and --pause cannot be used together", hint="--no-pause alone"
         )
-    options = CommitOptions(
-        reference=reference,
-        author=parsed.string("author"),
-        message=parsed.string("message"),
-        changes=tuple(parsed.strings("change")),
-        pause=parsed.boolean("pause") and not parsed.boolean("no-pause"),
-    )
-    print(Engine(invocation.settings.root or None).containers.commit(invocation.arguments[0], options))
+    chosen = options._replace(pause=parsed.boolean("pause") and not parsed.boolean("no-pause"))
+    print(Engine(invocation.settings.root or None).containers.commit(invocation.arguments[0], chosen))
     return 0

@@ -3,10 +3,9 @@
 import sys
 
 from sampan.cli.command import Command, Example, Invocation
-from sampan.cli.container.run_flags import ENV
 from sampan.cli.flags import Flag
 from sampan.cli.kinds import BOOL, LIST, STRING
-from sampan.cli.values.environment import environment
+from sampan.cli.values.environment import ENV, environment
 from sampan.containers.options import ExecOptions
 from sampan.engine.engine import Engine
 from sampan.errors import Conflict, StartFailed

@@ -16,14 +16,13 @@ from sampan.cli.kinds import (
     Kind,
 )
 from sampan.cli.values.addresses import read_extra_host, read_ip, read_network, read_search_domain
-from sampan.cli.values.environment import read_variable
+from sampan.cli.values.environment import ENV
 from sampan.cli.values.limits import read_stream, read_sysctl, read_ulimit
 from sampan.cli.values.mounts import read_mount
 
 ATTACH = Kind("list", read_stream, gathers="list", zero=())
 DNS = Kind("list", read_ip, gathers="list", zero=())
 DNS_SEARCH = Kind("list", read_search_domain, gathers="list", zero=())
-ENV = Kind("list", read_variable, gathers="list", zero=())
 EXTRA_HOST = Kind("list", read_extra_host, gathers="list", zero=())
 MOUNT = Kind("mount", read_mount, gathers="list", zero=())
 NETWORK = Kind("network", read_network, gathers="list", zero=())

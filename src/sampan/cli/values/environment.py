@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Mapping
 
 from sampan.cli.errors import OptionError
-from sampan.cli.kinds import go_quote
+from sampan.cli.kinds import Kind, go_quote
 
 _LARGEST_FILE = 16 << 20
 
@@ -18,6 +18,9 @@ def read_variable(text: str) -> str:
 
 def _from_host(text: str, host: Mapping[str, str]) -> str:
     return f"{text}={host[text]}" if "=" not in text and text in host else text
+
+
+ENV = Kind("list", read_variable, gathers="list", zero=())
 
 
 def environment(files: Iterable[str], variables: Iterable[str]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from sampan.engine.supervision.loop import READ, WRITE, Loop
 from sampan.linux import netns
-from sampan.networks import dns
+from sampan.networks import dns, files
 
 _PORT = 53
 _SECONDS = 2.0
@@ -134,7 +134,7 @@ class Forwarder:
     def _open(self, server: str, asked: _Asked) -> socket.socket:
         family = _family(server)
         kind = socket.SOCK_STREAM if asked.stream else socket.SOCK_DGRAM
-        if asked.namespace is None or not is_loopback(server):
+        if asked.namespace is None or not files.is_loopback(server):
             return socket.socket(family, kind)
         namespace = asked.namespace()
         try:
@@ -200,10 +200,6 @@ class Forwarder:
             del self._counts[asked.asker]
         if answer is not None:
             asked.reply(answer)
-
-
-def is_loopback(server: str) -> bool:
-    return server.startswith("127.") or server == "::1"
 
 
 def _family(server: str) -> int:

@@ -131,7 +131,7 @@ class Names:
         try:
             namespace = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
             try:
-                descriptors = embedded.open_sockets(namespace, with_rules=True)
+                descriptors = embedded.open_sockets(namespace)
             finally:
                 os.close(namespace)
         except (OSError, SampanError) as error:

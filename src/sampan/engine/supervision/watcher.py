@@ -18,10 +18,8 @@ from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
 _LONGEST_SLEEP_SECONDS = 60.0
-
-
+# Enough for thousands of containers; what we start inherits it, and some programs close every number there is.
 _DESCRIPTORS = 16384
-"""Enough for thousands of containers; what we start inherits it, and some programs close every number there is."""
 _HAND_OVER_SECONDS = 10.0
 _PAUSE_SECONDS = 0.01
 

@@ -10,8 +10,8 @@ from sampan.containers.options import LogOptions
 from sampan.engine.supervision import restarting
 from sampan.engine.why.facts import Facts, Happened
 from sampan.errors import SampanError
-from sampan.images import importing
 from sampan.linux import process
+from sampan.oci.platform import host_platform
 from sampan.storage import locks
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -27,14 +27,13 @@ _TAKEN = ("already allocated", "address already in use", "already in use")
 def gather(database: Database, paths: Paths, reference: str) -> Facts:
     """The facts at this moment. Raises NotFound."""
     container = store.find(database, reference)
-    machine = os.uname().machine
     delay = restarting.delay_seconds(container)
     now = time.time_ns()
     return Facts(
         container=container,
         now=now,
         boot_id=process.boot_id(),
-        machine=importing.ARCHITECTURES.get(machine, (machine, ""))[0],
+        machine=host_platform(os.uname().machine).architecture,
         trouble=_trouble(database, paths, container),
         log=_log(paths, container),
         memory_peak_bytes=peak.kept(paths, container) if container.oom_killed else 0,
@@ -50,8 +49,7 @@ def _trouble(database: Database, paths: Paths, container: Container) -> program.
     if container.is_running or (container.started_at and not _failed_at_once(container)):
         return None
     config = container.spec.config
-    machine = os.uname().machine
-    architecture = importing.ARCHITECTURES.get(machine, ("", ""))[0]
+    architecture = host_platform(os.uname().machine).architecture
     with locks.container(paths, container.id):
         current = store.get(database, container.id)
         if current is None or current.is_running:
