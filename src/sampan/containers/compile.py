@@ -4,6 +4,7 @@ in `Facts`."""
 from collections.abc import Iterable, Mapping
 
 from sampan.containers import security
+from sampan.containers.injection import NOTHING, Injection
 from sampan.containers.model import Container, MountPoint
 from sampan.containers.options import RunOptions
 from sampan.errors import InvalidArgument, StartFailed
@@ -30,6 +31,8 @@ class Facts(NamedTuple):
     mounts: tuple[MountPoint, ...]  # with the host's paths
     init_path: str = ""
     oom_score_adj: int | None = None  # None: as ours is
+    block_io: Json = {}
+    injected: Injection = NOTHING
     etc_files: tuple[str, ...] = ("resolv.conf", "hostname", "hosts")
 
 
@@ -110,6 +113,9 @@ def resources(options: RunOptions) -> Resources:
         cpuset_mems=options.cpuset_mems,
         pids=max(options.pids_limit, 0),
         oom_kill_disable=options.oom_kill_disable,
+        memory_swappiness=options.memory_swappiness,
+        cpu_realtime_period=options.cpu_realtime_period,
+        cpu_realtime_runtime=options.cpu_realtime_runtime,
     )
 
 
@@ -147,11 +153,11 @@ def specification(container: Container, facts: Facts) -> SpecOptions:
     sysctl = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
     return SpecOptions(
         args=args,
-        env=environment(container, facts.identity.home),
+        env=(*environment(container, facts.identity.home), *facts.injected.env),
         rootfs=facts.folder + "/merged",
         cgroups_path=facts.cgroups_path,
         cwd=container.spec.config.working_dir or "/",
-        user=facts.identity.user,
+        user=facts.identity.user._replace(groups=(*facts.identity.user.groups, *facts.injected.groups)),
         terminal=options.tty,
         hostname=hostname(container),
         domainname=options.domainname,
@@ -160,15 +166,16 @@ def specification(container: Container, facts: Facts) -> SpecOptions:
         capabilities=facts.capabilities,
         no_new_privileges=choices.no_new_privileges,
         rlimits=tuple(Rlimit(limit.name, limit.soft, limit.hard) for limit in options.ulimits),
-        mounts=_mounts(facts),
+        mounts=(*_mounts(facts), *facts.injected.mounts),
         shm_size=0 if options.ipc_mode == "none" else options.shm_size_bytes,
         network=facts.network,
         pid=facts.namespaces.get("pid", "private"),
         ipc=facts.namespaces.get("ipc", "private"),
         uts=facts.namespaces.get("uts", "private"),
         cgroup=_cgroup_namespace(options, facts.cgroup_version),
-        resources=resources(options),
-        devices=facts.devices,
+        resources=resources(options)._replace(block_io=facts.block_io),
+        devices=(*facts.devices, *facts.injected.devices),
+        hooks=facts.injected.hooks,
         device_rules=security.device_rules(options.device_cgroup_rules),
         sysctl={**(sysctl if facts.network != "host" else {}), **options.sysctls},
         annotations={**options.annotations, **facts.annotations},

@@ -2,9 +2,10 @@
 
 import os
 import stat
+from typing import Any
 
-from sampan.containers.options import Device, RunOptions
-from sampan.errors import InvalidArgument, StartFailed
+from sampan.containers.options import Device, DeviceLimit, RunOptions
+from sampan.errors import InvalidArgument, NotFound, StartFailed
 from sampan.runtime.defaults import ALL_CAPABILITIES
 from sampan.runtime.spec import SpecDevice
 
@@ -29,6 +30,26 @@ def devices(options: RunOptions) -> tuple[SpecDevice, ...]:
     if options.privileged:
         return tuple(_walk("/dev"))
     return tuple(found for device in options.devices for found in _asked(device))
+
+
+def block_limits(options: RunOptions) -> dict[str, Any]:
+    """The blockIO object of the device limits. Raises NotFound for a device that is not there."""
+    fields = (
+        ("weightDevice", "weight", options.blkio_weight_devices),
+        ("throttleReadBpsDevice", "rate", options.device_read_bps),
+        ("throttleWriteBpsDevice", "rate", options.device_write_bps),
+        ("throttleReadIOPSDevice", "rate", options.device_read_iops),
+        ("throttleWriteIOPSDevice", "rate", options.device_write_iops),
+    )
+    return {name: [_block_limit(limit, key) for limit in limits] for name, key, limits in fields if limits}
+
+
+def _block_limit(limit: DeviceLimit, key: str) -> dict[str, int]:
+    try:
+        device = os.stat(limit.path).st_rdev
+    except OSError as error:
+        raise NotFound(f"stat {limit.path}: {(error.strerror or '').lower()}") from error
+    return {"major": os.major(device), "minor": os.minor(device), key: limit.value}
 
 
 def _asked(device: Device) -> list[SpecDevice]:

@@ -3,10 +3,15 @@
 from typing import Any
 
 from sampan.containers import security
-from sampan.containers.options import Mount, PortBinding, RunOptions
+from sampan.containers.options import DeviceLimit, Mount, PortBinding, RunOptions
 from sampan.runtime import defaults
 
-_BLKIO = ("BlkioDeviceReadBps", "BlkioDeviceWriteBps", "BlkioDeviceReadIOps", "BlkioDeviceWriteIOps")
+_BLKIO = {
+    "BlkioDeviceReadBps": "device_read_bps",
+    "BlkioDeviceWriteBps": "device_write_bps",
+    "BlkioDeviceReadIOps": "device_read_iops",
+    "BlkioDeviceWriteIOps": "device_write_iops",
+}
 
 
 def host_config(options: RunOptions, *, runtime: str, cgroup_version: int) -> dict[str, Any]:
@@ -82,20 +87,20 @@ def _limits(options: RunOptions, cgroup_version: int) -> dict[str, Any]:
         "NanoCpus": options.nano_cpus,
         "CgroupParent": options.cgroup_parent,
         "BlkioWeight": 0,
-        "BlkioWeightDevice": [],
-        **{name: list[Any]() for name in _BLKIO},
+        "BlkioWeightDevice": [{"Path": path, "Weight": value} for path, value in options.blkio_weight_devices],
+        **{name: _rates(getattr(options, field)) for name, field in _BLKIO.items()},
         "CpuPeriod": options.cpu_period,
         "CpuQuota": options.cpu_quota,
-        "CpuRealtimePeriod": 0,
-        "CpuRealtimeRuntime": 0,
+        "CpuRealtimePeriod": options.cpu_realtime_period,
+        "CpuRealtimeRuntime": options.cpu_realtime_runtime,
         "CpusetCpus": options.cpuset_cpus,
         "CpusetMems": options.cpuset_mems,
         "Devices": devices,
         "DeviceCgroupRules": _or_null(options.device_cgroup_rules),
-        "DeviceRequests": None,
+        "DeviceRequests": _device_requests(options),
         "MemoryReservation": options.memory_reservation_bytes,
         "MemorySwap": swap,
-        "MemorySwappiness": None,
+        "MemorySwappiness": options.memory_swappiness if options.memory_swappiness >= 0 else None,
         "OomKillDisable": options.oom_kill_disable if cgroup_version == 1 else None,
         "PidsLimit": options.pids_limit if options.pids_limit > 0 else None,
         "Ulimits": [{"Name": limit.name, "Hard": limit.hard, "Soft": limit.soft} for limit in options.ulimits],
@@ -104,6 +109,32 @@ def _limits(options: RunOptions, cgroup_version: int) -> dict[str, Any]:
         "IOMaximumIOps": 0,
         "IOMaximumBandwidth": 0,
     }
+
+
+def _rates(limits: tuple[DeviceLimit, ...]) -> list[dict[str, Any]]:
+    return [{"Path": limit.path, "Rate": limit.value} for limit in limits]
+
+
+def _device_requests(options: RunOptions) -> list[dict[str, Any]] | None:
+    """CDI devices of --device, and --gpus."""
+    names: list[str] = list(options.cdi_devices)
+    found: list[dict[str, Any]] = []
+    if names:
+        found.append({"Driver": "cdi", "Count": 0, "DeviceIDs": names, "Capabilities": None, "Options": None})
+    if options.gpus:
+        from sampan.containers.cdi import read_gpus
+
+        wish = read_gpus(options.gpus)
+        found.append(
+            {
+                "Driver": wish.driver,
+                "Count": wish.number,
+                "DeviceIDs": list(wish.devices) or None,
+                "Capabilities": [["gpu", *wish.capabilities]],
+                "Options": {},
+            }
+        )
+    return found or None
 
 
 def _hidden_paths(options: RunOptions) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sampan.containers.options import Device, Mount, PortBinding, RestartPolicy, RunOptions, Ulimit
+from sampan.containers.options import Device, DeviceLimit, Mount, PortBinding, RestartPolicy, RunOptions, Ulimit
 from sampan.oci.config import (
     ContainerConfig,
     HealthConfig,
@@ -110,9 +110,21 @@ def _tupled(mount: MountPoint) -> MountPoint:
     return mount._replace(options=tuple(mount.options))
 
 
+_DEVICE_LIMITS = tuple(
+    (name, DeviceLimit)
+    for name in (
+        "blkio_weight_devices",
+        "device_read_bps",
+        "device_write_bps",
+        "device_read_iops",
+        "device_write_iops",
+    )
+)
+
+
 def _options(fields: dict[str, Any]) -> RunOptions:
     decoded: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
-    for key, kind in (("ports", PortBinding), ("ulimits", Ulimit), ("devices", Device)):
+    for key, kind in (("ports", PortBinding), ("ulimits", Ulimit), ("devices", Device), *_DEVICE_LIMITS):
         if key in decoded:
             decoded[key] = tuple(kind(**item) for item in decoded[key])
     if "mounts" in decoded:

@@ -50,6 +50,13 @@ class Device(NamedTuple):
     permissions: str = "rwm"
 
 
+class DeviceLimit(NamedTuple):
+    """A limit of one block device of the host: bytes or operations a second, or a weight."""
+
+    path: str
+    value: int
+
+
 class RestartPolicy(NamedTuple):
     name: str = "no"
     maximum_retries: int = 0
@@ -97,6 +104,8 @@ class RunOptions(NamedTuple):
     cap_drop: tuple[str, ...] = ()
     security_options: tuple[str, ...] = ()
     devices: tuple[Device, ...] = ()
+    cdi_devices: tuple[str, ...] = ()  # vendor.com/class=name
+    gpus: str = ""  # as --gpus says it
     device_cgroup_rules: tuple[str, ...] = ()
     sysctls: Mapping[str, str] = {}
     ulimits: tuple[Ulimit, ...] = ()
@@ -110,6 +119,14 @@ class RunOptions(NamedTuple):
     cpuset_cpus: str = ""
     cpuset_mems: str = ""
     pids_limit: int = 0  # 0 and -1 = no limit
+    memory_swappiness: int = -1  # 0 to 100, -1 = as the host's
+    blkio_weight_devices: tuple[DeviceLimit, ...] = ()
+    device_read_bps: tuple[DeviceLimit, ...] = ()
+    device_write_bps: tuple[DeviceLimit, ...] = ()
+    device_read_iops: tuple[DeviceLimit, ...] = ()
+    device_write_iops: tuple[DeviceLimit, ...] = ()
+    cpu_realtime_period: int = 0  # microseconds
+    cpu_realtime_runtime: int = 0
     shm_size_bytes: int = 67108864
     oom_score_adj: int = 0
     oom_kill_disable: bool = False

@@ -1,5 +1,7 @@
 """What is refused before anything is made, in the words of Docker's engine."""
 
+import os
+
 from sampan.containers import security
 from sampan.containers.options import RunOptions
 from sampan.errors import InvalidArgument, NotFound, Unsupported
@@ -15,6 +17,7 @@ def check(options: RunOptions, cpus: int) -> None:
     host has."""
     _check_memory(options)
     _check_cpus(options, cpus)
+    _check_rest(options)
     _check_network(options)
     if not -1000 <= options.oom_score_adj <= 1000:
         raise InvalidArgument(f"Invalid value {options.oom_score_adj}, range for oom score adj is [-1000, 1000]")
@@ -41,6 +44,33 @@ def _check_memory(options: RunOptions) -> None:
         raise InvalidArgument("You should always set the Memory limit when using Memoryswap limit, see usage")
     if options.memory_bytes and options.memory_reservation_bytes > options.memory_bytes:
         raise InvalidArgument("Minimum memory limit can not be less than memory reservation limit, see usage")
+
+
+def _check_rest(options: RunOptions) -> None:
+    """Limits that few ask for."""
+    if not -1 <= options.memory_swappiness <= 100:
+        raise InvalidArgument(f"Invalid value: {options.memory_swappiness}, valid memory swappiness range is 0-100")
+    if options.cpu_realtime_period or options.cpu_realtime_runtime:
+        _check_realtime(options)
+    for limit in options.blkio_weight_devices:
+        if not any(os.path.exists(path) for path in _WEIGHT_FILES):
+            raise Unsupported(
+                f"--blkio-weight-device {limit.path}: the kernel of this host has no weights of block devices",
+                hint="--device-read-bps and --device-write-bps limit a device",
+            )
+
+
+def _check_realtime(options: RunOptions) -> None:
+    if not os.path.exists("/sys/fs/cgroup/cpu/cpu.rt_runtime_us"):
+        raise Unsupported("Your kernel does not support CPU real-time scheduler")
+    if options.cpu_realtime_period and options.cpu_realtime_runtime > options.cpu_realtime_period:
+        raise InvalidArgument("cpu real-time runtime cannot be higher than cpu real-time period")
+
+
+_WEIGHT_FILES = (
+    "/sys/fs/cgroup/blkio/blkio.weight_device",
+    "/sys/fs/cgroup/blkio/blkio.bfq.weight_device",
+)
 
 
 def _check_cpus(options: RunOptions, cpus: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from sampan.containers import compile as compilation
-from sampan.containers import creation, devices, etc_files, joining, refusals, security, store
+from sampan.containers import creation, devices, etc_files, injection, joining, refusals, security, store
 from sampan.containers.model import Container, MountPoint
 from sampan.errors import Conflict, NotFound, Unavailable
 from sampan.linux import cgroup, fault, files, netns, process
@@ -213,6 +213,8 @@ class _Start:
                 devices=devices.devices(container.spec.options),
                 mounts=container.spec.mounts,
                 oom_score_adj=_oom_score_adj(),
+                block_io=devices.block_limits(container.spec.options),
+                injected=self._injection(),
                 init_path=probe.init().path if container.spec.options.init else "",
             )
             bundle.write_config(self.folder, compilation.specification(container, facts))
@@ -229,6 +231,15 @@ class _Start:
             meanwhile=self._meanwhile,
         )
         return filter_ or seccomp.NoFilter(), pid
+
+    def _injection(self) -> injection.Injection:
+        """What the CDI devices of the options bring along."""
+        options = self.container.spec.options
+        if not options.cdi_devices and not options.gpus:
+            return injection.NOTHING
+        from sampan.containers import cdi
+
+        return cdi.injection(options)
 
     def _filter(self, capabilities: tuple[str, ...]) -> seccomp.Filter | None:
         options = self.container.spec.options

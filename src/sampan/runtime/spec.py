@@ -54,6 +54,10 @@ class Resources(NamedTuple):
     cpuset_mems: str = ""
     pids: int = 0
     oom_kill_disable: bool = False
+    memory_swappiness: int = -1  # -1: not set
+    cpu_realtime_period: int = 0
+    cpu_realtime_runtime: int = 0
+    block_io: Mapping[str, Any] = {}  # the blockIO object (config-linux.md, Block IO)
 
 
 class SpecOptions(NamedTuple):
@@ -89,6 +93,7 @@ class SpecOptions(NamedTuple):
     readonly_paths: tuple[str, ...] = defaults.READONLY_PATHS
     seccomp: Json | None = None
     oom_score_adj: int | None = 0
+    hooks: Mapping[str, tuple[Json, ...]] = {}
 
 
 def make_spec(options: SpecOptions) -> Json:
@@ -104,6 +109,8 @@ def make_spec(options: SpecOptions) -> Json:
         spec["hostname"] = options.hostname
         if options.domainname:
             spec["domainname"] = options.domainname
+    if options.hooks:
+        spec["hooks"] = {name: list(hooks) for name, hooks in options.hooks.items()}
     if options.annotations:
         spec["annotations"] = dict(options.annotations)
     return spec
@@ -217,9 +224,13 @@ def _linux(options: SpecOptions) -> Json:
 
 
 def _resources(options: SpecOptions) -> Json:
-    limits = options.resources
-    document: Json = {"devices": _device_rules(options)}
-    memory = {
+    return {"devices": _device_rules(options), **resources_document(options.resources)}
+
+
+def resources_document(limits: Resources) -> Json:
+    """The limits in the form of `linux.resources`, which the runtime's `update` takes too."""
+    document: Json = {}
+    memory: Json = {
         "limit": limits.memory,
         "reservation": limits.memory_reservation,
         "swap": limits.memory_swap,
@@ -231,11 +242,17 @@ def _resources(options: SpecOptions) -> Json:
         "quota": limits.cpu_quota,
         "cpus": limits.cpuset_cpus,
         "mems": limits.cpuset_mems,
+        "realtimePeriod": limits.cpu_realtime_period,
+        "realtimeRuntime": limits.cpu_realtime_runtime,
     }
     for name, values in (("memory", memory), ("cpu", cpu)):
         chosen = {key: value for key, value in values.items() if value}
         if chosen:
             document[name] = chosen
+    if limits.memory_swappiness >= 0:
+        document.setdefault("memory", {})["swappiness"] = limits.memory_swappiness
+    if limits.block_io:
+        document["blockIO"] = dict(limits.block_io)
     if limits.pids:
         document["pids"] = {"limit": limits.pids}
     return document

@@ -17,17 +17,27 @@ from sampan.cli.kinds import (
 )
 from sampan.cli.values.addresses import read_extra_host, read_ip, read_network, read_search_domain
 from sampan.cli.values.environment import ENV
-from sampan.cli.values.limits import read_stream, read_sysctl, read_ulimit
+from sampan.cli.values.limits import (
+    read_byte_rate,
+    read_rate,
+    read_stream,
+    read_sysctl,
+    read_ulimit,
+    read_weight,
+)
 from sampan.cli.values.mounts import read_mount
 
 ATTACH = Kind("list", read_stream, gathers="list", zero=())
+BYTE_RATES = Kind("list", read_byte_rate, gathers="list", zero=())
 DNS = Kind("list", read_ip, gathers="list", zero=())
 DNS_SEARCH = Kind("list", read_search_domain, gathers="list", zero=())
 EXTRA_HOST = Kind("list", read_extra_host, gathers="list", zero=())
 MOUNT = Kind("mount", read_mount, gathers="list", zero=())
 NETWORK = Kind("network", read_network, gathers="list", zero=())
+RATES = Kind("list", read_rate, gathers="list", zero=())
 SYSCTL = Kind("map", read_sysctl, gathers="map", zero={})
 ULIMIT = Kind("ulimit", read_ulimit, gathers="list", zero=())
+WEIGHTS = Kind("list", read_weight, gathers="list", zero=())
 
 _IDENTITY = (
     Flag("annotation", MAP, "Annotation of the runtime's configuration"),
@@ -95,9 +105,9 @@ _SECURITY = (
     Flag("cap-drop", LIST, "Capability to drop, or ALL"),
     Flag("cgroup-parent", STRING, "Parent of the container's cgroup"),
     Flag("cgroupns", STRING, "Cgroup namespace: host or private"),
-    Flag("device", LIST, "Device, HOST[:CONTAINER[:rwm]]"),
+    Flag("device", LIST, "Device, HOST[:CONTAINER[:rwm]], or a CDI name such as vendor.com/gpu=0"),
     Flag("device-cgroup-rule", LIST, "Rule of the device cgroup, such as 'c 42:* rmw'"),
-    Flag("gpus", STRING, "Graphics processors to pass on"),
+    Flag("gpus", STRING, "Graphics processors to pass on: all, a number, or device=0,..."),
     Flag("ipc", STRING, "IPC namespace: private, shareable, host, none or container:ID"),
     Flag("pid", STRING, "PID namespace: host or container:ID"),
     Flag("privileged", BOOL, "Give it all capabilities and devices"),
@@ -108,15 +118,23 @@ _SECURITY = (
 )
 
 _LIMITS = (
+    Flag("blkio-weight-device", WEIGHTS, "Weight of a block device, PATH:WEIGHT"),
     Flag("cpu-period", INT, "Period of the CPU quota in microseconds"),
     Flag("cpu-quota", INT, "Microseconds of CPU in each period"),
     Flag("cpu-shares", INT, "Weight of its share of the CPUs, 1024 is normal", "c"),
     Flag("cpus", DECIMAL, "How many CPUs it may use, such as 1.5"),
+    Flag("cpu-rt-period", INT, "Period of the CPU's real-time scheduler in microseconds"),
+    Flag("cpu-rt-runtime", INT, "Microseconds of real-time scheduling in each period"),
     Flag("cpuset-cpus", STRING, "CPUs it may use, such as 0-2,4"),
     Flag("cpuset-mems", STRING, "Memory nodes it may use"),
+    Flag("device-read-bps", BYTE_RATES, "Bytes a second that it may read from a device, such as /dev/sda:1mb"),
+    Flag("device-read-iops", RATES, "Reads a second from a device, such as /dev/sda:100"),
+    Flag("device-write-bps", BYTE_RATES, "Bytes a second that it may write to a device"),
+    Flag("device-write-iops", RATES, "Writes a second to a device"),
     Flag("memory", BYTES, "Memory it may use, such as 64m", "m"),
     Flag("memory-reservation", BYTES, "Memory that is kept for it when memory is short"),
     Flag("memory-swap", SWAP_BYTES, "Memory and swap together; -1 for no limit"),
+    Flag("memory-swappiness", INT, "How readily its memory is swapped, 0 to 100", default=-1),
     Flag("oom-kill-disable", BOOL, "Let it wait instead of killing it when its memory is used up"),
     Flag("oom-score-adj", INT, "Preference for being killed when the host's memory is used up, -1000 to 1000"),
     Flag("pids-limit", INT, "Most processes, -1 for no limit"),
@@ -141,18 +159,10 @@ _LOGS = (
 # Flags of docker's that are read to say clearly what they can't do.
 _REFUSED = (
     Flag("blkio-weight", UINT16, "", hidden=True),
-    Flag("blkio-weight-device", LIST, "", hidden=True),
-    Flag("cpu-rt-period", INT, "", hidden=True),
-    Flag("cpu-rt-runtime", INT, "", hidden=True),
-    Flag("device-read-bps", LIST, "", hidden=True),
-    Flag("device-read-iops", LIST, "", hidden=True),
-    Flag("device-write-bps", LIST, "", hidden=True),
-    Flag("device-write-iops", LIST, "", hidden=True),
     Flag("disable-content-trust", BOOL, "", default=True, hidden=True),
     Flag("isolation", STRING, "", hidden=True),
     Flag("kernel-memory", BYTES, "", hidden=True, deprecated="and no longer supported by the kernel"),
     Flag("link-local-ip", LIST, "", hidden=True),
-    Flag("memory-swappiness", INT, "", default=-1, hidden=True),
     Flag("storage-opt", LIST, "", hidden=True),
     Flag("use-api-socket", BOOL, "", hidden=True),
     Flag("volume-driver", STRING, "", hidden=True),

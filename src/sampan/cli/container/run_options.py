@@ -7,10 +7,10 @@ from sampan.cli.errors import OptionError
 from sampan.cli.flags import Parsed
 from sampan.cli.values.addresses import NetworkChoice, check_mac_address
 from sampan.cli.values.environment import environment, labels
-from sampan.cli.values.limits import read_device, read_restart
+from sampan.cli.values.limits import is_cdi_name, read_device, read_restart
 from sampan.cli.values.mounts import check_mount, read_tmpfs, read_volume
 from sampan.cli.values.ports import read_expose, read_publish
-from sampan.containers.options import Mount, RunOptions, Ulimit
+from sampan.containers.options import DeviceLimit, Mount, RunOptions, Ulimit
 from sampan.errors import InvalidArgument, NotFound, Unsupported
 from sampan.oci.config import HealthConfig
 
@@ -127,7 +127,9 @@ def _with_security(options: RunOptions, parsed: Parsed) -> RunOptions:
         cap_add=parsed.strings("cap-add"),
         cap_drop=parsed.strings("cap-drop"),
         security_options=_security_options(parsed.strings("security-opt")),
-        devices=tuple(read_device(text) for text in parsed.strings("device")),
+        devices=tuple(read_device(text) for text in parsed.strings("device") if not is_cdi_name(text)),
+        cdi_devices=tuple(text for text in parsed.strings("device") if is_cdi_name(text)),
+        gpus=_gpus(parsed.string("gpus")),
         device_cgroup_rules=parsed.strings("device-cgroup-rule"),
         sysctls=parsed.mapping("sysctl"),
         pid_mode=parsed.string("pid"),
@@ -136,6 +138,18 @@ def _with_security(options: RunOptions, parsed: Parsed) -> RunOptions:
         cgroupns_mode=parsed.string("cgroupns"),
         cgroup_parent=parsed.string("cgroup-parent"),
     )
+
+
+def _gpus(text: str) -> str:
+    """Raises OptionError."""
+    if text:
+        from sampan.containers.cdi import read_gpus
+
+        try:
+            read_gpus(text)
+        except ValueError as problem:
+            raise OptionError(f'invalid argument "{text}" for "--gpus" flag: {problem}') from None
+    return text
 
 
 def _security_options(texts: tuple[str, ...]) -> tuple[str, ...]:
@@ -166,6 +180,14 @@ def _with_limits(options: RunOptions, parsed: Parsed) -> RunOptions:
         cpuset_cpus=parsed.string("cpuset-cpus"),
         cpuset_mems=parsed.string("cpuset-mems"),
         pids_limit=parsed.integer("pids-limit"),
+        memory_swappiness=parsed.integer("memory-swappiness"),
+        blkio_weight_devices=parsed.items("blkio-weight-device", DeviceLimit),
+        device_read_bps=parsed.items("device-read-bps", DeviceLimit),
+        device_write_bps=parsed.items("device-write-bps", DeviceLimit),
+        device_read_iops=parsed.items("device-read-iops", DeviceLimit),
+        device_write_iops=parsed.items("device-write-iops", DeviceLimit),
+        cpu_realtime_period=parsed.integer("cpu-rt-period"),
+        cpu_realtime_runtime=parsed.integer("cpu-rt-runtime"),
         shm_size_bytes=parsed.integer("shm-size") or RunOptions("").shm_size_bytes,
         oom_score_adj=parsed.integer("oom-score-adj"),
         oom_kill_disable=parsed.boolean("oom-kill-disable"),
@@ -220,10 +242,7 @@ def _check_conflicts(parsed: Parsed) -> None:
         raise OptionError("conflicting options: cannot specify both --restart and --rm")
 
 
-_REFUSED = (
-    "blkio-weight-device", "cpu-rt-period", "cpu-rt-runtime", "device-read-bps", "device-read-iops",
-    "device-write-bps", "device-write-iops", "link", "link-local-ip", "use-api-socket",
-)  # fmt: skip
+_REFUSED = ("link", "link-local-ip", "use-api-socket")
 _HINTS = {"link": "put both in one network"}
 
 
@@ -232,8 +251,6 @@ def _refuse_unsupported(parsed: Parsed) -> None:
     for name in _REFUSED:
         if parsed.is_given(name):
             raise Unsupported(f"--{name} is not supported by this version of sampan", hint=_HINTS.get(name, ""))
-    if parsed.integer("memory-swappiness") != -1:
-        raise Unsupported("--memory-swappiness is not supported by this version of sampan")
     if parsed.strings("storage-opt"):
         raise Unsupported("--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
     if parsed.string("isolation") not in ("", "default"):
@@ -243,8 +260,6 @@ def _refuse_unsupported(parsed: Parsed) -> None:
         raise NotFound(f'error looking up volume plugin {driver}: plugin "{driver}" not found')
     if parsed.string("userns") not in ("", "host"):
         raise OptionError("--userns: invalid USER mode")
-    if parsed.string("gpus"):
-        raise Unsupported('could not select device driver "" with capabilities: [[gpu]]')
 
 
 def _platform(text: str) -> str:

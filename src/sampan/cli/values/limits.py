@@ -1,8 +1,8 @@
 """--ulimit, --device, --restart, --sysctl, --attach."""
 
 from sampan.cli.errors import OptionError
-from sampan.cli.kinds import read_integer
-from sampan.containers.options import Device, RestartPolicy, Ulimit
+from sampan.cli.kinds import read_integer, read_size
+from sampan.containers.options import Device, DeviceLimit, RestartPolicy, Ulimit
 from sampan.errors import InvalidArgument
 
 ULIMITS = frozenset(
@@ -76,6 +76,65 @@ def read_device(text: str) -> Device:
     if not _is_permissions(permissions):
         raise OptionError(f"bad mode specified: {permissions}")
     return Device(host, container or host, permissions)
+
+
+def is_cdi_name(text: str) -> bool:
+    """Whether a --device is a name of the Container Device Interface: vendor.com/class=name."""
+    if text.startswith("/") or "=" not in text:
+        return False
+    kind, _, name = text.partition("=")
+    vendor, slash, group = kind.partition("/")
+    return bool(vendor and slash and group and name) and not set(text) - _CDI_CHARACTERS
+
+
+_CDI_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:/=")
+
+
+_UNITS = "Unit is optional and can be kb, mb, or gb"
+
+
+def read_byte_rate(text: str) -> DeviceLimit:
+    """PATH:RATE of bytes a second, with a unit. Raises ValueError."""
+    path, rate = _device_value(text)
+    try:
+        value = read_size(rate)
+    except ValueError:
+        value = 0
+    return _limit(path, value, text, "<device-path>:<number>[<unit>]. Number must be a positive integer. " + _UNITS)
+
+
+def read_rate(text: str) -> DeviceLimit:
+    """PATH:RATE of operations a second. Raises ValueError."""
+    path, rate = _device_value(text)
+    return _limit(path, _plain_number(rate), text, "<device-path>:<number>. Number must be a positive integer")
+
+
+def read_weight(text: str) -> DeviceLimit:
+    """PATH:WEIGHT. Raises ValueError."""
+    path, weight = _device_value(text)
+    value = _plain_number(weight)
+    if value and not 10 <= value <= 1000:
+        raise ValueError(f"invalid weight for device: {text}")
+    return DeviceLimit(path, value)
+
+
+def _plain_number(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 19 else 0
+
+
+def _device_value(text: str) -> tuple[str, str]:
+    path, colon, value = text.partition(":")
+    if not colon or not path:
+        raise ValueError(f"bad format: {text}")
+    if not path.startswith("/dev/"):
+        raise ValueError(f"bad format for device path: {text}")
+    return path, value
+
+
+def _limit(path: str, value: int, text: str, form: str) -> DeviceLimit:
+    if value <= 0:
+        raise ValueError(f"invalid rate for device: {text}. The correct format is {form}")
+    return DeviceLimit(path, value)
 
 
 def _is_permissions(text: str) -> bool:
