@@ -38,11 +38,11 @@ class Host:
         self.neighbour = self.namespace()
         with Netlink() as netlink:
             links.create_veth(netlink, "up0", peer="eth0", peer_mac="02:00:00:00:00:01", namespace_fd=self.neighbour)
-            links.configure(netlink, "up0", HOST, 24)
+            links.configure(netlink, "up0", (HOST, 24))
 
         def plug() -> None:
             with Netlink() as netlink:
-                links.configure(netlink, "eth0", NEIGHBOUR, 24, HOST)
+                links.configure(netlink, "eth0", (NEIGHBOUR, 24), gateways=[HOST])
 
         netns.inside(self.neighbour, plug)
 
@@ -408,7 +408,7 @@ def test_a_network_moves_when_its_subnet_was_taken_while_it_was_down(host: Host)
     connect.disconnect(host.database, host.paths, container.id)
     upkeep.shutdown(host.database, host.paths)
     with Netlink() as netlink:
-        links.create_bridge(netlink, "docker0", "02:42:00:00:00:01", "172.17.0.1", 16)
+        links.create_bridge(netlink, "docker0", "02:42:00:00:00:01", [("172.17.0.1", 16)])
     assert host.container().endpoint.ip == "172.18.0.2"
 
 

@@ -5,7 +5,7 @@ import os
 from sampan.errors import Conflict
 from sampan.linux import fault, links
 from sampan.linux.netlink import Netlink
-from sampan.networks import firewall, hostnet, ipam, store
+from sampan.networks import firewall, happenings, hostnet, ipam, store
 from sampan.networks.store import Network
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -45,7 +45,7 @@ def _make(database: Database, paths: Paths, network: Network) -> Network:
             )
         mac = "02:42:" + ":".join(f"{octet:02x}" for octet in os.urandom(4))
         with Netlink() as netlink:
-            links.create_bridge(netlink, network.bridge, mac, network.gateway, subnet.prefix_length)
+            links.create_bridge(netlink, network.bridge, mac, [(network.gateway, subnet.prefix_length)])
         try:
             fault.point("network.bridged")
             firewall.rewrite(database, paths)
@@ -68,5 +68,6 @@ def remove(database: Database, paths: Paths, network: Network) -> None:
     """Remove a user-defined network, row, bridge and rules. Raises PermissionDenied when built in or in use."""
     with database.transaction():
         store.delete(database, network)
+        happenings.record(database, network, "destroy")
         firewall.rewrite(database, paths)
         take_down(network)

@@ -6,7 +6,7 @@ import os
 from sampan.errors import InvalidArgument, PermissionDenied, Unavailable
 from sampan.linux import fault, links, netns
 from sampan.linux.netlink import Netlink
-from sampan.networks import bridge, firewall, hostnet, ipam, store
+from sampan.networks import bridge, firewall, happenings, hostnet, ipam, store
 from sampan.networks.store import Endpoint, Network
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -91,6 +91,7 @@ def _allocate(
                 json.dumps(aliases),
             ),
         )
+        happenings.record(database, network, "connect", container_id)
     return endpoint, len(others)
 
 
@@ -131,7 +132,8 @@ def _attach(database: Database, network: Network, endpoint: Endpoint, position: 
     def set_up() -> None:
         hostnet.disable_ipv6(peer)
         with Netlink() as netlink:
-            links.configure(netlink, peer, endpoint.ip, endpoint.prefix_length, endpoint.gateway)
+            gateways = (endpoint.gateway,) if endpoint.gateway else ()
+            links.configure(netlink, peer, (endpoint.ip, endpoint.prefix_length), gateways=gateways)
 
     netns.inside(netns_fd, set_up)
     return endpoint
@@ -174,6 +176,8 @@ def disconnect(database: Database, paths: Paths, container_id: str, network: Net
             database.execute(
                 "DELETE FROM endpoint WHERE container_id = ? AND network_id = ?", (container_id, network.id)
             )
+        for endpoint in endpoints:
+            happenings.disconnected(database, endpoint)
         after = store.forwards(database, container_id)
         if before and before != after:
             firewall.remove(paths, before)
