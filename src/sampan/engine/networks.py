@@ -5,8 +5,9 @@ from typing import Any
 
 from sampan.containers.timestamp import rfc3339
 from sampan.errors import PermissionDenied
-from sampan.networks import bridge, store
+from sampan.networks import bridge, happenings, store
 from sampan.networks.store import Endpoint, Network
+from sampan.storage import events
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
@@ -37,17 +38,20 @@ class Networks:
 
         Raises InvalidArgument, NotFound (driver), Conflict (name), PermissionDenied (addresses in use).
         """
-        return store.create(
-            self.database,
-            self.paths,
-            name,
-            driver=driver,
-            subnet=subnet,
-            gateway=gateway,
-            internal=internal,
-            labels=labels,
-            options=options,
-        )
+        with self.database.transaction():
+            network = store.create(
+                self.database,
+                self.paths,
+                name,
+                driver=driver,
+                subnet=subnet,
+                gateway=gateway,
+                internal=internal,
+                labels=labels,
+                options=options,
+            )
+            happenings.record(self.database, network.id, "create")
+        return network
 
     def list(self) -> "list_of[Network]":
         """All networks, bridge, host and none among them, by name."""
@@ -85,6 +89,8 @@ class Networks:
             except PermissionDenied:
                 continue  # a container has come into it meanwhile
             removed.append(network.name)
+        with self.database.transaction(durable=False):
+            events.record(self.database, "network", "prune", "", {"reclaimed": "0"})
         return removed
 
 

@@ -67,7 +67,7 @@ def take_down(network: Network) -> None:
 def remove(database: Database, paths: Paths, network: Network) -> None:
     """Remove a user-defined network, row, bridge and rules. Raises PermissionDenied when built in or in use."""
     with database.transaction():
+        happenings.record(database, network.id, "destroy")
         store.delete(database, network)
-        happenings.record(database, network, "destroy")
         firewall.rewrite(database, paths)
         take_down(network)

@@ -91,7 +91,7 @@ def _allocate(
                 json.dumps(aliases),
             ),
         )
-        happenings.record(database, network, "connect", container_id)
+        happenings.record(database, network.id, "connect", container_id)
     return endpoint, len(others)
 
 
@@ -177,7 +177,7 @@ def disconnect(database: Database, paths: Paths, container_id: str, network: Net
                 "DELETE FROM endpoint WHERE container_id = ? AND network_id = ?", (container_id, network.id)
             )
         for endpoint in endpoints:
-            happenings.disconnected(database, endpoint)
+            happenings.record(database, endpoint.network_id, "disconnect", container_id)
         after = store.forwards(database, container_id)
         if before and before != after:
             firewall.remove(paths, before)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from sampan.errors import Conflict, InvalidArgument, NotFound
 from sampan.linux import fault, files
+from sampan.storage import events
 from sampan.storage.database import Database, Row
 from sampan.storage.paths import Paths
 from sampan.values import NamedTuple
@@ -85,10 +86,12 @@ def ensure(
     chosen = name or os.urandom(32).hex()
     check_name(chosen)
     with database.transaction():
-        database.execute(
+        is_added = database.execute(
             "INSERT OR IGNORE INTO volume(name, driver, labels, anonymous, created_at) VALUES(?, 'local', ?, ?, ?)",
             (chosen, json.dumps(dict(labels or {})), int(anonymous), time.time_ns()),
         )
+        if is_added:
+            _tell(database, "create", chosen)
         # The folder before the commit: a row never stands for a folder that is missing.
         os.makedirs(f"{paths.volumes}/{chosen}", 0o700, exist_ok=True)
         if not os.path.isdir(folder(paths, chosen)):
@@ -136,6 +139,7 @@ def release(database: Database, container_id: str, *, remove_anonymous: bool) ->
             (name,),
         )
         if removed:
+            _tell(database, "destroy", name)
             gone.append(name)
     return gone
 
@@ -152,6 +156,7 @@ def remove(database: Database, paths: Paths, name: str, *, force: bool = False) 
             if force:
                 return
             raise NotFound(f"get {name}: no such volume")
+        _tell(database, "destroy", name)
     remove_folders(paths, [name])
 
 
@@ -171,8 +176,14 @@ def prune(
         removed = [(str(row[0]), size(paths, str(row[0]))) for row in rows if accept(json.loads(str(row[1])))]
         for name, _ in removed:
             database.execute("DELETE FROM volume WHERE name = ?", (name,))
+            _tell(database, "destroy", name)
+        events.record(database, "volume", "prune", "", {"reclaimed": str(sum(size for _, size in removed))})
     remove_folders(paths, [name for name, _ in removed])
     return removed
+
+
+def _tell(database: Database, action: str, name: str) -> None:
+    events.record(database, "volume", action, name, {"driver": "local"})
 
 
 def size(paths: Paths, name: str) -> int:
