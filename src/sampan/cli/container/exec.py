@@ -6,9 +6,7 @@ from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import Flag
 from sampan.cli.kinds import BOOL, LIST, STRING
 from sampan.cli.values.environment import ENV, environment
-from sampan.containers.options import ExecOptions
-from sampan.engine.engine import Engine
-from sampan.errors import Conflict, StartFailed
+from sampan.containers.haste import hasten
 
 COMMAND = Command(
     arguments="[OPTIONS] CONTAINER COMMAND [ARG...]",
@@ -34,8 +32,12 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
+    hasten()
     from sampan.cli.container.streams import check_input, chosen_streams
     from sampan.containers import execs
+    from sampan.containers.options import ExecOptions
+    from sampan.engine.engine import Engine
+    from sampan.errors import Conflict, StartFailed
 
     parsed = invocation.parsed
     options = ExecOptions(
