@@ -16,6 +16,7 @@ from sampan.dockerfile import parser
 from sampan.dockerfile.errors import ParseError
 from sampan.dockerfile.instructions import Dockerfile
 from sampan.errors import InvalidArgument, NotFound, SampanError
+from sampan.images import happenings
 from sampan.images import store as images
 from sampan.images.model import Image
 from sampan.linux import fault, files
@@ -252,6 +253,7 @@ class _Build:
         layers = shared.stages[plan.result.index].layers
         with self._database.transaction():
             image_id = images.add(self._database, config, layers, tags=self._tags)
+            happenings.record(self._database, image_id, "create")
             store.mark_used(self._database, tuple(shared.used_keys))
         fault.point("build.image-added")
         work.status(f"writing image {image_id} done")

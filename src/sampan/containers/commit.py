@@ -10,6 +10,7 @@ from sampan.containers.model import Container
 from sampan.errors import NotFound
 from sampan.images import changes as change_list
 from sampan.images import clock, importing
+from sampan.images import happenings as image_happenings
 from sampan.images import store as images
 from sampan.linux import fault, files, mount
 from sampan.linux.copying import TreeCopy, take_over
@@ -130,11 +131,12 @@ def _finish(
     )
     with database.transaction():
         snapshots.record(database, snapshot_id, diff_id=packed.diff_id, size=packed.size)
-        tags = (options.reference,) if options.reference else ()
-        image_id = images.add(database, image, (*container.layers, snapshot_id), tags=tags)
-        happenings.record(
-            database, container, "commit", comment=options.message, imageID=image_id, imageRef=options.reference
-        )
+        image_id = images.add(database, image, (*container.layers, snapshot_id))
+        image_happenings.record(database, image_id, "create")
+        if options.reference:
+            images.set_tag(database, image_id, options.reference)
+        shown = references.parse(options.reference).familiar() if options.reference else ""
+        happenings.record(database, container, "commit", comment=options.message, imageID=image_id, imageRef=shown)
     fault.point("commit.committed")
     snapshots.release(database, snapshot_id)
     return image_id

@@ -1,6 +1,6 @@
 """Verbs on a container that runs: stop, kill, wait, pause, unpause, rename."""
 
-from sampan.containers import ending, signals, start, store
+from sampan.containers import ending, happenings, signals, start, store
 from sampan.containers.model import Container
 from sampan.errors import Conflict, InvalidArgument, NotFound
 from sampan.linux import cgroup, fault, process
@@ -24,6 +24,7 @@ def stop(
     if container.status == "restarting":
         with database.transaction():
             store.update(database, container.id, status="exited", stopped_by_user=1)
+            happenings.record(database, container, "stop")
         return
     if not container.is_running:
         return
@@ -35,12 +36,17 @@ def stop(
     if grace is None:
         grace = DEFAULT_STOP_SECONDS
     with database.transaction():
-        store.update(database, container.id, stopped_by_user=1)
+        store.update(database, container.id, stopped_by_user=happenings.STOPPING)
+        happenings.record(database, container, "kill", signal=str(number))
+        if container.status == "paused":
+            happenings.record(database, container, "unpause")
     fault.point("stop.marked")
     if container.status == "paused":
         cgroup.thaw(start.cgroups_path(paths, container))
     driver.send_signal(container.pid, number)
     if not process.wait_gone(container.pid, container.pid_start, 1e6 if grace < 0 else grace):
+        with database.transaction(durable=False):
+            happenings.record(database, container, "kill", signal="9")
         ending.kill_group(paths, container)
     fault.point("stop.ended")
     finish(database, paths, container)
@@ -66,10 +72,13 @@ def kill(database: Database, paths: Paths, container_id: str, signal_name: str =
     if number == 9:
         with database.transaction():
             store.update(database, container.id, stopped_by_user=1)
+            happenings.record(database, container, "kill", signal="9")
         ending.kill_group(paths, container)
         finish(database, paths, container)
         return
-    driver.send_signal(container.pid, number)
+    with database.transaction(durable=False):  # held until it is sent: the end that it may bring is told after it
+        happenings.record(database, container, "kill", signal=str(number))
+        driver.send_signal(container.pid, number)
 
 
 def wait(database: Database, paths: Paths, container_id: str) -> int:
@@ -100,6 +109,7 @@ def pause(database: Database, paths: Paths, container_id: str) -> None:
         cgroup.freeze(start.cgroups_path(paths, container))
         with database.transaction():
             store.update(database, container.id, status="paused")
+            happenings.record(database, container, "pause")
 
 
 def unpause(database: Database, paths: Paths, container_id: str) -> None:
@@ -111,6 +121,7 @@ def unpause(database: Database, paths: Paths, container_id: str) -> None:
         cgroup.thaw(start.cgroups_path(paths, container))
         with database.transaction():
             store.update(database, container.id, status="running")
+            happenings.record(database, container, "unpause")
 
 
 def rename(database: Database, container_id: str, name: str) -> None:
@@ -126,6 +137,7 @@ def rename(database: Database, container_id: str, name: str) -> None:
     try:
         with database.transaction():
             store.update(database, container.id, name=chosen)
+            happenings.record(database, container._replace(name=chosen), "rename", oldName=f"/{container.name}")
     except sqlite3.IntegrityError as error:
         holder = store.find(database, chosen)
         raise Conflict(
@@ -134,7 +146,9 @@ def rename(database: Database, container_id: str, name: str) -> None:
         ) from error
 
 
-def top(container: Container, paths: Paths, arguments: tuple[str, ...] = ()) -> tuple[list[str], list[list[str]]]:
+def top(
+    database: Database, paths: Paths, container: Container, arguments: tuple[str, ...] = ()
+) -> tuple[list[str], list[list[str]]]:
     """`ps` of the host for the container's processes: (titles, rows). Raises Conflict, or InvalidArgument from ps."""
     if not container.is_running:
         raise Conflict(f"container {container.id} is not running")
@@ -148,6 +162,8 @@ def top(container: Container, paths: Paths, arguments: tuple[str, ...] = ()) -> 
     column = titles.index("PID")
     pids = {str(pid) for pid in cgroup.processes(start.cgroups_path(paths, container))}
     rows = [line.split(None, len(titles) - 1) for line in lines[1:]]
+    with database.transaction(durable=False):
+        happenings.record(database, container, "top")
     return titles, [row for row in rows if row[column] in pids]
 
 

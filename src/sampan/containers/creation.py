@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from sampan.containers import compile as compilation
-from sampan.containers import mounts, names, refusals, store
+from sampan.containers import happenings, mounts, names, refusals, store
 from sampan.containers.model import Container, Spec
 from sampan.containers.options import RunOptions
 from sampan.images import store as images
@@ -57,6 +57,7 @@ def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool
             health=unchecked(config.healthcheck),
         )
         store.insert(database, container)
+        happenings.record(database, container, "create")
         if lease:
             leases.take(database, lease_of(container_id))
         fault.point("create.inserted")

@@ -7,7 +7,7 @@ monitor's exit command, `stop`, and each command's first look around.
 import os
 import time
 
-from sampan.containers import creation, start, store
+from sampan.containers import creation, happenings, start, store
 from sampan.containers.model import Container
 from sampan.errors import Conflict, NotFound
 from sampan.linux import fault, files, process
@@ -20,6 +20,7 @@ from sampan.volumes import store as volumes
 
 _LOST = 255  # the monitor died with the container's exit code
 _KILLED_SECONDS = 5.0
+_KILLED_CODE = 137
 
 
 def settle(database: Database, paths: Paths, container_id: str) -> int | None:
@@ -43,6 +44,8 @@ def settle(database: Database, paths: Paths, container_id: str) -> int | None:
             from sampan.containers import peak
 
             peak.keep(paths, container)
+            with database.transaction(durable=False):
+                happenings.record(database, container, "oom")
         free(database, paths, container)
         fault.point("settle.freed")
         return _settle(database, paths, container, code)
@@ -58,8 +61,9 @@ def is_alive(container: Container) -> bool:
 
 def _settle(database: Database, paths: Paths, container: Container, code: int) -> int:
     if container.spec.options.remove and container.spec.options.restart.name == "no":
-        _remove(database, paths, container, remove_volumes=True)
+        _remove(database, paths, container, remove_volumes=True, ended_with=code)
         return code
+    finished_at = _exit_time(paths, container.id)
     with database.transaction(durable=False):
         # Also the claim of a start that was killed after it had let the process run.
         database.execute("DELETE FROM lease WHERE resource = ?", (creation.lease_of(container.id),))
@@ -69,11 +73,12 @@ def _settle(database: Database, paths: Paths, container: Container, code: int) -
             status="exited",
             pid=0,
             exit_code=code,
-            finished_at=_exit_time(paths, container.id),
+            finished_at=finished_at,
             oom_killed=int(_ran_out_of_memory(paths, container.id)),
             error="" if code != _LOST or monitor.exit_code(paths.exit(container.id)) is not None else "monitor lost",
         )
         database.execute("DELETE FROM health_due WHERE container_id = ?", (container.id,))
+        happenings.ended(database, container, code, finished_at)
     fault.point("settle.committed")
     return code
 
@@ -122,18 +127,22 @@ def remove(
             raise Conflict(
                 f'cannot remove container "{container.name}": {reason}', hint=f"sampan rm -f {container.name}"
             )
+        code = None
         if container.is_running:
-            kill_group(paths, container)
+            with database.transaction(durable=False):
+                happenings.record(database, container, "kill", signal="9")
+            code = kill_group(paths, container)
             fault.point("remove.killed")
             free(database, paths, container)
             fault.point("remove.freed")
-        _remove(database, paths, container, remove_volumes=remove_volumes)
+        _remove(database, paths, container, remove_volumes=remove_volumes, ended_with=code)
 
 
-def kill_group(paths: Paths, container: Container) -> None:
+def kill_group(paths: Paths, container: Container) -> int:
     """End everything in the container at once and wait until its first process is gone and its exit code is written.
 
-    The monitor itself is not waited for: its exit command may want the lock that the caller holds.
+    Returns that code, 137 when the monitor died with it. The monitor itself is not waited for: its exit command may
+    want the lock that the caller holds.
     """
     from sampan.linux import cgroup
 
@@ -143,7 +152,8 @@ def kill_group(paths: Paths, container: Container) -> None:
     driver.send_signal(container.pid, 9)
     cgroup.kill(path)
     process.wait_gone(container.pid, container.pid_start, _KILLED_SECONDS)
-    written_code(paths, container, _KILLED_SECONDS)
+    code = written_code(paths, container, _KILLED_SECONDS)
+    return _KILLED_CODE if code is None else code
 
 
 def written_code(paths: Paths, container: Container, timeout_seconds: float = 1e6) -> int | None:
@@ -157,10 +167,16 @@ def written_code(paths: Paths, container: Container, timeout_seconds: float = 1e
             return monitor.exit_code(paths.exit(container.id))
 
 
-def _remove(database: Database, paths: Paths, container: Container, *, remove_volumes: bool) -> None:
+def _remove(
+    database: Database, paths: Paths, container: Container, *, remove_volumes: bool, ended_with: int | None = None
+) -> None:
+    """`ended_with` is the exit code of a container that still counts as running."""
     with database.transaction(durable=not container.spec.options.remove):
+        if ended_with is not None:
+            happenings.ended(database, container, ended_with, _exit_time(paths, container.id))
         gone = volumes.release(database, container.id, remove_anonymous=remove_volumes)
         store.delete(database, container.id)
+        happenings.record(database, container, "destroy")
         leases.take(database, f"tmp:{container.id}")
         database.execute("DELETE FROM lease WHERE resource = ?", (creation.lease_of(container.id),))
     fault.point("remove.committed")

@@ -3,12 +3,12 @@
 import json
 import os
 
-from sampan.containers import devices, executable, security, store
+from sampan.containers import devices, executable, happenings, security, store
 from sampan.containers.model import Container
 from sampan.containers.options import ExecOptions
 from sampan.containers.piping import Piping
 from sampan.containers.streams import Streams, detach_sequence
-from sampan.errors import Conflict
+from sampan.errors import Conflict, StartFailed
 from sampan.linux import files
 from sampan.linux import process as linux_process
 from sampan.runtime import bundle, defaults, failures, probe
@@ -179,14 +179,34 @@ def run(
     container = prepare(database, text)
     if options.detach:
         detach(paths, container, options)
+        tell_started(database, container, options.command)
         return 0
-    running = spawn(paths, container, options, streams)
+    try:
+        running = spawn(paths, container, options, streams)
+    except StartFailed:
+        tell_started(database, container, options.command)
+        raise
+    identity = tell_started(database, container, options.command)
     if running.terminal >= 0:
         from sampan.containers import exec_terminal
 
         if not exec_terminal.relay(running.terminal, streams, detach_sequence(detach_keys)):
             return 0
-    return wait(paths, container, running, options.command[0])
+    code = wait(paths, container, running, options.command[0])
+    tell_ended(database, container, identity, code)
+    return code
+
+
+def tell_started(database: Database, container: Container, command: tuple[str, ...]) -> str:
+    """Add the events of a command that is being started; what it gives back is for `tell_ended`."""
+    with database.transaction(durable=False):
+        return happenings.executed(database, container, command)
+
+
+def tell_ended(database: Database, container: Container, identity: str, exit_code: int) -> None:
+    """Add the event of its end."""
+    with database.transaction(durable=False):
+        happenings.execution_ended(database, container, identity, exit_code)
 
 
 def detach(paths: Paths, container: Container, options: ExecOptions) -> None:

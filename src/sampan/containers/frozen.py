@@ -1,9 +1,10 @@
-"""A container that holds still for a moment, while its files are read. It is not paused: nobody sees another state."""
+"""A container that holds still for a moment, while its files are read. Nobody sees another state; the events tell of a
+pause, as Docker's do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sampan.containers import start
+from sampan.containers import happenings, start
 from sampan.containers.model import Container
 from sampan.linux import cgroup, fault
 from sampan.storage import leases
@@ -22,7 +23,9 @@ def frozen(database: Database, paths: Paths, container: Container) -> Iterator[N
     if container.status != "running":
         yield
         return
-    leases.take(database, lease_of(container.id))
+    with database.transaction(durable=False):
+        leases.take(database, lease_of(container.id))
+        happenings.record(database, container, "pause")
     try:
         cgroup.freeze(start.cgroups_path(paths, container))
         cgroup.wait_frozen(start.cgroups_path(paths, container), 2.0)
@@ -31,7 +34,9 @@ def frozen(database: Database, paths: Paths, container: Container) -> Iterator[N
     finally:
         thaw(paths, container)
         fault.point("frozen.thawed")
-        leases.release(database, lease_of(container.id))
+        with database.transaction(durable=False):
+            leases.release(database, lease_of(container.id))
+            happenings.record(database, container, "unpause")
 
 
 def thaw(paths: Paths, container: Container) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from sampan.containers import execs, store
+from sampan.containers import execs, happenings, store
 from sampan.containers.model import Container
 from sampan.containers.options import ExecOptions
 from sampan.containers.start import cgroups_path
@@ -251,8 +251,14 @@ def record(database: Database, container: Container, result: ProbeResult) -> dic
         current = store.get(database, container.id)
         if check is None or current is None or not current.is_running or current.started_at != container.started_at:
             return None
-        state = next_state(current.health or {}, result, check, current.started_at, result.started_at)
+        before = current.health or {}
+        state = next_state(before, result, check, current.started_at, result.started_at)
         store.update(database, container.id, health=json.dumps(state, separators=(",", ":")))
+        # Told at once when it is over: that it began is worth no transaction of its own.
+        identity = happenings.executed(database, current, command(current.spec.config), at=result.started_at)
+        happenings.execution_ended(database, current, identity, result.exit_code, at=result.ended_at)
+        if state["Status"] != before.get("Status"):
+            happenings.record(database, current, f"health_status: {state['Status']}")
     return state
 
 

@@ -58,7 +58,7 @@ class Container(NamedTuple):
     oom_killed: bool = False
     error: str = ""
     restart_count: int = 0
-    stopped_by_user: bool = False
+    stopped_by_user: int = 0  # 1 by kill, 2 by stop
     health: dict[str, Any] | None = None
 
     @property

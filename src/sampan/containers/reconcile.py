@@ -1,8 +1,9 @@
 """Repair after a crash: records are brought in line with processes, remains are removed. `look` decides when."""
 
 import os
+import time
 
-from sampan.containers import ending, frozen, start, store
+from sampan.containers import ending, frozen, happenings, start, store
 from sampan.containers.model import Container
 from sampan.linux import fault, process
 from sampan.networks import connect as networking
@@ -14,6 +15,7 @@ from sampan.storage.paths import Paths
 from sampan.volumes import store as volumes
 
 _ID_LENGTH = 64
+_KILLED_CODE = 137
 
 
 def repair(database: Database, paths: Paths) -> None:
@@ -105,6 +107,8 @@ def _take_back(database: Database, paths: Paths, container: Container) -> None:
             error="the start was interrupted",
         )
         database.execute("DELETE FROM health_due WHERE container_id = ?", (container.id,))
+        if container.is_running:
+            happenings.ended(database, container, _KILLED_CODE, time.time_ns())
     fault.point("reconcile.taken-back")
     if container.spec.options.remove:
         ending.remove_locked(database, paths, container)

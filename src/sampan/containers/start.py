@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from sampan.containers import compile as compilation
-from sampan.containers import creation, devices, etc_files, injection, joining, refusals, security, store
+from sampan.containers import creation, devices, etc_files, happenings, injection, joining, refusals, security, store
 from sampan.containers.model import Container, MountPoint
 from sampan.errors import Conflict, NotFound, Unavailable
 from sampan.linux import cgroup, fault, files, netns, process
@@ -24,11 +24,13 @@ class Hooks(NamedTuple):
 
     `before_start(container)` runs when the container exists and has not run: the moment to attach. `exit_command` is
     run by the monitor when it ended. `meanwhile` runs while the runtime works: the moment to import what comes next.
+    `is_restart` tells the events that a user asked for a restart.
     """
 
     before_start: Callable[[Container], None] | None = None
     exit_command: tuple[str, ...] = ()
     meanwhile: Callable[[], None] = lambda: None
+    is_restart: bool = False
 
 
 NO_HOOKS = Hooks()
@@ -91,7 +93,11 @@ class _Start:
         container, paths = self.container, self.paths
         self.database.require_room()
         cgroup.hasten()
-        leases.take(self.database, creation.lease_of(container.id))
+        with self.database.transaction(durable=False):
+            leases.take(self.database, creation.lease_of(container.id))
+            if self.hooks.before_start is not None:
+                happenings.record(self.database, container, "attach")
+            happenings.mounted(self.database, container)
         with ExitStack() as undo:
             undo.callback(self._forget_failed)
             self._prepare_folder()
@@ -295,6 +301,9 @@ class _Start:
             )
             if health:
                 self.database.execute("INSERT OR IGNORE INTO health_due VALUES(?)", (self.container.id,))
+            happenings.record(self.database, self.container, "start")
+            if self.hooks.is_restart:
+                happenings.record(self.database, self.container, "restart")
 
     def _forget_failed(self) -> None:
         """Runs when the start failed: the record is not running; why is told by the error that is on its way."""
@@ -303,6 +312,11 @@ class _Start:
         error = sys.exc_info()[1]
         code = getattr(error, "exit_code", 128)
         with self.database.transaction(durable=False):
+            current = store.get(self.database, self.container.id)
+            if current is not None and current.is_running:
+                happenings.ended(self.database, current, code, time.time_ns())
+            else:
+                happenings.unmounted(self.database, self.container)
             store.update(
                 self.database,
                 self.container.id,

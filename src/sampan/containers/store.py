@@ -45,7 +45,7 @@ def _container(row: Row) -> Container:
         oom_killed=bool(row[15]),
         error=str(row[16]),
         restart_count=number(17),
-        stopped_by_user=bool(row[18]),
+        stopped_by_user=number(18),
         health=json.loads(str(row[19])) if row[19] else None,
     )
 

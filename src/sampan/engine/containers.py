@@ -192,8 +192,12 @@ class Containers:
 
     def restart(self, reference: str, *, timeout_seconds: int | None = None, signal: str = "") -> None:
         """Stop, then start."""
-        self.stop(reference, timeout_seconds=timeout_seconds, signal=signal)
-        self.start(reference)
+        from sampan.containers import start, wake
+
+        record = store.find(self.database, reference)
+        self.stop(record.id, timeout_seconds=timeout_seconds, signal=signal)
+        ended = wake.exit_command(self.paths, record.id, is_attended=False)
+        self.start(record.id, start.Hooks(exit_command=ended, is_restart=True))
 
     def wait(self, reference: str) -> int:
         """Block until the container does not run: its exit code."""
@@ -228,7 +232,7 @@ class Containers:
 
         Raises InvalidArgument for a filter that is not known or malformed.
         """
-        from sampan.containers import creation, ending
+        from sampan.containers import creation, ending, happenings
         from sampan.engine.listing import prunable
 
         removed = []
@@ -242,6 +246,7 @@ class Containers:
             except (NotFound, Conflict, FileNotFoundError):
                 continue  # removed or started by somebody else meanwhile
             removed.append((record.id, size))
+        happenings.pruned(self.database, sum(size for _, size in removed))
         return removed
 
     def size(self, record: records.Container) -> int:
@@ -351,7 +356,7 @@ class Containers:
         """The container's processes as ps prints them: (titles, rows)."""
         from sampan.containers import control
 
-        return control.top(store.find(self.database, reference), self.paths, arguments)
+        return control.top(self.database, self.paths, store.find(self.database, reference), arguments)
 
     def exec_output(self, reference: str, options: ExecOptions) -> tuple[int, bytes]:
         """Execute and collect the output of both streams."""
@@ -362,11 +367,14 @@ class Containers:
         reader, writer = os.pipe2(os.O_CLOEXEC)
         try:
             running = execs.spawn(self.paths, container, options, Streams(-1, writer, writer))
+            identity = execs.tell_started(self.database, container, options.command)
         finally:
             os.close(writer)
         with open(reader, "rb") as output:
             data = output.read()
-        return execs.wait(self.paths, container, running, options.command[0]), data
+        code = execs.wait(self.paths, container, running, options.command[0])
+        execs.tell_ended(self.database, container, identity, code)
+        return code, data
 
     def inspect(self, reference: str, *, size: bool = False) -> dict[str, Any]:
         """Docker's inspect document; `size` adds SizeRw and SizeRootFs."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sampan.errors import NotFound, Unavailable
 from sampan.images import changes as change_list
-from sampan.images import clock, store
+from sampan.images import clock, happenings, store
 from sampan.linux import fault
 from sampan.oci import platform
 from sampan.oci import reference as references
@@ -106,6 +106,7 @@ def finish(
         if same is None:
             snapshots.record(database, snapshot_id, diff_id=packed.diff_id, size=packed.size)
         image_id = store.add(database, image, (same.id if same else snapshot_id,), tags=(tag,) if tag else ())
+        happenings.record(database, image_id, "import")
     fault.point("import.committed")
     if same is None:
         snapshots.release(database, snapshot_id)

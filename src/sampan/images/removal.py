@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from sampan.errors import Conflict
-from sampan.images import selection, store
+from sampan.images import happenings, selection, store
 from sampan.images.model import Deleted, Image, Untagged, chain_ids, short_id
 from sampan.oci import reference
 from sampan.storage import gc
@@ -89,13 +89,17 @@ def _by_id(database: Database, image: Image, force: bool, in_use: InUse) -> Remo
 
 
 def _untag(database: Database, normalised: str) -> Untagged:
+    row = database.row("SELECT image_id FROM tag WHERE reference = ?", (normalised,))
     database.execute("DELETE FROM tag WHERE reference = ?", (normalised,))
+    if row is not None:
+        happenings.record(database, str(row[0]), "untag")
     return Untagged(reference.parse(normalised).familiar())
 
 
 def _delete(database: Database, image: Image, users: list[tuple[str, bool]]) -> Removed:
     """Delete the image's rows; its layers are reported as gone, topmost first, where nothing else has them."""
     database.execute("DELETE FROM image WHERE id = ?", (image.id,))
+    happenings.record(database, image.id, "delete")
     removed: Removed = [Deleted(image.id)]
     if users:
         return removed  # a stopped container keeps the layers
@@ -127,4 +131,6 @@ def prune(
             if not in_use(image.id):
                 removed += [_untag(database, tag) for tag in image.tags]
                 removed += _delete(database, image, [])
-    return Pruned(removed, gc.collect(database, paths).bytes)
+    freed = gc.collect(database, paths).bytes
+    happenings.pruned(database, freed)
+    return Pruned(removed, freed)

@@ -56,6 +56,9 @@ def set_tag(database: Database, image_id: str, text: str) -> str:
             "INSERT OR REPLACE INTO tag(reference, image_id, tagged_at) VALUES(?, ?, ?)",
             (target.normalised(), image_id, time.time_ns()),
         )
+        from sampan.images import happenings  # not on the way to a start
+
+        happenings.record(database, image_id, "tag", target.familiar())
     return target.normalised()
 
 

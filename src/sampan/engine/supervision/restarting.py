@@ -20,7 +20,7 @@ def delay_seconds(container: Container, last_delay_seconds: float = 0.0) -> floa
         container.spec.options.restart,
         exit_code=container.exit_code,
         restart_count=container.restart_count,
-        stopped_by_user=container.stopped_by_user,
+        stopped_by_user=bool(container.stopped_by_user),
         ran_seconds=max(container.finished_at - container.started_at, 0) / 1e9,
         last_delay_seconds=last_delay_seconds,
     )
