@@ -3,7 +3,7 @@
 import os
 import time
 
-from sampan.containers import ending, frozen, happenings, start, store
+from sampan.containers import claims, ending, frozen, happenings, store
 from sampan.containers.model import Container
 from sampan.linux import fault, process
 from sampan.networks import connect as networking
@@ -95,7 +95,7 @@ def _held_still(database: Database, paths: Paths, container_id: str) -> bool:
 def _take_back(database: Database, paths: Paths, container: Container) -> None:
     """Undo a start, as one that failed does itself."""
     runtime = probe.find(container.spec.options.runtime) if container.spec.options.runtime else None
-    driver.abandon(runtime or probe.runtime(), paths.runtime, container.id, start.cgroups_path(paths, container))
+    driver.abandon(runtime or probe.runtime(), paths.runtime, container.id, claims.cgroups_path(paths, container))
     ending.free(database, paths, container)
     with database.transaction():
         store.update(
