@@ -34,6 +34,7 @@ class Facts(NamedTuple):
     block_io: Json = {}
     injected: Injection = NOTHING
     etc_files: tuple[str, ...] = ("resolv.conf", "hostname", "hosts")
+    has_recursive_read_only: bool = True
 
 
 def merge(options: RunOptions, image: ContainerConfig) -> ContainerConfig:
@@ -245,11 +246,23 @@ def _mounts(facts: Facts) -> tuple[SpecMount, ...]:
     if facts.init_path:
         mounts.append(SpecMount("/sbin/docker-init", "bind", facts.init_path, ("bind", "ro")))
     for mount in facts.mounts:
-        access = ("ro",) if mount.read_only else ()
         if mount.type == "tmpfs":
-            options = ("noexec", "nosuid", "nodev", *access, *mount.options)
+            options = ("noexec", "nosuid", "nodev", *(("ro",) if mount.read_only else ()), *mount.options)
             mounts.append(SpecMount(mount.destination, "tmpfs", "tmpfs", options))
         else:
-            propagation = mount.propagation or "rprivate"
-            mounts.append(SpecMount(mount.destination, "bind", mount.source, ("rbind", propagation, *access)))
+            bind = "bind" if mount.recursive == "disabled" else "rbind"
+            access = _bind_access(mount, facts.has_recursive_read_only)
+            options = (bind, mount.propagation or "rprivate", *access)
+            mounts.append(SpecMount(mount.destination, "bind", mount.source, options))
     return tuple(mounts)
+
+
+def _bind_access(mount: MountPoint, has_recursive: bool) -> tuple[str, ...]:
+    """Read-only with what is mounted below it, unless that was not asked for or the kernel cannot."""
+    if not mount.read_only:
+        return ()
+    if mount.recursive == "readonly" and not has_recursive:
+        raise StartFailed(
+            f"mount {mount.destination}: bind-recursive=readonly needs a kernel of 5.12 or later", exit_code=125
+        )
+    return ("ro", "rro") if has_recursive and mount.recursive in ("", "readonly") else ("ro",)

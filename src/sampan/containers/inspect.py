@@ -130,7 +130,7 @@ def mounts(container: Container) -> list[dict[str, Any]]:
 def _mount(point: MountPoint, is_long_form: bool) -> dict[str, Any]:
     return {
         "Type": point.type,
-        **({"Name": point.volume} if point.type == "volume" else {}),
+        **({"Name": point.volume or point.image} if point.type in ("volume", "image") else {}),
         "Source": point.source,
         "Destination": point.destination,
         **({"Driver": "local"} if point.type == "volume" else {}),

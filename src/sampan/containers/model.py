@@ -15,9 +15,13 @@ from sampan.values import NamedTuple
 
 
 class MountPoint(NamedTuple):
-    """A mount as it was decided at creation: `source` is a host path, `volume` the volume's name or ""."""
+    """A mount as it was decided at creation: `source` is a host path, `volume` the volume's name or "".
 
-    type: str  # bind, volume, tmpfs
+    What has a `backing`, a `subpath` or `layers` is made ready in the container's mount namespace at each start (see
+    containers/staging.py).
+    """
+
+    type: str  # bind, volume, tmpfs, image
     source: str
     destination: str
     volume: str = ""
@@ -27,6 +31,11 @@ class MountPoint(NamedTuple):
     copy: bool = False  # fill an empty volume from the image at the first start
     mode: str = ""  # as inspect shows it
 
+    backing: Mapping[str, str] = {}  # options of a volume that is a file system of its own
+    subpath: str = ""
+    recursive: str = ""  # as Mount has it
+    layers: tuple[str, ...] = ()  # of an image, lowest first
+    image: str = ""  # its name, as it was asked for
 
 class Spec(NamedTuple):
     """What a container was made from. `config` is the image's configuration with the options laid over it."""
@@ -83,7 +92,7 @@ def spec_to_json(spec: Spec) -> str:
     document = {
         "options": options,
         "config": container_config_to_json(spec.config),
-        "mounts": [mount._asdict() for mount in spec.mounts],
+        "mounts": [_plain(mount) for mount in spec.mounts],
     }
     return json.dumps(document, separators=(",", ":"))
 
@@ -100,14 +109,14 @@ def spec_from_json(text: str) -> Spec:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return value._asdict()
+        return {key: _plain(item) for key, item in value._asdict().items()}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return dict(value) if isinstance(value, Mapping) else value
 
 
 def _tupled(mount: MountPoint) -> MountPoint:
-    return mount._replace(options=tuple(mount.options))
+    return mount._replace(options=tuple(mount.options), layers=tuple(mount.layers))
 
 
 _DEVICE_LIMITS = tuple(

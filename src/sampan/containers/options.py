@@ -7,10 +7,12 @@ from sampan.values import NamedTuple
 
 
 class Mount(NamedTuple):
-    """A mount that was asked for. `type` is bind, volume or tmpfs.
+    """A mount that was asked for. `type` is bind, volume, tmpfs or image.
 
-    `source` is a host path (bind), a volume's name ("" = anonymous) or "" (tmpfs). `options` are tmpfs options such as
-    "size=1m". `create_source` makes a missing bind source, as -v does and --mount does not.
+    `source` is a host path (bind), a volume's name ("" = anonymous), an image's name or "" (tmpfs). `options` are tmpfs
+    options such as "size=1m". `create_source` makes a missing bind source, as -v does and --mount does not. `subpath`
+    is the part of a volume or image that is mounted, "" = all of it. The driver's name, options and labels are those of
+    a volume that the mount makes.
     """
 
     type: str
@@ -23,6 +25,11 @@ class Mount(NamedTuple):
     create_source: bool = False
     relabel: str = ""  # the z or Z of -v, shown by inspect, no effect without SELinux
     long_form: bool = False  # written as --mount and not as -v or --tmpfs: inspect shows it elsewhere
+    subpath: str = ""
+    recursive: str = ""  # of a bind: "", disabled, writable or readonly; "" = read-only as far as it is possible
+    driver: str = ""
+    driver_options: Mapping[str, str] = {}
+    volume_labels: Mapping[str, str] = {}
 
 
 class PortBinding(NamedTuple):

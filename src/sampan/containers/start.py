@@ -71,7 +71,7 @@ class _Start:
     """One start. What was done is undone in reverse when a later step fails."""
 
     __slots__ = (
-        "cgroups_path", "connect", "container", "database", "descriptors", "folder", "hooks", "inherited",
+        "cgroups_path", "connect", "container", "database", "descriptors", "folder", "held", "hooks", "inherited",
         "network", "paths", "runtime", "tell_supervisor",
     )  # fmt: skip
 
@@ -99,6 +99,7 @@ class _Start:
                 happenings.record(self.database, container, "attach")
             happenings.mounted(self.database, container)
         with ExitStack() as undo:
+        self.held: list[int] = []  # locks of volumes in memory, until this container can be found as running
             undo.callback(self._forget_failed)
             self._prepare_folder()
             fault.point("start.prepared")
@@ -111,6 +112,7 @@ class _Start:
             self._record(pid)
             fault.point("start.recorded")
             started = store.get(self.database, container.id)
+            undo.callback(self._let_go)
             if self.hooks.before_start is not None and started is not None:
                 self.hooks.before_start(started)
             driver.start(self.runtime, paths.runtime, container.id)
@@ -120,6 +122,7 @@ class _Start:
         self.tell_supervisor()
         fault.point("start.started")
         leases.release(self.database, creation.lease_of(container.id))
+            self._let_go()
 
     def _prepare_folder(self) -> None:
         for path in (self.folder, self.folder + "/work", self.folder + "/merged"):
@@ -200,11 +203,16 @@ class _Start:
         capabilities = security.capabilities(container.spec.options, devices.available_capabilities())
         filter_ = self._filter(capabilities)
 
+    def _let_go(self) -> None:
+        while self.held:
+            os.close(self.held.pop())
+
         def inside(root: int) -> int:
             compilation.check_mounts(container.spec.mounts)
             identity = bundle.identity(root, container.spec.config.user, container.spec.options.groups)
             _make_working_dir(root, container.spec.config.working_dir)
-            for point in container.spec.mounts:
+            points = self._points()
+            for point in points:
                 _fill(root, point)
             facts = compilation.Facts(
                 folder=self.folder,
@@ -217,7 +225,8 @@ class _Start:
                 seccomp=filter_.document if filter_ else None,
                 annotations=filter_.annotations if filter_ else {},
                 devices=devices.devices(container.spec.options),
-                mounts=container.spec.mounts,
+                mounts=points,
+                has_recursive_read_only=_has_recursive_read_only(),
                 oom_score_adj=_oom_score_adj(),
                 block_io=devices.block_limits(container.spec.options),
                 injected=self._injection(),
@@ -249,6 +258,17 @@ class _Start:
 
     def _filter(self, capabilities: tuple[str, ...]) -> seccomp.Filter | None:
         options = self.container.spec.options
+    def _points(self) -> tuple[MountPoint, ...]:
+        """The mounts, with what needs more than a bind made ready in this namespace."""
+        points = self.container.spec.mounts
+        if not any(
+            point.backing or point.subpath or point.type == "image" or point.recursive == "disabled" for point in points
+        ):
+            return points
+        from sampan.containers import staging
+
+        return staging.stage(self.database, self.paths, self.container, self.held.append)
+
         choice = security.parse_options(options.security_options).seccomp
         if choice == "unconfined" or (options.privileged and not choice):
             return None
@@ -367,6 +387,12 @@ def _make_working_dir(root: int, path: str) -> None:
     except NotADirectoryError as error:
         raise Unavailable(f"Cannot mkdir: {path} is not a directory") from error
     except OSError as error:
+def _has_recursive_read_only() -> bool:
+    """Whether the kernel has mount_setattr(2), which makes a bind read-only with all that is mounted below it."""
+    major, minor = (int(part) for part in os.uname().release.split("-")[0].split(".")[:2])
+    return (major, minor) >= (5, 12)
+
+
         raise Unavailable(f"Cannot mkdir: {path[:_SHOWN_PATH]}: {(error.strerror or '').lower()}") from error
 
 

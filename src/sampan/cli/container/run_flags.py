@@ -25,7 +25,7 @@ from sampan.cli.values.limits import (
     read_ulimit,
     read_weight,
 )
-from sampan.cli.values.mounts import read_mount
+from sampan.cli.values.mount_fields import read_mount
 
 ATTACH = Kind("list", read_stream, gathers="list", zero=())
 BYTE_RATES = Kind("list", read_byte_rate, gathers="list", zero=())
@@ -92,7 +92,7 @@ _NETWORK = (
 )
 
 _FILES = (
-    Flag("mount", MOUNT, "Mount, type=bind|volume|tmpfs,src=SOURCE,dst=PATH[,ro]"),
+    Flag("mount", MOUNT, "Mount, type=bind|volume|tmpfs|image,src=SOURCE,dst=PATH[,ro]"),
     Flag("read-only", BOOL, "Make the root file system read-only"),
     Flag("shm-size", BYTES, "Size of /dev/shm, 64m by default"),
     Flag("tmpfs", LIST, "File system in memory, PATH[:OPTIONS]"),

@@ -8,7 +8,8 @@ from sampan.cli.flags import Parsed
 from sampan.cli.values.addresses import NetworkChoice, check_mac_address
 from sampan.cli.values.environment import environment, labels
 from sampan.cli.values.limits import is_cdi_name, read_device, read_restart
-from sampan.cli.values.mounts import check_mount, read_tmpfs, read_volume
+from sampan.cli.values.mount_fields import check_mount
+from sampan.cli.values.mounts import read_tmpfs, read_volume
 from sampan.cli.values.ports import read_expose, read_publish
 from sampan.containers.options import DeviceLimit, Mount, RunOptions, Ulimit
 from sampan.errors import InvalidArgument, NotFound, Unsupported
@@ -251,7 +252,9 @@ def _refuse_unsupported(parsed: Parsed) -> None:
     for name in _REFUSED:
         if parsed.is_given(name):
             raise Unsupported(f"--{name} is not supported by this version of sampan", hint=_HINTS.get(name, ""))
-    if parsed.strings("storage-opt"):
+    for text in parsed.strings("storage-opt"):
+        if text.partition("=")[0].lower() != "size":
+            raise InvalidArgument(f"Unknown option {text.partition('=')[0]}")
         raise Unsupported("--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
     if parsed.string("isolation") not in ("", "default"):
         raise InvalidArgument(f"invalid isolation ({parsed.string('isolation')}): linux only supports 'default'")
