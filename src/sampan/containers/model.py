@@ -30,12 +30,12 @@ class MountPoint(NamedTuple):
     propagation: str = ""
     copy: bool = False  # fill an empty volume from the image at the first start
     mode: str = ""  # as inspect shows it
-
     backing: Mapping[str, str] = {}  # options of a volume that is a file system of its own
     subpath: str = ""
     recursive: str = ""  # as Mount has it
     layers: tuple[str, ...] = ()  # of an image, lowest first
     image: str = ""  # its name, as it was asked for
+
 
 class Spec(NamedTuple):
     """What a container was made from. `config` is the image's configuration with the options laid over it."""

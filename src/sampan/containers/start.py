@@ -88,6 +88,7 @@ class _Start:
         self.connect: Callable[[], None] = lambda: None
         self.tell_supervisor: Callable[[], None] = lambda: None
         self.descriptors: list[int] = []
+        self.held: list[int] = []  # locks of volumes in memory, until this container can be found as running
 
     def run(self) -> None:
         container, paths = self.container, self.paths
@@ -99,8 +100,8 @@ class _Start:
                 happenings.record(self.database, container, "attach")
             happenings.mounted(self.database, container)
         with ExitStack() as undo:
-        self.held: list[int] = []  # locks of volumes in memory, until this container can be found as running
             undo.callback(self._forget_failed)
+            undo.callback(self._let_go)
             self._prepare_folder()
             fault.point("start.prepared")
             self._make_network(undo)
@@ -110,9 +111,9 @@ class _Start:
             fault.point("start.created")
             filter_.keep(f"{paths.runtime}/{container.id}")
             self._record(pid)
+            self._let_go()
             fault.point("start.recorded")
             started = store.get(self.database, container.id)
-            undo.callback(self._let_go)
             if self.hooks.before_start is not None and started is not None:
                 self.hooks.before_start(started)
             driver.start(self.runtime, paths.runtime, container.id)
@@ -122,7 +123,6 @@ class _Start:
         self.tell_supervisor()
         fault.point("start.started")
         leases.release(self.database, creation.lease_of(container.id))
-            self._let_go()
 
     def _prepare_folder(self) -> None:
         for path in (self.folder, self.folder + "/work", self.folder + "/merged"):
@@ -192,6 +192,10 @@ class _Start:
         undo.callback(os.close, descriptor)
         self.descriptors.append(descriptor)
 
+    def _let_go(self) -> None:
+        while self.held:
+            os.close(self.held.pop())
+
     def _meanwhile(self) -> None:
         self.connect()
         self.hooks.meanwhile()
@@ -202,10 +206,6 @@ class _Start:
         conmon = probe.required("conmon")
         capabilities = security.capabilities(container.spec.options, devices.available_capabilities())
         filter_ = self._filter(capabilities)
-
-    def _let_go(self) -> None:
-        while self.held:
-            os.close(self.held.pop())
 
         def inside(root: int) -> int:
             compilation.check_mounts(container.spec.mounts)
@@ -247,17 +247,6 @@ class _Start:
         )
         return filter_ or seccomp.NoFilter(), pid
 
-    def _injection(self) -> injection.Injection:
-        """What the CDI devices of the options bring along."""
-        options = self.container.spec.options
-        if not options.cdi_devices and not options.gpus:
-            return injection.NOTHING
-        from sampan.containers import cdi
-
-        return cdi.injection(options)
-
-    def _filter(self, capabilities: tuple[str, ...]) -> seccomp.Filter | None:
-        options = self.container.spec.options
     def _points(self) -> tuple[MountPoint, ...]:
         """The mounts, with what needs more than a bind made ready in this namespace."""
         points = self.container.spec.mounts
@@ -269,6 +258,17 @@ class _Start:
 
         return staging.stage(self.database, self.paths, self.container, self.held.append)
 
+    def _injection(self) -> injection.Injection:
+        """What the CDI devices of the options bring along."""
+        options = self.container.spec.options
+        if not options.cdi_devices and not options.gpus:
+            return injection.NOTHING
+        from sampan.containers import cdi
+
+        return cdi.injection(options)
+
+    def _filter(self, capabilities: tuple[str, ...]) -> seccomp.Filter | None:
+        options = self.container.spec.options
         choice = security.parse_options(options.security_options).seccomp
         if choice == "unconfined" or (options.privileged and not choice):
             return None
@@ -381,18 +381,18 @@ def _oom_score_adj() -> int | None:
         return 0 if int(file.read()) <= 0 else None
 
 
-def _make_working_dir(root: int, path: str) -> None:
-    try:
-        os.close(files.make_directories(root, path or "/"))
-    except NotADirectoryError as error:
-        raise Unavailable(f"Cannot mkdir: {path} is not a directory") from error
-    except OSError as error:
 def _has_recursive_read_only() -> bool:
     """Whether the kernel has mount_setattr(2), which makes a bind read-only with all that is mounted below it."""
     major, minor = (int(part) for part in os.uname().release.split("-")[0].split(".")[:2])
     return (major, minor) >= (5, 12)
 
 
+def _make_working_dir(root: int, path: str) -> None:
+    try:
+        os.close(files.make_directories(root, path or "/"))
+    except NotADirectoryError as error:
+        raise Unavailable(f"Cannot mkdir: {path} is not a directory") from error
+    except OSError as error:
         raise Unavailable(f"Cannot mkdir: {path[:_SHOWN_PATH]}: {(error.strerror or '').lower()}") from error
 
 
