@@ -57,6 +57,7 @@ OPTIONS = RunOptions(
     read_only=True,
     shm_size_bytes=32 << 20,
     log_options={"max-size": "1m", "max-file": "2"},
+    log_driver="json-file",
     stop_timeout=3,
     init=True,
     dns=("10.0.0.1",),

@@ -82,6 +82,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "system info": ("system.info", "Show this host and this store"),
     "system shutdown": ("system.shutdown", "Stop every container and whatever watches them"),
     "volume create": ("volume.create", "Make a volume"),
+    "system settings": ("system.settings", "Show the engine's settings, and where each comes from"),
     "volume inspect": ("volume.inspect", "Show everything that is known about volumes"),
     "volume ls": ("volume.ls", "List volumes"),
     "volume prune": ("volume.prune", "Remove volumes that no container uses"),

@@ -38,9 +38,7 @@ def _connect(database: Database, paths: Paths, container: Container, namespace: 
         network,
         container.id,
         namespace,
-        ip=options.ip,
-        mac=options.mac_address,
-        aliases=options.network_aliases,
+        EndpointOptions(options.network_aliases, options.ip, "", options.mac_address),
     )
     bindings = _bindings(container)
     if not bindings:
@@ -87,7 +85,10 @@ def _bindings(container: Container) -> list[ports.PortBinding]:
     """What -p asked for and, with -P, every exposed port that it did not."""
     options = container.spec.options
     bindings = [
-        ports.PortBinding(port.container_port, port.protocol, port.host_ip, port.host_port, port.host_port_end)
+    address = options.publish_address
+        ports.PortBinding(
+            port.container_port, port.protocol, port.host_ip or address, port.host_port, port.host_port_end
+        )
         for port in options.ports
     ]
     if options.publish_all:
@@ -95,5 +96,5 @@ def _bindings(container: Container) -> list[ports.PortBinding]:
         for text in container.spec.config.exposed_ports:
             number, _, protocol = text.partition("/")
             if (int(number), protocol or "tcp") not in bound:
-                bindings.append(ports.PortBinding(int(number), protocol or "tcp"))
+                bindings.append(ports.PortBinding(int(number), protocol or "tcp", address))
     return bindings

@@ -11,6 +11,7 @@ from sampan.oci.config import (
     container_config_from_json,
     container_config_to_json,
 )
+from sampan.settings.model import DEFAULT_SHM_BYTES
 from sampan.values import NamedTuple
 
 
@@ -87,7 +88,7 @@ def spec_to_json(spec: Spec) -> str:
     options = {
         key: _plain(value)
         for key, value in spec.options._asdict().items()
-        if key not in defaults or value != defaults[key]
+        if key not in defaults or value != defaults[key] or key in _WITHOUT_SETTINGS
     }
     document = {
         "options": options,
@@ -143,4 +144,8 @@ def _options(fields: dict[str, Any]) -> RunOptions:
     if decoded.get("healthcheck") is not None:
         health = decoded["healthcheck"]
         decoded["healthcheck"] = HealthConfig(**{**health, "test": tuple(health["test"])})
-    return RunOptions(**decoded)
+    return RunOptions(**{**_WITHOUT_SETTINGS, **decoded})
+
+
+# What a record means that does not have them: it was made before settings could decide.
+_WITHOUT_SETTINGS: dict[str, Any] = {"log_driver": "json-file", "shm_size_bytes": DEFAULT_SHM_BYTES}

@@ -70,7 +70,7 @@ class RestartPolicy(NamedTuple):
 
 
 class RunOptions(NamedTuple):
-    """Options of `create` and `run`. None and () mean: as the image says, or Docker's default.
+    """Options of `create` and `run`. None, "", 0 and () mean: as the image says, the settings, or Docker.
 
     Sizes in bytes, `nano_cpus` in 1e-9 CPUs, `stop_timeout` in seconds. `user` is "name|uid[:group|gid]".
     """
@@ -91,13 +91,14 @@ class RunOptions(NamedTuple):
     interactive: bool = False
     attach: tuple[str, ...] = ()  # of stdin, stdout, stderr; () = as interactive and detach say
     remove: bool = False
-    init: bool = False
+    init: bool | None = None
     network: str = "bridge"  # none, bridge, host, container:ID, or a network's name
     network_aliases: tuple[str, ...] = ()
     ip: str = ""
     mac_address: str = ""
     ports: tuple[PortBinding, ...] = ()
     publish_all: bool = False
+    publish_address: str = ""  # of this host, for published ports that name none; "" = all
     expose: tuple[str, ...] = ()
     dns: tuple[str, ...] = ()
     dns_search: tuple[str, ...] = ()
@@ -116,7 +117,7 @@ class RunOptions(NamedTuple):
     device_cgroup_rules: tuple[str, ...] = ()
     sysctls: Mapping[str, str] = {}
     ulimits: tuple[Ulimit, ...] = ()
-    memory_bytes: int = 0
+    memory_bytes: int = 0  # -1 = no limit, whatever the settings say
     memory_reservation_bytes: int = 0
     memory_swap_bytes: int = 0  # memory and swap together, -1 = no limit
     nano_cpus: int = 0
@@ -125,7 +126,7 @@ class RunOptions(NamedTuple):
     cpu_quota: int = 0
     cpuset_cpus: str = ""
     cpuset_mems: str = ""
-    pids_limit: int = 0  # 0 and -1 = no limit
+    pids_limit: int = 0  # -1 = no limit, whatever the settings say
     memory_swappiness: int = -1  # 0 to 100, -1 = as the host's
     blkio_weight_devices: tuple[DeviceLimit, ...] = ()
     device_read_bps: tuple[DeviceLimit, ...] = ()
@@ -134,7 +135,7 @@ class RunOptions(NamedTuple):
     device_write_iops: tuple[DeviceLimit, ...] = ()
     cpu_realtime_period: int = 0  # microseconds
     cpu_realtime_runtime: int = 0
-    shm_size_bytes: int = 67108864
+    shm_size_bytes: int = 0
     oom_score_adj: int = 0
     oom_kill_disable: bool = False
     pid_mode: str = ""
@@ -149,7 +150,7 @@ class RunOptions(NamedTuple):
     runtime: str = ""
     platform: str = ""
     pull: str = "missing"  # always, missing, never
-    log_driver: str = "json-file"
+    log_driver: str = ""
     log_options: Mapping[str, str] = {}
     cidfile: str = ""
 

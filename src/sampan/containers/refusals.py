@@ -25,7 +25,7 @@ def check(options: RunOptions, cpus: int) -> None:
         from sampan.containers import signals
 
         signals.number(options.stop_signal)
-    if options.log_driver != "json-file" or options.log_options:
+    if options.log_driver not in ("", "json-file") or options.log_options:
         _check_log(options)
     security.capabilities(options)
     security.parse_options(options.security_options)
@@ -143,7 +143,7 @@ def _check_network(options: RunOptions) -> None:
 
 def _check_log(options: RunOptions) -> None:
     """Drivers are json-file, local and none: the first two are one file of the monitor's."""
-    driver = options.log_driver
+    driver = options.log_driver or "json-file"
     if driver in _DRIVERS_ELSEWHERE:
         raise Unsupported(
             f"the log driver {driver} is not supported by this version of sampan", hint="json-file, local or none"
