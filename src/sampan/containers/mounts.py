@@ -13,8 +13,8 @@ from sampan.volumes import store as volumes
 _TMPFS_OPTIONS = (
     "rw", "ro", "exec", "noexec", "suid", "nosuid", "dev", "nodev", "async", "sync", "dirsync", "atime", "noatime",
     "diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime", "mand", "nomand", "size",
-    "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol", "remount", "bind", "rbind", "unbindable", "runbindable", "private",
-    "rprivate", "shared", "rshared", "slave", "rslave", "defaults",
+    "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol", "remount", "bind", "rbind", "unbindable", "runbindable",
+    "private", "rprivate", "shared", "rshared", "slave", "rslave", "defaults",
 )  # fmt: skip
 
 
