@@ -150,4 +150,32 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE endpoint ADD COLUMN gateway_priority INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE endpoint ADD COLUMN driver_options TEXT NOT NULL DEFAULT '{}';
     """,
+    """
+    CREATE TABLE repo_digest(           -- name@digest, as registries gave it or took it
+        repository TEXT NOT NULL,       -- docker.io/library/busybox
+        digest TEXT NOT NULL,           -- of the manifest or index
+        image_id TEXT NOT NULL REFERENCES image(id) ON DELETE CASCADE,
+        PRIMARY KEY(repository, digest, image_id)
+    ) WITHOUT ROWID;
+    CREATE INDEX repo_digest_image ON repo_digest(image_id);
+    CREATE TABLE manifest(              -- an image's manifests, byte for byte as a registry or an archive has them
+        image_id TEXT NOT NULL REFERENCES image(id) ON DELETE CASCADE,
+        digest TEXT NOT NULL,
+        media_type TEXT NOT NULL,
+        content BLOB NOT NULL,
+        PRIMARY KEY(image_id, digest)
+    ) WITHOUT ROWID;
+    CREATE INDEX manifest_digest ON manifest(digest);
+    CREATE TABLE blob(                  -- a layer as a repository has it: these compressed bytes are that tar
+        repository TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        diff_id TEXT NOT NULL,
+        size INTEGER NOT NULL,          -- of the compressed bytes
+        media_type TEXT NOT NULL,
+        seen_at INTEGER NOT NULL,
+        PRIMARY KEY(repository, digest)
+    ) WITHOUT ROWID;
+    CREATE INDEX blob_digest ON blob(digest);
+    CREATE INDEX blob_diff_id ON blob(diff_id);
+    """,
 )
