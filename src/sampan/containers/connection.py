@@ -38,7 +38,9 @@ def _connect(database: Database, paths: Paths, container: Container, namespace: 
         network,
         container.id,
         namespace,
-        EndpointOptions(options.network_aliases, options.ip, "", options.mac_address),
+        ip=options.ip,
+        mac=options.mac_address,
+        aliases=options.network_aliases,
     )
     bindings = _bindings(container)
     if not bindings:
