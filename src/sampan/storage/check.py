@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sampan.errors import Corrupt
 from sampan.oci.config import ImageConfig, image_config_from_json
-from sampan.storage import layers, leases
+from sampan.storage import foreign, leases
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
@@ -27,13 +27,14 @@ _SWEEP = "the next command that changes the store removes it"
 def check(database: Database, paths: Paths, *, deep: bool = False) -> list[Problem]:
     """All that is wrong with the store, sorted by where; `deep` also reads every layer and compares its digest."""
     # Folders before rows and rows before folders again: what another process makes or removes meanwhile is no problem.
-    before = set(os.listdir(paths.layers))
+    before, recipes_before = set(os.listdir(paths.layers)), set(os.listdir(paths.recipes))
     with database.transaction():
         rows = {str(row[0]): str(row[1] or "") for row in database.rows("SELECT id, diff_id FROM snapshot")}
         leased = {name.partition(":")[2] for name in leases.held(database) if name.startswith("snapshot:")}
         temporary = {name.partition(":")[2] for name in leases.held(database) if name.startswith("tmp:")}
         found = [*_database(database), *_images(database, rows), *_containers(database, rows)]
     present = set(os.listdir(paths.layers))
+    found += _recipes(database, paths, recipes_before, leased)
     for snapshot_id in rows.keys() - present:
         if _is_recorded(database, snapshot_id):
             found.append(Problem(f"snapshot {snapshot_id}", "its folder is missing", _REBUILD))
@@ -45,6 +46,20 @@ def check(database: Database, paths: Paths, *, deep: bool = False) -> list[Probl
         for snapshot_id in sorted(rows.keys() & present):
             found += _content(database, paths, snapshot_id, rows[snapshot_id])
     return sorted(found)
+
+
+def _recipes(database: Database, paths: Paths, before: set[str], leased: set[str]) -> list[Problem]:
+    with_recipe = {str(row[0]) for row in database.rows("SELECT id FROM snapshot WHERE recipe_size > 0")}
+    present = set(os.listdir(paths.recipes))
+    found = [
+        Problem(f"snapshot {snapshot_id}", "the recipe of its tar is missing", _REBUILD)
+        for snapshot_id in with_recipe - present
+        if _is_recorded(database, snapshot_id)
+    ]
+    for name in (before & present) - with_recipe:
+        if name.partition(".")[0] not in leased:
+            found.append(Problem(f"{paths.recipes}/{name}", "no snapshot has this recipe", _SWEEP))
+    return found
 
 
 def _is_recorded(database: Database, snapshot_id: str) -> bool:
@@ -105,7 +120,7 @@ def _containers(database: Database, rows: dict[str, str]) -> list[Problem]:
 def _content(database: Database, paths: Paths, snapshot_id: str, diff_id: str) -> list[Problem]:
     where = f"snapshot {snapshot_id}"
     try:
-        found = layers.measure(paths.layer(snapshot_id))
+        found = foreign.measure(paths, snapshot_id)
     except (OSError, Corrupt) as error:
         return [Problem(where, f"cannot be read: {error}", _REBUILD)] if _is_recorded(database, snapshot_id) else []
     if diff_id and found.diff_id != diff_id and _is_recorded(database, snapshot_id):

@@ -53,16 +53,16 @@ def collect(database: Database, paths: Paths, roots: Collection[str] | Callable[
 
 
 def sweep(database: Database, paths: Paths) -> list[str]:
-    """Remove what killed processes left: folders of layers/ and tmp/ that no row and no living lease names, and then
-    their void leases. Returns what was removed, as paths. Safe beside processes that work in the same store.
+    """Remove what killed processes left: entries of layers/, recipes/ and tmp/ that no row and no living lease names,
+    and then their void leases. Returns what was removed, as paths. Safe beside processes that work in the same store.
     """
     # The folders first: whoever makes one has committed its lease before, and commits its row before giving that up.
-    layers, temporary = os.listdir(paths.layers), os.listdir(paths.tmp)
+    layers, temporary = os.listdir(paths.layers) + _recipes(paths), os.listdir(paths.tmp)
     with database.transaction():
         rows = {str(row[0]) for row in database.rows("SELECT id FROM snapshot")}
         held = leases.held(database)
         void = leases.void(database)
-    orphans = [name for name in layers if name not in rows and _SNAPSHOT + name not in held]
+    orphans = [name for name in dict.fromkeys(layers) if name not in rows and _SNAPSHOT + name not in held]
     leftovers = [name for name in temporary if _TEMPORARY + name not in held]
     for name in orphans:
         fault.point("gc.sweeping")
@@ -78,3 +78,8 @@ def sweep(database: Database, paths: Paths) -> list[str]:
         if lease.resource.startswith((_SNAPSHOT, _TEMPORARY)):
             leases.forget(database, lease)
     return [paths.layer(name) for name in orphans] + [f"{paths.tmp}/{name}" for name in leftovers]
+
+
+def _recipes(paths: Paths) -> list[str]:
+    """The snapshots that have a recipe, or a part of one."""
+    return [name.partition(".")[0] for name in os.listdir(paths.recipes)]

@@ -59,6 +59,17 @@ def pack_folder(
         raise Corrupt("folders are nested too deeply: no path reaches them") from error
 
 
+def tar_size(layer_path: str) -> int:
+    """Bytes of the tar of a layer's folder; no file is read."""
+    root = os.open(layer_path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        sizing = _Sizing(root, lambda piece: None)
+        sizing.run()
+        return sizing.counted
+    finally:
+        os.close(root)
+
+
 def measure(layer_path: str) -> Packed:
     """Diff ID and size of a layer's folder; nothing is written."""
     return pack(layer_path, lambda piece: None)
@@ -200,20 +211,22 @@ class _Packing:
                     xattrs={CAPABILITY_XATTR: capability} if capability else {},
                 )
             )
-            left = info.st_size
-            while left:
-                piece = os.read(fd, min(left, _CHUNK))
-                if not piece and self._is_live:
-                    piece = bytes(min(left, _CHUNK))
-                if not piece:
-                    raise Corrupt(f"{os.fsdecode(path)} became shorter while its layer was read")
-                left -= len(piece)
-                self._emit(piece)
+            self._content(fd, path, info.st_size)
         finally:
             os.close(fd)
         self._size += info.st_size
         if info.st_size % tar.BLOCK:
             self._emit(bytes(-info.st_size % tar.BLOCK))
+
+    def _content(self, fd: int, path: bytes, left: int) -> None:
+        while left:
+            piece = os.read(fd, min(left, _CHUNK))
+            if not piece and self._is_live:
+                piece = bytes(min(left, _CHUNK))
+            if not piece:
+                raise Corrupt(f"{os.fsdecode(path)} became shorter while its layer was read")
+            left -= len(piece)
+            self._emit(piece)
 
     def _emit(self, piece: bytes) -> None:
         self._pieces.append(piece)
@@ -226,6 +239,18 @@ class _Packing:
         self._pieces, self._pending = [], 0
         self._digest.update(joined)
         self._write(joined)
+
+
+class _Sizing(_Packing):
+    """The walk without the content: counts what would be written."""
+
+    counted = 0
+
+    def _content(self, fd: int, path: bytes, left: int) -> None:
+        self.counted += left
+
+    def _emit(self, piece: bytes) -> None:
+        self.counted += len(piece)
 
 
 def _xattr(fd: int, name: str) -> bytes:

@@ -2,6 +2,7 @@
 
 <root>/state.db              images, containers, networks, volumes, build cache, leases
 <root>/layers/<snapshot>/    unpacked layers, overlayfs form (whiteouts are 0/0 character devices)
+<root>/recipes/<snapshot>    how the tar of a layer from elsewhere was written
 <root>/containers/<id>/      upper, work, merged, config.json, log, exit record, /etc files
 <root>/volumes/<name>/_data  volumes
 <root>/tmp/                  what is being made; each entry belongs to a lease
@@ -37,6 +38,10 @@ class Paths(NamedTuple):
     @property
     def layers(self) -> str:
         return self.root + "/layers"
+
+    @property
+    def recipes(self) -> str:
+        return self.root + "/recipes"
 
     @property
     def containers(self) -> str:
@@ -98,6 +103,9 @@ class Paths(NamedTuple):
     def layer(self, snapshot_id: str) -> str:
         return self.layers + "/" + snapshot_id
 
+    def recipe(self, snapshot_id: str) -> str:
+        return self.recipes + "/" + snapshot_id
+
 
 def paths_of(root: str | None = None) -> Paths:
     """The paths of `root`; None means $SAMPAN_ROOT, then /var/lib/sampan. Nothing is created.
@@ -127,6 +135,7 @@ def create(paths: Paths) -> None:
     for folder, mode in (
         (paths.root, 0o710),
         (paths.layers, 0o700),
+        (paths.recipes, 0o700),
         (paths.containers, 0o710),
         (paths.volumes, 0o700),
         (paths.tmp, 0o700),

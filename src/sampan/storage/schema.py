@@ -178,4 +178,7 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX blob_digest ON blob(digest);
     CREATE INDEX blob_diff_id ON blob(diff_id);
     """,
+    """
+    ALTER TABLE snapshot ADD COLUMN recipe_size INTEGER NOT NULL DEFAULT 0;     -- bytes of recipes/<id>, 0 = none
+    """,
 )

@@ -45,15 +45,16 @@ def new(database: Database, paths: Paths) -> str:
     return snapshot_id
 
 
-def record(database: Database, snapshot_id: str, *, diff_id: str, size: int) -> None:
+def record(database: Database, snapshot_id: str, *, diff_id: str, size: int, recipe_size: int = 0) -> None:
     """Enter a finished snapshot, in the caller's transaction, which also commits what refers to it.
 
-    The lease stays: release() it after that commit.
+    `recipe_size` is that of its recipe's file, 0 when it has none (storage/recipes.py). The lease stays: release() it
+    after that commit.
     """
     with database.transaction():
         database.execute(
-            "INSERT INTO snapshot(id, diff_id, size, created_at) VALUES(?, ?, ?, ?)",
-            (snapshot_id, diff_id or None, size, time.time_ns()),
+            "INSERT INTO snapshot(id, diff_id, size, created_at, recipe_size) VALUES(?, ?, ?, ?, ?)",
+            (snapshot_id, diff_id or None, size, time.time_ns(), recipe_size),
         )
 
 
@@ -86,7 +87,8 @@ def discard(database: Database, paths: Paths, snapshot_id: str) -> None:
 
 
 def remove_folder(paths: Paths, snapshot_id: str) -> None:
-    """Take a snapshot's folder away: out of layers/ at once, then its content. One that is gone is no error."""
+    """Take a snapshot's folder away: out of layers/ at once, then its content, and its recipe. One that is gone is no
+    error."""
     layers, temporary = _open_folder(paths.layers), _open_folder(paths.tmp)
     name = f"removed-{snapshot_id}"
     try:
@@ -95,10 +97,19 @@ def remove_folder(paths: Paths, snapshot_id: str) -> None:
         except FileNotFoundError:
             pass
         fault.point("snapshot.moved")
+        _remove_recipe(paths, snapshot_id)
         files.remove_tree(temporary, name)
     finally:
         os.close(layers)
         os.close(temporary)
+
+
+def _remove_recipe(paths: Paths, snapshot_id: str) -> None:
+    for path in (paths.recipe(snapshot_id), paths.recipe(snapshot_id) + ".first"):
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            continue  # most layers have none
 
 
 def _open_folder(path: str) -> int:

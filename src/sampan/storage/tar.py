@@ -24,6 +24,12 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
+class Tape(Protocol):
+    """What keeps an archive's bytes other than the data of files (storage/recipes.py)."""
+
+    def literal(self, data: bytes, /) -> object: ...
+
+
 class Limits(NamedTuple):
     """What an archive may ask for at most; more is Corrupt."""
 
@@ -151,11 +157,12 @@ class Archive:
     """Reads an archive's members one after the other, in one pass; hashes all of its bytes.
 
     Iterate, and call data() or extents' data() of the current member before the next one; data that are not asked for
-    are skipped. Damage of any kind is Corrupt, with the member named.
+    are skipped. Damage of any kind is Corrupt, with the member named. A `tape` gets every byte, in order, that data()
+    does not give.
     """
 
-    def __init__(self, stream: Readable, limits: Limits = DEFAULT_LIMITS) -> None:
-        self._stream, self._limits = stream, limits
+    def __init__(self, stream: Readable, limits: Limits = DEFAULT_LIMITS, tape: Tape | None = None) -> None:
+        self._stream, self._limits, self._tape = stream, limits, tape
         self._digest = hashlib.sha256()
         self._buffer, self._position, self._total = b"", 0, 0
         self._left = 0  # bytes of the current member that were not read
@@ -189,9 +196,9 @@ class Archive:
 
     def finish(self) -> str:
         """Read what follows the last member and return "sha256:..." of the whole archive."""
-        self._buffer, self._position = b"", 0
+        self._skip(len(self._buffer) - self._position)
         while self._more():
-            self._buffer = b""
+            self._skip(len(self._buffer))
         return "sha256:" + self._digest.hexdigest()
 
     def _more(self) -> bool:
@@ -215,13 +222,18 @@ class Archive:
         while len(self._buffer) - self._position < count:
             self._fill()
         self._position += count
-        return self._buffer[self._position - count : self._position]
+        taken = self._buffer[self._position - count : self._position]
+        if self._tape is not None:
+            self._tape.literal(taken)
+        return taken
 
     def _skip(self, count: int) -> None:
         while count:
             if self._position == len(self._buffer):
                 self._fill()
             step = min(count, len(self._buffer) - self._position)
+            if self._tape is not None:
+                self._tape.literal(self._buffer[self._position : self._position + step])
             self._position += step
             count -= step
 

@@ -8,13 +8,16 @@ else replaces what was there.
 import errno
 import os
 import stat
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sampan.errors import Corrupt, InvalidArgument
 from sampan.linux import files
 from sampan.storage import tar
 from sampan.storage.layers import CAPABILITY_XATTR, OPAQUE_MARK, WHITEOUT
 from sampan.storage.snapshots import OPAQUE_XATTR
+
+if TYPE_CHECKING:
+    from sampan.storage import recipes
 
 _META = WHITEOUT + WHITEOUT
 # What a damaged or hostile archive runs into; a full disk, an I/O error or a missing right is not its fault.
@@ -60,6 +63,7 @@ def extract(
     owner: tuple[int, int] | None = None,
     below: str = "",
     is_strict: bool = False,
+    recorder: "recipes.Recorder | None" = None,
     limits: tar.Limits = tar.DEFAULT_LIMITS,
 ) -> Unpacked:
     """Lay an archive out in an open folder. `owner` (uid, gid) replaces the owners; without `whiteouts`, names that
@@ -67,10 +71,11 @@ def extract(
 
     With `below` it goes into that folder of the root, which is there: links are followed in the root, names stay in the
     folder. With `is_strict` a folder never takes the place of another kind of file, nor the other way round
-    (InvalidArgument).
+    (InvalidArgument). A `recorder` notes how the archive was written, and gets what a member replaces; extended
+    attributes of users are then kept too.
     """
-    archive = tar.Archive(stream, limits)
-    extraction = _Extraction(root_fd, archive, owner, whiteouts, below.strip("/"), is_strict)
+    archive = tar.Archive(stream, limits, recorder)
+    extraction = _Extraction(root_fd, archive, owner, whiteouts, below.strip("/"), is_strict, recorder)
     try:
         for member in archive:
             try:
@@ -107,9 +112,10 @@ class _Extraction:
         whiteouts: bool,
         below: str = "",
         is_strict: bool = False,
+        recorder: "recipes.Recorder | None" = None,
     ) -> None:
         self._root, self._archive, self._owner, self._whiteouts = root, archive, owner, whiteouts
-        self._below, self._is_strict = below, is_strict
+        self._below, self._is_strict, self._recorder = below, is_strict, recorder
         self._folder_path, self._folder_fd = "", os.dup(root)
         self._folder_times: dict[str, int] = {}
         self.size = 0
@@ -144,7 +150,7 @@ class _Extraction:
         elif member.kind == tar.HARD_LINK:
             self._hard_link(folder, name, member)
         elif member.kind == tar.REGULAR:
-            self._file(folder, name, member)
+            self._file(folder, path, name, member)
         else:
             self._special(folder, name, member)
 
@@ -164,10 +170,18 @@ class _Extraction:
     def _folder(self, path: str) -> int:
         """The open folder `path`, made when missing. The last one is kept: members of one folder come together."""
         if path != self._folder_path:
-            fd = files.make_directories(self._root, path)
+            fd = self._open_folder(path)
             os.close(self._folder_fd)
             self._folder_path, self._folder_fd = path, fd
         return self._folder_fd
+
+    def _open_folder(self, path: str) -> int:
+        if self._recorder is not None:
+            try:
+                return files.open_beneath(self._root, path, os.O_RDONLY | os.O_DIRECTORY)
+            except OSError:
+                self._recorder.took_detour()
+        return files.make_directories(self._root, path)
 
     def _forget_folder(self) -> None:
         """What a path leads to may have changed; the kept folder must be looked up again.
@@ -185,7 +199,10 @@ class _Extraction:
             raise InvalidArgument(f'cannot overwrite directory "{name}" with non-directory')
         if self._is_strict and files.is_mount_point(folder, name):
             raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), name)
-        files.remove_tree(folder, name)
+        if self._recorder is not None:
+            self._recorder.keep(folder, name)
+        else:
+            files.remove_tree(folder, name)
         if not stat.S_ISREG(info.st_mode):
             self._forget_folder()
 
@@ -214,7 +231,7 @@ class _Extraction:
             os.close(fd)
         self._folder_times[path] = member.mtime_ns
 
-    def _file(self, folder: int, name: str, member: tar.Member) -> None:
+    def _file(self, folder: int, path: str, name: str, member: tar.Member) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             fd = os.open(name, flags, 0o600, dir_fd=folder)
@@ -223,6 +240,8 @@ class _Extraction:
             fd = os.open(name, flags, 0o600, dir_fd=folder)
         try:
             self._write(fd, member)
+            if self._recorder is not None:
+                self._recorder.payload(fd, path, member.extents or ((0, member.size),))
             self._set_metadata(fd, member)
             os.utime(fd, ns=(member.mtime_ns, member.mtime_ns))
         finally:
@@ -317,6 +336,16 @@ class _Extraction:
             # Others are the host's business: trusted.overlay.redirect would show files of other layers.
             if name == CAPABILITY_XATTR and member.kind == tar.REGULAR:
                 os.setxattr(fd, name, value)
+            elif self._recorder is not None and name.startswith("user."):
+                _set_user_xattr(fd, name, value)
+
+
+def _set_user_xattr(fd: int, name: str, value: bytes) -> None:
+    try:
+        os.setxattr(fd, name, value)
+    except OSError as error:
+        if error.errno != errno.ENOTSUP:  # the file system has none: as Docker, the file without it
+            raise
 
 
 def _is_whiteout(info: os.stat_result) -> bool:
