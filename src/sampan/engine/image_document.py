@@ -26,7 +26,7 @@ def compose(paths: Paths, image: Image, tagged_ns: int) -> dict[str, Any]:
     return {
         "Id": image.id,
         "RepoTags": [reference.parse(tag).familiar() for tag in image.tags],
-        "RepoDigests": [],
+        "RepoDigests": [reference.parse(digest).familiar() for digest in image.digests],
         "Parent": "",
         "Comment": config.history[-1].comment if config.history else "",
         "Created": image.created or rfc3339(0),

@@ -8,7 +8,8 @@ class Image(NamedTuple):
     """A stored image. `id` is "sha256:...", `layers` snapshot ids lowest first, `tags` normalised references, sorted.
 
     `size` is the bytes of all its layers' regular files, `created` the RFC 3339 text of its configuration and
-    `stored_ns` when it came into this store.
+    `stored_ns` when it came into this store. `digests` are the normalised name@digest forms by which registries know
+    it, sorted.
     """
 
     id: str
@@ -18,6 +19,7 @@ class Image(NamedTuple):
     tags: tuple[str, ...]
     created: str
     stored_ns: int = 0
+    digests: tuple[str, ...] = ()
 
 
 class HistoryRow(NamedTuple):
@@ -32,7 +34,7 @@ class HistoryRow(NamedTuple):
 
 
 class Untagged(NamedTuple):
-    """A tag that was taken away, as a person writes it: busybox:latest."""
+    """A name that was taken away, as a person writes it: busybox:latest, busybox@sha256:..."""
 
     reference: str
 

@@ -1,6 +1,6 @@
 """Images go away: `docker rmi` and `docker image prune`, with Docker's rules for what may not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from sampan.errors import Conflict
@@ -34,33 +34,58 @@ def remove(database: Database, paths: Paths, text: str, *, force: bool = False, 
         removed = (
             _by_id(database, image, force, in_use)
             if _is_id(image, text)
-            else _by_tag(database, image, text, force, in_use)
+            else _by_name(database, image, text, force, in_use)
         )
     gc.collect(database, paths)
     return removed
 
 
 def _is_id(image: Image, text: str) -> bool:
-    """Whether `text` names the image by (the beginning of) its ID and not by a tag."""
+    """Whether `text` names the image by (the beginning of) its ID and not by a name."""
     if not image.id.removeprefix("sha256:").startswith(text.removeprefix("sha256:")):
         return False
     return text.startswith("sha256:") or len(text) == 64 or reference.parse(text).normalised() not in image.tags
 
 
-def _by_tag(database: Database, image: Image, text: str, force: bool, in_use: InUse) -> Removed:
+def is_single(tags: Sequence[str], digests: Sequence[str]) -> bool:
+    """Whether an image has one name at most: one tag, and digests of the repository of that tag only; or the digests of
+    one repository. Pure."""
+    if len(tags) + len(digests) <= 1:
+        return True
+    repositories = {digest.partition("@")[0] for digest in digests}
+    if len(tags) > 1 or len(repositories) > 1:
+        return False
+    return not tags or reference.parse(tags[0]).name in repositories
+
+
+def _by_name(database: Database, image: Image, text: str, force: bool, in_use: InUse) -> Removed:
     wanted = reference.parse(text)
     users = in_use(image.id)
-    if users and not force and len(image.tags) == 1:
+    if users and not force and is_single(image.tags, image.digests):
         raise Conflict(
             f'conflict: unable to remove repository reference "{text}" (must force) - container {short_id(users[0][0])}'
             f" is using its referenced image {short_id(image.id)}",
-            hint=f"remove the container first (sampan rm {short_id(users[0][0])}), or take the tag away with --force",
+            hint=f"remove the container first (sampan rm {short_id(users[0][0])}), or take the name away with --force",
         )
-    gone = [wanted.normalised()] if wanted.normalised() in image.tags else list(image.tags)
-    removed: Removed = [_untag(database, tag) for tag in gone]
-    if len(gone) < len(image.tags) or any(running for _, running in users):
-        return removed  # other tags, or a running container, keep the image
+    gone = _names_that_go(image, wanted)
+    # One event for all: the digests only follow the tag.
+    removed: Removed = [_untag(database, image.id, name, is_told=name is gone[0]) for name in gone]
+    if set(image.tags + image.digests) - set(gone) or any(running for _, running in users):
+        return removed  # other names, or a running container, keep the image
     return removed + _delete(database, image, users)
+
+
+def _names_that_go(image: Image, wanted: reference.Reference) -> list[str]:
+    """With a repository's last tag its digests go too; a digest goes alone."""
+    if wanted.digest:
+        name = f"{wanted.name}@{wanted.digest}"
+        return [name] if name in image.digests else [*image.tags, *image.digests]
+    if wanted.normalised() not in image.tags:
+        return [*image.tags, *image.digests]
+    gone = [wanted.normalised()]
+    if not any(tag not in gone and reference.parse(tag).name == wanted.name for tag in image.tags):
+        gone += [digest for digest in image.digests if digest.partition("@")[0] == wanted.name]
+    return gone
 
 
 def _by_id(database: Database, image: Image, force: bool, in_use: InUse) -> Removed:
@@ -73,7 +98,7 @@ def _by_id(database: Database, image: Image, force: bool, in_use: InUse) -> Remo
                 f" {short_id(container_id)}",
                 hint=f"stop and remove it first: sampan rm -f {short_id(container_id)}",
             )
-    if len(image.tags) > 1 and not force:
+    if not force and not is_single(image.tags, image.digests):
         raise Conflict(
             f"conflict: unable to delete {shown} (must be forced) - image is referenced in multiple repositories",
             hint="remove the tags one by one, or use --force",
@@ -84,16 +109,23 @@ def _by_id(database: Database, image: Image, force: bool, in_use: InUse) -> Remo
             f" {short_id(users[0][0])}",
             hint=f"remove the container first (sampan rm {short_id(users[0][0])}), or use --force",
         )
-    removed: Removed = [_untag(database, tag) for tag in image.tags]
+    removed: Removed = [_untag(database, image.id, name) for name in image.tags + image.digests]
     return removed + _delete(database, image, users)
 
 
-def _untag(database: Database, normalised: str) -> Untagged:
-    row = database.row("SELECT image_id FROM tag WHERE reference = ?", (normalised,))
-    database.execute("DELETE FROM tag WHERE reference = ?", (normalised,))
-    if row is not None:
-        happenings.record(database, str(row[0]), "untag")
-    return Untagged(reference.parse(normalised).familiar())
+def _untag(database: Database, image_id: str, name: str, *, is_told: bool = True) -> Untagged:
+    """Take a tag or a name@digest away."""
+    repository, at, digest = name.partition("@")
+    if at:
+        database.execute(
+            "DELETE FROM repo_digest WHERE repository = ? AND digest = ? AND image_id = ?",
+            (repository, digest, image_id),
+        )
+    else:
+        database.execute("DELETE FROM tag WHERE reference = ?", (name,))
+    if is_told:
+        happenings.record(database, image_id, "untag")
+    return Untagged(reference.parse(name).familiar())
 
 
 def _delete(database: Database, image: Image, users: list[tuple[str, bool]]) -> Removed:
@@ -129,7 +161,7 @@ def prune(
     with database.transaction():
         for image in selection.prunable(database, dangling_only=not all_unused, filters=filters):
             if not in_use(image.id):
-                removed += [_untag(database, tag) for tag in image.tags]
+                removed += [_untag(database, image.id, name) for name in image.tags + image.digests]
                 removed += _delete(database, image, [])
     freed = gc.collect(database, paths).bytes
     happenings.pruned(database, freed)

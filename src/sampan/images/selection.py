@@ -22,21 +22,24 @@ NO_FILTERS: Filters = {}
 def list_images(database: Database, *, name: str = "", filters: Filters = NO_FILTERS) -> list[Image]:
     """The images that `docker images [NAME] --filter ...` shows, newest first.
 
-    An image's `tags` are only those that match `name` and a `reference` filter. Raises InvalidArgument for a filter
-    that is not known or malformed.
+    An image's `tags` and `digests` are only those that match `name` and a `reference` filter. Raises InvalidArgument
+    for a filter that is not known or malformed.
     """
     check(filters, _LIST_FILTERS)
     patterns = list(filters.get("reference", ())) + ([name] if name else [])
     keep_dangling = boolean("dangling", filters["dangling"]) if filters.get("dangling") else None
     found = []
     for image in _between(database, store.all_images(database), filters):
-        if keep_dangling is not None and keep_dangling != (not image.tags):
+        if keep_dangling is not None and (image.tags if keep_dangling else not (image.tags or image.digests)):
             continue
         if not has_labels(image, filters.get("label", ())):
             continue
         if patterns:
-            image = image._replace(tags=tuple(tag for tag in image.tags if _matches_any(tag, patterns)))
-            if not image.tags:
+            image = image._replace(
+                tags=tuple(tag for tag in image.tags if _matches_any(tag, patterns)),
+                digests=tuple(digest for digest in image.digests if _matches_any(digest, patterns)),
+            )
+            if not image.tags and not image.digests:
                 continue
         found.append(image)
     return found

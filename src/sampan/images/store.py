@@ -8,13 +8,17 @@ import os
 import re
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from sampan.errors import InvalidArgument, NotFound
+from sampan.errors import Corrupt, InvalidArgument, NotFound
 from sampan.images.model import HistoryRow, Image
 from sampan.oci import reference
 from sampan.oci.config import ImageConfig, image_config_from_json, image_config_to_json
 from sampan.oci.hashing import sha256
 from sampan.storage.database import Database
+
+if TYPE_CHECKING:
+    from sampan.oci.platform import Platform
 
 _ID_PREFIX = r"(?:sha256:)?([0-9a-f]{1,64})"
 
@@ -25,9 +29,35 @@ def add(database: Database, config: ImageConfig, snapshots: Sequence[str], *, ta
     Joins a surrounding transaction. The same configuration again only moves the tags: the layers that are there stay.
     Raises InvalidArgument for a malformed tag.
     """
+    document = json.dumps(image_config_to_json(config), separators=(",", ":"), ensure_ascii=False)
+    return _add(database, document, config, snapshots, tags)
+
+
+def add_document(database: Database, document: bytes, snapshots: Sequence[str], *, tags: Sequence[str] = ()) -> str:
+    """add() for a configuration from elsewhere, whose bytes are kept as they are: their digest is the image's ID.
+
+    Release the snapshots' leases after the commit. Raises Corrupt for what is no image configuration, or not that of
+    these snapshots.
+    """
+    config = read_document(document)
+    for snapshot_id, diff_id in zip(snapshots, config.diff_ids, strict=False):
+        row = database.row("SELECT diff_id FROM snapshot WHERE id = ?", (snapshot_id,))
+        if row is None or row[0] != diff_id:
+            raise Corrupt(f"the image's layer {diff_id} is not here")
+    return _add(database, document.decode(), config, snapshots, tags)
+
+
+def read_document(document: bytes) -> ImageConfig:
+    """An image configuration from elsewhere. Raises Corrupt for what is none, or cannot be kept byte for byte."""
+    try:
+        return image_config_from_json(json.loads(document.decode()))
+    except (ValueError, RecursionError) as error:
+        raise Corrupt(f"the image configuration cannot be read: {error}") from error
+
+
+def _add(database: Database, document: str, config: ImageConfig, snapshots: Sequence[str], tags: Sequence[str]) -> str:
     if len(snapshots) != len(config.diff_ids):
         raise InvalidArgument(f"an image of {len(config.diff_ids)} diff IDs cannot have {len(snapshots)} layers")
-    document = json.dumps(image_config_to_json(config), separators=(",", ":"), ensure_ascii=False)
     image_id = "sha256:" + sha256(document.encode()).hexdigest()
     with database.transaction():
         size = 0
@@ -108,11 +138,30 @@ def resolve(database: Database, text: str) -> str:
 
 
 def _by_digest(database: Database, wanted: reference.Reference) -> str:
-    """An image of that repository whose ID is the digest: without a registry, that is the only digest it has."""
+    """An image that the repository has under that digest: of a manifest or index, or its own ID.
+
+    An index may have given several, for several platforms: this host's, else the one that came last.
+    """
+    found = database.rows(
+        "SELECT image_id, config FROM repo_digest JOIN image ON id = image_id WHERE repository = ? AND digest = ?"
+        " ORDER BY created_at DESC",
+        (wanted.name, wanted.digest),
+    )
+    for image_id, document in found:
+        if len(found) == 1 or _is_for_host(str(document)):
+            return str(image_id)
+    if found:
+        return str(found[0][0])
     rows = database.rows("SELECT reference FROM tag WHERE image_id = ?", (wanted.digest,))
     if any(reference.parse(str(row[0])).name == wanted.name for row in rows):
         return wanted.digest
     raise NotFound(f"No such image: {wanted.familiar()}")
+
+
+def _is_for_host(document: str) -> bool:
+    from sampan.oci import platform
+
+    return platform.satisfies(platform_of(document), platform.host_platform(os.uname().machine))
 
 
 def start_facts(database: Database, text: str) -> tuple[str, str, tuple[str, ...]]:
@@ -135,12 +184,17 @@ def check_platform(document: str, text: str, wanted: str) -> None:
     InvalidArgument when that is none."""
     from sampan.oci import platform
 
-    host = platform.host_platform(os.uname().machine)
-    config = json.loads(document)
-    mine = platform.normalise(config.get("os", ""), config.get("architecture", ""), config.get("variant") or "")
-    asked = platform.parse(wanted, host)
-    if not platform.satisfies(mine, asked):
+    asked = platform.parse(wanted, platform.host_platform(os.uname().machine))
+    if not platform.satisfies(platform_of(document), asked):
         raise NotFound(f"image with reference {text} was found but does not provide the specified platform ({asked})")
+
+
+def platform_of(document: str) -> "Platform":
+    """The platform that an image configuration is for."""
+    from sampan.oci import platform
+
+    config = json.loads(document)
+    return platform.normalise(config.get("os") or "", config.get("architecture") or "", config.get("variant") or "")
 
 
 def find(database: Database, text: str) -> Image:
@@ -163,6 +217,7 @@ def get(database: Database, image_id: str) -> Image:
         tags=tags_of(database, image_id),
         created=config.created,
         stored_ns=int(row[2] or 0),
+        digests=digests_of(database, image_id),
     )
 
 
@@ -170,6 +225,12 @@ def tags_of(database: Database, image_id: str) -> tuple[str, ...]:
     """An image's tags, normalised and sorted."""
     rows = database.rows("SELECT reference FROM tag WHERE image_id = ? ORDER BY reference", (image_id,))
     return tuple(str(row[0]) for row in rows)
+
+
+def digests_of(database: Database, image_id: str) -> tuple[str, ...]:
+    """An image's name@digest forms, normalised and sorted."""
+    rows = database.rows("SELECT repository, digest FROM repo_digest WHERE image_id = ? ORDER BY 1, 2", (image_id,))
+    return tuple(f"{row[0]!s}@{row[1]!s}" for row in rows)
 
 
 def all_images(database: Database) -> list[Image]:

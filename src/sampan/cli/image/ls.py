@@ -9,10 +9,7 @@ from sampan.cli.kinds import BOOL
 from sampan.cli.output import short_id
 from sampan.cli.views import images
 from sampan.cli.views.container_filters import gather
-from sampan.cli.views.times import nanoseconds
 from sampan.engine.engine import Engine
-from sampan.images.model import Image
-from sampan.oci.reference import parse
 
 COMMAND = Command(
     arguments="[OPTIONS] [REPOSITORY[:TAG]]",
@@ -42,19 +39,14 @@ def execute(invocation: Invocation) -> int:
             print(f"{image.id if no_trunc else short_id(image.id)}\n" * max(1, len(image.tags)), end="")
         return 0
     now = time.time_ns()
-    rows = [images.row(facts, now, no_trunc) for image in found for facts in _facts(image)]
-    columns = images.COLUMNS_WITH_DIGEST if parsed.boolean("digests") else images.LISTING.columns
-    print(render(images.LISTING, rows, parsed.string("format"), columns), end="")
+    with_digests = parsed.boolean("digests")
+    form = parsed.string("format")
+    shows_digests = with_digests or ".Digest" in form
+    rows = [
+        images.row(facts, now, no_trunc)
+        for image in found
+        for facts in images.lines_of(image, shows_digests=shows_digests, has_column=with_digests)
+    ]
+    columns = images.COLUMNS_WITH_DIGEST if with_digests else images.LISTING.columns
+    print(render(images.LISTING, rows, form, columns), end="")
     return 0
-
-
-def _facts(image: Image) -> list[images.ImageFacts]:
-    """A line for each name; one with <none> for an image that has none."""
-    created = nanoseconds(image.created)
-    if not image.tags:
-        return [images.ImageFacts(image.id, "", "", "", created, image.size)]
-    lines = []
-    for tag in image.tags:
-        reference = parse(tag)
-        lines.append(images.ImageFacts(image.id, reference.repository_familiar, reference.tag, "", created, image.size))
-    return lines

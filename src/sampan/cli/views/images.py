@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 from sampan.cli.format import Listing, Row
 from sampan.cli.output import ellipsis, human_size, short_id
-from sampan.cli.views.times import ago, created_at, local_rfc3339
+from sampan.cli.views.times import ago, created_at, local_rfc3339, nanoseconds
+from sampan.images.model import Image
+from sampan.oci.reference import parse
 
 NONE = "<none>"
 MISSING = "<missing>"
@@ -50,6 +52,28 @@ LISTING = Listing(
     execute_words="template parsing error: ",
 )
 COLUMNS_WITH_DIGEST = ("Repository", "Tag", "Digest", "ID", "CreatedSince", "Size")
+
+
+def lines_of(image: Image, *, shows_digests: bool = False, has_column: bool = False) -> list[ImageFacts]:
+    """A line for each tag, times the digests of its repository where they are shown; lines for repositories that have
+    only digests, and one with <none> for an image without a name."""
+    created = nanoseconds(image.created)
+
+    def line(repository: str, tag: str, digest: str) -> ImageFacts:
+        return ImageFacts(image.id, repository, tag, digest, created, image.size)
+
+    digests: dict[str, list[str]] = {}
+    for text in image.digests:
+        parsed = parse(text)
+        digests.setdefault(parsed.repository_familiar, []).append(parsed.digest)
+    lines = []
+    tagged = [parse(tag) for tag in image.tags]
+    for tag in tagged:
+        known = digests.get(tag.repository_familiar, []) if shows_digests else []
+        lines += [line(tag.repository_familiar, tag.tag, digest) for digest in known or [""]]
+    for repository in digests.keys() - {tag.repository_familiar for tag in tagged}:
+        lines += [line(repository, "", digest) for digest in (digests[repository] if has_column else [""])]
+    return lines or [line("", "", "")]
 
 
 def row(facts: ImageFacts, now_ns: int, no_trunc: bool = False) -> Row:
