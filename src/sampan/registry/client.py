@@ -1,0 +1,417 @@
+"""A repository in a registry: its manifests, tags and blobs (OCI distribution-spec 1.1)."""
+
+import hashlib
+import re
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+from urllib.parse import quote, urljoin, urlsplit
+
+from sampan.errors import Corrupt, NotFound, PermissionDenied, SampanError, Unavailable
+from sampan.oci import manifest as manifests
+from sampan.oci.reference import Reference
+from sampan.registry import endpoints
+from sampan.registry.accounts import Accounts
+from sampan.registry.authority import Authority
+from sampan.registry.endpoints import Endpoint
+from sampan.registry.failures import Refused, Unreachable, refused
+from sampan.registry.transport import MakeBody, Options, Response, Transport, origin_of
+from sampan.settings.model import Registry
+
+_MOST_ERROR_BYTES = 1 << 18
+_MOST_TAGS = 1_000_000
+_MOST_PAGES = 10_000
+_MIRROR_ATTEMPTS = 2
+
+
+class Fetched(NamedTuple):
+    """A manifest or index as the registry has it."""
+
+    content: bytes
+    media_type: str
+    digest: str
+
+
+class Client:
+    """Registries, as one command speaks to them: its connections, its tokens, its accounts."""
+
+    def __init__(
+        self, options: Options, accounts: Accounts, rules: Sequence[Registry] = (), transport: Transport | None = None
+    ) -> None:
+        self.options, self.accounts, self.rules = options, accounts, rules
+        self.transport = transport or Transport(options)
+        self.authority = Authority(self.transport, accounts)
+
+    def repository(self, name: Reference, *, for_writing: bool = False) -> "Repository":
+        """What can be done with a repository; nothing is asked yet."""
+        return Repository(self, name, for_writing)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.transport.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+class Repository:
+    """One repository at the first of its endpoints that answers. Any thread may use it.
+
+    Reading goes to mirrors first, and past each that has not what is wanted to the next and to the registry itself.
+    """
+
+    def __init__(self, client: Client, name: Reference, for_writing: bool) -> None:
+        self._client, self.name = client, name
+        self._scope = f"repository:{{}}:{'pull,push' if for_writing else 'pull'}"
+        found = endpoints.resolve(name, client.rules, for_writing=for_writing)
+        self._mirrors = [endpoint for endpoint in found if endpoint.is_mirror]
+        self._own = [endpoint for endpoint in found if not endpoint.is_mirror]
+        self._settled = False
+        self._lock = threading.Lock()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where the registry itself is spoken to."""
+        return self._own[0]
+
+    @property
+    def cancelled(self) -> threading.Event:
+        """Set when the command ends."""
+        return self._client.transport.cancelled
+
+    # Manifests
+
+    def manifest(self, wanted: str) -> Fetched:
+        """The document with a tag or a digest, its digest checked. Raises NotFound, Corrupt, and as send() does."""
+        path = f"manifests/{wanted}"
+        answer = self._read("GET", path, headers={"Accept": ", ".join(manifests.ACCEPTED)})
+        if answer.status != 200:
+            raise self._missing(answer, wanted)
+        content = answer.content(manifests.MOST_BYTES)
+        algorithm = wanted.partition(":")[0] if manifests.is_digest(wanted) else "sha256"
+        digest = f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}"
+        said = answer.headers.get("docker-content-digest", "")
+        if manifests.is_digest(wanted) and digest != wanted:
+            raise Corrupt(f"manifest verification failed for digest {wanted}: what was sent is {digest}")
+        if said.startswith(algorithm + ":") and said != digest:
+            raise Corrupt(f"manifest verification failed: the registry calls it {said[:150]}, and it is {digest}")
+        return Fetched(content, answer.headers.get("content-type", ""), digest)
+
+    def head_manifest(self, wanted: str) -> str | None:
+        """The digest of the document with a tag, None when there is none (or the registry does not say)."""
+        answer = self._read("HEAD", f"manifests/{wanted}", headers={"Accept": ", ".join(manifests.ACCEPTED)})
+        answer.discard()
+        said = answer.headers.get("docker-content-digest", "")
+        return said if answer.status == 200 and manifests.is_digest(said) else None
+
+    def put_manifest(self, wanted: str, content: bytes, media_type: str) -> None:
+        """Store a document under a tag or its digest. Raises Refused."""
+        answer = self._own_request(
+            "PUT", self._path(f"manifests/{wanted}"), headers={"Content-Type": media_type}, body=content
+        )
+        if answer.status not in (200, 201, 202):
+            raise self._refused(answer)
+        answer.discard()
+
+    def tags(self) -> list[str]:
+        """Every tag, as the registry sorts them. Raises NotFound."""
+        found: list[str] = []
+        path = "tags/list?n=1000"
+        for _ in range(_MOST_PAGES):
+            answer = self._read("GET", path)
+            if answer.status != 200:
+                raise self._missing(answer, "")
+            found += _tags_of(answer.content(16 << 20), self.name.registry)
+            following = _next_page(answer.headers.get("link", ""))
+            if not following or len(found) > _MOST_TAGS:
+                break
+            path = f"tags/list?{following}"
+        return found
+
+    # Blobs, read
+
+    def open_blob(self, digest: str, start: int = 0, end: int | None = None) -> Response:
+        """An answer whose body is a blob: from `start` (206), to before `end` if given; or all of it (200).
+
+        Raises NotFound when the repository has no such blob.
+        """
+        headers = {}
+        if start or end is not None:
+            headers["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
+        answer = self._read("GET", f"blobs/{digest}", headers=headers)
+        if answer.status not in (200, 206):
+            raise self._missing(answer, digest)
+        return answer
+
+    def blob(self, descriptor: manifests.Descriptor, most: int) -> bytes:
+        """A small blob whole, its size and digest checked. Raises Corrupt."""
+        if descriptor.size > most:
+            raise Corrupt(f"the blob {descriptor.digest} is larger than {most} bytes")
+        for attempt in range(self._client.options.patience.attempts):
+            answer = self.open_blob(descriptor.digest)
+            try:
+                content = answer.content(descriptor.size)
+            except Unreachable:  # cut off in the middle
+                if attempt + 1 == self._client.options.patience.attempts:
+                    raise
+                self._client.transport.pause(self._client.options.patience.wait(attempt, None))
+                continue
+            check_digest(content, descriptor)
+            return content
+        raise AssertionError("the last try returns or raises")
+
+    # Blobs, written
+
+    def has_blob(self, digest: str) -> bool:
+        """Whether the repository has a blob."""
+        answer = self._own_request("HEAD", self._path(f"blobs/{digest}"))
+        answer.discard()
+        if answer.status in (401, 403):
+            raise self._refused(answer)
+        return answer.status == 200
+
+    def mount(self, digest: str, origin: str) -> bool:
+        """Take over a blob from the repository `origin` of the same registry; whether that was possible."""
+        path = self._path(f"blobs/uploads/?mount={quote(digest, safe=':')}&from={quote(origin, safe='/')}")
+        answer = self._own_request("POST", path, also=(f"repository:{origin}:pull",))
+        answer.discard()
+        if answer.status == 202:  # it began an upload instead
+            self._cancel(answer)
+        return answer.status == 201
+
+    def begin_upload(self) -> str:
+        """Begin an upload; its URL. Raises Refused."""
+        answer = self._own_request("POST", self._path("blobs/uploads/"), body=b"")
+        if answer.status != 202:
+            raise self._refused(answer)
+        answer.discard()
+        return self._location(answer)
+
+    def finish_upload(self, url: str, digest: str, content: bytes = b"") -> None:
+        """Close an upload with the last (or the only) bytes. Raises Refused."""
+        whole = f"{url}{'&' if '?' in url else '?'}digest={quote(digest, safe='')}"
+        answer = self._own_request("PUT", whole, headers={"Content-Type": "application/octet-stream"}, body=content)
+        if answer.status not in (201, 204):
+            raise self._refused(answer)
+        answer.discard()
+
+    def append(self, url: str, start: int, count: int, make_body: MakeBody) -> str:
+        """Send `count` bytes from `start` on; the URL to go on with. One try. Raises Refused, Unreachable."""
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Length": str(count),
+            "Content-Range": f"{start}-{start + count - 1}",
+        }
+        answer = self._own_request("PATCH", url, headers=headers, make_body=make_body, attempts=1)
+        if answer.status not in (202, 204):
+            raise self._refused(answer)
+        answer.discard()
+        return self._location(answer)
+
+    def upload_state(self, url: str) -> tuple[str, int] | None:
+        """(URL to go on with, bytes that arrived) of an upload that was cut off; None when the registry forgot it."""
+        answer = self._own_request("GET", url)
+        answer.discard()
+        if answer.status != 204:
+            return None
+        match = re.fullmatch(r"(?:bytes=)?0-(\d+)", answer.headers.get("range", ""))
+        # "0-0" is said of nothing at all as well as of one byte: nothing is sent twice rather than left out.
+        arrived = int(match[1]) + 1 if match and match[1] != "0" else 0
+        return (self._location(answer) if answer.headers.get("location") else url), arrived
+
+    def _cancel(self, answer: Response) -> None:
+        try:
+            self._own_request("DELETE", self._location(answer), attempts=1).discard()
+        except SampanError:
+            return  # the registry forgets it by itself in time
+
+    def _location(self, answer: Response) -> str:
+        """Where an upload goes on: at the registry itself or, without our credentials, elsewhere with TLS."""
+        location = answer.headers.get("location", "")
+        url = urljoin(answer.url, location)
+        if not location:
+            raise Corrupt(f"{self.name.registry} does not say where the upload goes on")
+        if origin_of(url)[0] == "http" and urlsplit(answer.url).scheme == "https":
+            if origin_of(url)[1] != origin_of(answer.url)[1]:
+                raise PermissionDenied(f"{self.name.registry} sends the upload to {origin_of(url)[1]} without TLS")
+            url = "https" + url.removeprefix("http")  # a registry behind a proxy that does not know of it
+        return url
+
+    # Requests
+
+    def _path(self, rest: str) -> str:
+        return f"{self.endpoint.base}/v2/{self.endpoint.repository}/{rest}"
+
+    def ping(self) -> Response:
+        """The answer to GET /v2/ without an account: 200, or 401 with what is asked for."""
+        return self._settle("GET", "/v2/", {})
+
+    def _read(self, method: str, path: str, headers: Mapping[str, str] | None = None) -> Response:
+        """Ask the mirrors, then the registry."""
+        for mirror in list(self._mirrors):
+            url = f"{mirror.base}/v2/{mirror.repository}/{path}"
+            try:
+                answer = self._authorised(mirror, method, url, headers or {}, attempts=_MIRROR_ATTEMPTS)
+            except (Unavailable, PermissionDenied, Corrupt):
+                if self._client.options.is_offline:
+                    raise
+                with self._lock:
+                    if mirror in self._mirrors:
+                        self._mirrors.remove(mirror)
+                continue
+            if answer.status in (200, 206):
+                return answer
+            answer.discard()
+        return self._settle(method, f"/v2/{self.endpoint.repository}/{path}", headers or {})
+
+    def _settle(self, method: str, path: str, headers: Mapping[str, str]) -> Response:
+        """Ask the registry; the first time, where it may be without TLS, also in the other way."""
+        failure: Unreachable | None = None
+        for endpoint in list(self._own):
+            attempts = 2 if not self._settled and len(self._own) > 1 else 0
+            try:
+                answer = self._authorised(endpoint, method, endpoint.base + path, headers, attempts=attempts)
+            except Unreachable as error:
+                failure = failure or error
+                if endpoint.scheme == "http" and not error.speaks_otherwise:
+                    break
+                continue
+            if len(self._own) > 1 and not self._settled and endpoint.scheme == "http" and answer.status == 400:
+                failure = Unreachable(f"{endpoint.host} wants TLS")
+                answer.discard()
+                continue
+            with self._lock:
+                self._own, self._settled = [endpoint], True
+            return answer
+        assert failure is not None
+        raise failure
+
+    def _own_request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        make_body: MakeBody | None = None,
+        also: Sequence[str] = (),
+        attempts: int = 0,
+    ) -> Response:
+        if not self._settled:
+            self.ping().discard()
+            url = url if not url.startswith(("http://", "https://")) else self._moved(url)
+        endpoint = self.endpoint
+        if origin_of(url) != endpoint.origin:  # an upload that goes elsewhere, by a URL that carries its permission
+            return self._client.transport.send(
+                method, url, headers=headers, body=body, make_body=make_body, attempts=attempts, follow=False
+            )
+        return self._authorised(
+            endpoint, method, url, headers or {}, body=body, make_body=make_body, also=also, attempts=attempts
+        )
+
+    def _moved(self, url: str) -> str:
+        """A URL that was made before it was known how the registry is spoken to."""
+        return f"{self.endpoint.base}{url[url.index('/', 8) :]}"
+
+    def _authorised(
+        self,
+        endpoint: Endpoint,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        body: bytes | None = None,
+        make_body: MakeBody | None = None,
+        also: Sequence[str] = (),
+        attempts: int = 0,
+    ) -> Response:
+        """Send with the header that is known; after a 401, once more with the one that was asked for."""
+        scopes = (self._scope.format(endpoint.repository), *also)
+        header = self._client.authority.header(endpoint, scopes)
+        for _ in range(2):
+            sent = {**headers, "Authorization": header} if header else dict(headers)
+            answer = self._client.transport.send(
+                method,
+                url,
+                headers=sent,
+                body=body,
+                make_body=make_body,
+                is_verified=endpoint.is_verified,
+                attempts=attempts,
+                follow=method in ("GET", "HEAD"),
+            )
+            # After a redirect it is somebody else who asks, and gets nothing.
+            if answer.status != 401 or origin_of(answer.url) != endpoint.origin:
+                return answer
+            asked = answer.all_of("www-authenticate")
+            header = self._client.authority.answer(endpoint, scopes, asked, used=header)
+            if not header:
+                return answer
+            answer.discard()
+        return answer
+
+    # Answers that are errors
+
+    def _refused(self, answer: Response) -> Refused | PermissionDenied:
+        body = answer.content(_MOST_ERROR_BYTES)
+        asks_basic = any(item.lower().startswith("basic") for item in answer.all_of("www-authenticate"))
+        accounts, name = self._client.accounts, self.name
+        if answer.status == 401 and asks_basic and accounts.find(name.registry, name.repository) is None:
+            return PermissionDenied(
+                f'Get "{self.endpoint.base}/v2/": no basic auth credentials',
+                hint=f"log in first: sampan login {name.registry}",
+            )
+        found = refused(answer.status, body)
+        if answer.status in (401, 403):
+            return PermissionDenied(found.message, hint=f"log in first: sampan login {self.name.registry}")
+        return found
+
+    def _missing(self, answer: Response, wanted: str) -> SampanError:
+        """The error for something that could not be read, in Docker's words."""
+        found = self._refused(answer)
+        if isinstance(found, PermissionDenied):
+            if "basic auth" in found.message:
+                return found
+            words = found.message
+            return PermissionDenied(
+                f"pull access denied for {self.name.repository_familiar}, repository does not exist or may require"
+                f" 'sampan login': {words}",
+                hint=found.hint,
+            )
+        if found.status != 404:
+            return found
+        if manifests.is_digest(wanted) and found.code != "MANIFEST_UNKNOWN" and answer.url.find("/blobs/") > 0:
+            return NotFound(f"the registry has no blob {wanted}: {found.message}")
+        shown = f"{self.name.repository_familiar}{'@' if ':' in wanted else ':'}{wanted}" if wanted else str(self.name)
+        words = found.message if found.code else "manifest unknown: manifest unknown"
+        return NotFound(f"manifest for {shown} not found: {words}" if wanted else words)
+
+
+def check_digest(content: bytes, descriptor: manifests.Descriptor) -> None:
+    """Raises Corrupt when content is not what a descriptor says."""
+    algorithm = descriptor.digest.partition(":")[0]
+    if len(content) != descriptor.size:
+        raise Corrupt(f"{descriptor.digest} has {len(content)} bytes, and should have {descriptor.size}")
+    if f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}" != descriptor.digest:
+        raise Corrupt(f"filesystem layer verification failed for digest {descriptor.digest}")
+
+
+def _tags_of(content: bytes, registry: str) -> Iterable[str]:
+    import json
+
+    try:
+        tags = json.loads(content).get("tags") or []
+    except (ValueError, AttributeError, RecursionError):
+        raise Corrupt(f"the list of tags of {registry} cannot be read") from None
+    if not isinstance(tags, list):
+        raise Corrupt(f"the list of tags of {registry} cannot be read")
+    return [tag for tag in tags if isinstance(tag, str) and re.fullmatch(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}", tag)]
+
+
+def _next_page(link: str) -> str:
+    """The query of the following page in a Link header (RFC 8288), "" for none. Only the query is taken from it."""
+    match = re.search(r'<[^>?]*\?([^>]*)>\s*;[^,]*rel="?next"?', link)
+    return match[1] if match else ""

@@ -1,0 +1,168 @@
+"""What goes wrong on the way to a registry, in Docker's words where it has some."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+from sampan.errors import Unavailable
+
+_MOST_SHOWN = 300
+
+
+class Unreachable(Unavailable):
+    """There was no answer, or not all of it. `may_pass` says whether to try again is of use."""
+
+    def __init__(self, message: str, *, hint: str = "", may_pass: bool = True, speaks_otherwise: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.may_pass = may_pass
+        self.speaks_otherwise = speaks_otherwise  # whether the other scheme might be understood there
+
+
+class Refused(Unavailable):
+    """The registry answered with an error. `code` is the first of its body's (MANIFEST_UNKNOWN ...), "" for none."""
+
+    def __init__(self, message: str, *, status: int, code: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.code = code
+
+
+@contextmanager
+def explain(url: str, method: str) -> Iterator[None]:
+    """Turn what urllib3 and sockets raise into Unreachable."""
+    from urllib3 import exceptions
+
+    try:
+        yield
+    except (exceptions.HTTPError, OSError, ValueError) as error:
+        _raise(url, method, error)
+
+
+def _raise(url: str, method: str, error: Exception) -> NoReturn:
+    import http.client
+    import ssl
+
+    from urllib3 import exceptions
+
+    parts = urlsplit(url)
+    where = f'{method.capitalize()} "{parts.scheme}://{parts.netloc.rpartition("@")[2]}{parts.path}"'
+    cause = _deepest(error)
+    if isinstance(error, exceptions.ProxyError):
+        raise Unreachable(
+            f"{where}: proxyconnect tcp: {_words(cause)}", hint="look at HTTP_PROXY, HTTPS_PROXY and NO_PROXY"
+        ) from error
+    if isinstance(cause, exceptions.NameResolutionError) or type(cause).__name__ == "gaierror":
+        raise Unreachable(
+            f"{where}: dial tcp: lookup {parts.hostname}: no such host",
+            hint="the registry's name is wrong, or this host has no network",
+            may_pass="temporary" in str(cause).lower(),
+        ) from error
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        raise Unreachable(
+            f"{where}: tls: failed to verify certificate: x509: {cause.verify_message}",
+            hint=f"put the authority's certificate into /etc/sampan/certs.d/{parts.netloc}/ca.crt,"
+            " or call the registry insecure in the settings",
+            may_pass=False,
+        ) from error
+    if isinstance(cause, ssl.SSLError):
+        is_plain = cause.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
+        words = "http: server gave HTTP response to HTTPS client" if is_plain else f"tls: {cause.reason or cause}"
+        hint = "a registry without TLS is called insecure in the settings: registries = [{name, insecure}]"
+        raise Unreachable(
+            f"{where}: {words}", hint=hint if is_plain else "", may_pass=not is_plain, speaks_otherwise=is_plain
+        ) from error
+    if isinstance(cause, ConnectionRefusedError):
+        raise Unreachable(
+            f"{where}: dial tcp {_address(parts.hostname, parts)}: connect: connection refused"
+        ) from error
+    if isinstance(error, exceptions.TimeoutError | TimeoutError) or isinstance(cause, TimeoutError):
+        raise Unreachable(
+            f"{where}: net/http: request canceled: nothing came for a while: the connection stalled"
+        ) from (error)
+    if isinstance(cause, http.client.BadStatusLine) and not isinstance(cause, http.client.RemoteDisconnected):
+        raise Unreachable(f"{where}: malformed HTTP response", speaks_otherwise=True) from error
+    raise Unreachable(f"{where}: {_words(cause)}", speaks_otherwise=isinstance(cause, ConnectionError)) from error
+
+
+def _deepest(error: BaseException) -> BaseException:
+    """The first cause that says something: urllib3 wraps once or twice."""
+    for _ in range(8):
+        inner = getattr(error, "original_error", None) or error.__cause__
+        if inner is None:
+            inner = next((item for item in error.args if isinstance(item, BaseException)), None)
+        if inner is None or inner is error:
+            return error
+        error = inner
+    return error
+
+
+def _words(cause: BaseException) -> str:
+    if isinstance(cause, ConnectionResetError):
+        return "read: connection reset by peer"
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror.lower()
+    text = str(cause)
+    if "IncompleteRead" in text or "closed connection without response" in text or not text:
+        return "unexpected EOF"
+    return text[:_MOST_SHOWN]
+
+
+def _address(host: str | None, parts: object) -> str:
+    """The address that a host's name stands for first, with its port."""
+    import socket
+
+    from sampan.registry.endpoints import default_port
+
+    port = getattr(parts, "port", None) or default_port(getattr(parts, "scheme", ""))
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0]
+    except OSError:
+        return f"{host}:{port}"
+    return f"[{found}]:{port}" if ":" in str(found) else f"{found}:{port}"
+
+
+def errors_of(body: bytes) -> list[tuple[str, str]]:
+    """(code, message) of an answer's `errors` (distribution-spec, Error Codes); empty when it is no such answer."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return []
+    entries = document.get("errors") if isinstance(document, dict) else None
+    if not isinstance(entries, list):
+        details = document.get("details") if isinstance(document, dict) else None  # of a token service
+        return [("", details[:_MOST_SHOWN])] if isinstance(details, str) else []
+    found = []
+    for entry in entries[:10]:
+        if isinstance(entry, dict):
+            found.append((str(entry.get("code", ""))[:60], str(entry.get("message", ""))[:_MOST_SHOWN]))
+    return found
+
+
+def refused(status: int, body: bytes, *, what: str = "") -> Refused:
+    """The error for an answer that is none of those that were hoped for, in the words of Docker's client."""
+    found = errors_of(body)
+    prefix = f"{what}: " if what else ""
+    if found:
+        code = found[0][0]
+        words = "; ".join(f"{code.lower().replace('_', ' ')}: {message}".removeprefix(": ") for code, message in found)
+        return Refused(prefix + words, status=status, code=code, hint=_hint(status))
+    return Refused(f"{prefix}received unexpected HTTP status: {_status(status)}", status=status, hint=_hint(status))
+
+
+def _status(status: int) -> str:
+    from http import HTTPStatus
+
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def _hint(status: int) -> str:
+    return {
+        401: "log in first: sampan login REGISTRY",
+        403: "the account may not do this: log in as another (sampan login)",
+        429: "the registry limits how much is fetched: wait, or log in",
+    }.get(status, "")
