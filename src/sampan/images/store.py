@@ -92,6 +92,16 @@ def set_tag(database: Database, image_id: str, text: str) -> str:
     return target.normalised()
 
 
+def place_tag(database: Database, image_id: str, normalised: str) -> None:
+    """set_tag() without an event; a tag that is there already keeps its time."""
+    with database.transaction():
+        database.execute(
+            "INSERT INTO tag(reference, image_id, tagged_at) VALUES(?, ?, ?) ON CONFLICT(reference) DO UPDATE"
+            " SET image_id = excluded.image_id, tagged_at = excluded.tagged_at WHERE image_id != excluded.image_id",
+            (normalised, image_id, time.time_ns()),
+        )
+
+
 def tag(database: Database, source: str, target: str) -> str:
     """`docker tag`: give the image that `source` names another tag, and return it normalised."""
     try:

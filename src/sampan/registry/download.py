@@ -57,6 +57,15 @@ class Download:
     def is_complete(self) -> bool:
         return self.arrived == self._descriptor.size
 
+    @property
+    def is_genuine(self) -> bool:
+        """Whether all was read, and is what the digest says."""
+        return self._position == self._descriptor.size and self._found == self._descriptor.digest
+
+    @property
+    def _found(self) -> str:
+        return f"{self._hash.name}:{self._hash.hexdigest()}"
+
     def start(self) -> None:
         """Begin to fetch what is missing."""
         if not self.is_complete:
@@ -236,7 +245,7 @@ class Download:
         return piece
 
     def _verify(self) -> None:
-        found = f"{self._hash.name}:{self._hash.hexdigest()}"
+        found = self._found
         if found != self._descriptor.digest:
             raise Corrupt(
                 f"filesystem layer verification failed for digest {self._descriptor.digest}: what was sent is {found}",

@@ -1,8 +1,8 @@
 """A blob on its way: the file that its bytes go into, which survives the process that fetches it.
 
-Beside DIGEST lies DIGEST.parts, four bytes for each chunk: how many of the chunk's bytes have arrived. Bytes are written
-before they are counted, so what is counted is there, whenever the process is killed; what a power cut makes of it, the
-digest tells. The lock on the file says that somebody is at it.
+Beside DIGEST lies DIGEST.parts, four bytes for each chunk: how many of its bytes have arrived. Bytes are written before
+they are counted, so what is counted is there, whenever the process is killed; what a power cut makes of it, the digest
+tells. The lock on the file says that somebody is at it.
 """
 
 import fcntl

@@ -5,6 +5,7 @@
 <root>/recipes/<snapshot>    how the tar of a layer from elsewhere was written
 <root>/containers/<id>/      upper, work, merged, config.json, log, exit record, /etc files
 <root>/volumes/<name>/_data  volumes
+<root>/downloads/            blobs of registries on their way; an interrupted pull goes on with them
 <root>/tmp/                  what is being made; each entry belongs to a lease
 <root>/reserve               space kept back for the day when the disk is full
 /run/sampan/<key>/           sockets, locks, runtime state; gone at reboot
@@ -54,6 +55,11 @@ class Paths(NamedTuple):
     @property
     def tmp(self) -> str:
         return self.root + "/tmp"
+
+    @property
+    def downloads(self) -> str:
+        """Blobs of registries on their way (registry/partial.py); made when the first one comes."""
+        return self.root + "/downloads"
 
     @property
     def locks(self) -> str:
