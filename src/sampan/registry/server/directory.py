@@ -1,0 +1,237 @@
+"""A registry in a folder. Files are written beside, synced and renamed; a file that is there is whole.
+
+Locks are flock(2) on one of 256 files: the kernel frees them when their holder ends, however it ends.
+"""
+
+import errno
+import fcntl
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sampan.errors import Unavailable
+from sampan.linux import fault
+from sampan.registry.server.medium import Appending, Entry
+
+_CHUNK = 1 << 20
+_LOCKS = 256
+_DATA = "data"
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class Directory:
+    """The medium for a folder of this host, or one that hosts share by NFS version 4."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        for folder in ("blobs/sha256", "repositories", "uploads", "pins", "condemned", "locks", "tmp"):
+            os.makedirs(f"{root}/{folder}", exist_ok=True)
+
+    def path(self, key: str) -> str | None:
+        return f"{self.root}/{key}"
+
+    def _file(self, key: str) -> str:
+        return f"{self.root}/{key}"
+
+    def read(self, key: str) -> bytes | None:
+        try:
+            fd = os.open(self._file(key), _READ)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        with open(fd, "rb", buffering=0) as file:
+            return file.readall()
+
+    def look(self, key: str) -> Entry | None:
+        try:
+            found = os.lstat(self._file(key))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return Entry(found.st_size, found.st_mtime)
+
+    def write(self, key: str, data: bytes, *, is_durable: bool = True) -> None:
+        made = f"{self.root}/tmp/{os.urandom(12).hex()}"
+        fd = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        try:
+            with open(fd, "wb", buffering=0) as file:
+                _write_all(file.fileno(), data)
+                if is_durable:
+                    os.fsync(file.fileno())
+            self._rename(made, self._file(key), is_durable)
+        except BaseException:
+            _unlink(made)
+            raise
+
+    def touch(self, key: str) -> bool:
+        try:
+            os.utime(self._file(key))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
+
+    def remove(self, key: str) -> None:
+        _unlink(self._file(key))
+
+    def names(self, folder: str) -> list[str]:
+        try:
+            return sorted(os.listdir(self._file(folder)))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def sizes(self, folder: str) -> Iterator[tuple[str, Entry]]:
+        try:
+            found = os.scandir(self._file(folder))
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        with found:
+            for item in found:
+                try:
+                    known = item.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                if item.is_file(follow_symlinks=False):
+                    yield item.name, Entry(known.st_size, known.st_mtime)
+
+    def chunks(self, key: str, start: int, length: int) -> Iterator[bytes]:
+        fd = os.open(self._file(key), _READ)
+        try:
+            end = start + length
+            while start < end:
+                data = os.pread(fd, min(_CHUNK, end - start), start)
+                if not data:
+                    return
+                start += len(data)
+                yield data
+        finally:
+            os.close(fd)
+
+    @contextmanager
+    def lock(self, name: str, *, waits: bool = True) -> Iterator[bool]:
+        """See Medium. A name of its own for what is held long; the others share 256 files of their kind.
+
+        The kind is what stands before the colon: whoever holds a digest's may take one of "tags:" besides.
+        """
+        kind = "tags" if name.startswith("tags:") else "content"
+        number = f"{kind}-{zlib.crc32(name.encode()) % _LOCKS:02x}" if waits else f"only-{name}"
+        fd = os.open(f"{self.root}/locks/{number}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        try:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+        finally:
+            os.close(fd)
+
+    def begin(self, folder: str) -> None:
+        os.mkdir(self._file(folder))
+        os.close(
+            os.open(f"{self._file(folder)}/{_DATA}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        )
+
+    def uploaded(self, folder: str) -> Entry | None:
+        return self.look(f"{folder}/{_DATA}")
+
+    def append(self, folder: str, offset: int) -> Appending:
+        return _Appending(f"{self._file(folder)}/{_DATA}", offset)
+
+    def upload_chunks(self, folder: str) -> Iterator[bytes]:
+        found = self.uploaded(folder)
+        return self.chunks(f"{folder}/{_DATA}", 0, found.size_bytes if found else 0)
+
+    def complete(self, folder: str, key: str) -> None:
+        path = f"{self._file(folder)}/{_DATA}"
+        fd = os.open(path, _READ)
+        try:
+            os.fsync(fd)
+            os.utime(fd)
+        finally:
+            os.close(fd)
+        fault.point("registry-upload.synced")
+        self._rename(path, self._file(key), True)
+
+    def drop(self, folder: str) -> None:
+        path = self._file(folder)
+        for name in self.names(folder):
+            _unlink(f"{path}/{name}")
+        try:
+            os.rmdir(path)
+        except OSError as error:
+            # An upload that goes on while it is dropped puts a file back: the collection takes the rest later.
+            if error.errno not in (errno.ENOENT, errno.ENOTEMPTY):
+                raise
+
+    def _rename(self, made: str, target: str, is_durable: bool) -> None:
+        folder = target.rpartition("/")[0]
+        try:
+            os.rename(made, target)
+        except FileNotFoundError:
+            created = self._make_folders(folder)
+            os.rename(made, target)
+            for path in created if is_durable else ():
+                _sync(path.rpartition("/")[0])
+        if is_durable:
+            _sync(folder)
+
+    def _make_folders(self, folder: str) -> list[str]:
+        """Make what is missing of a folder's way from the root; the folders that were made."""
+        missing = []
+        while not os.path.isdir(folder):
+            missing.append(folder)
+            folder = folder.rpartition("/")[0]
+        for path in reversed(missing):
+            try:
+                os.mkdir(path)
+            except FileExistsError:
+                continue
+        return missing
+
+
+class _Appending:
+    """One writer at a time: flock(2) on the file itself."""
+
+    def __init__(self, path: str, offset: int) -> None:
+        self._fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(self._fd).st_size != offset:
+                raise BlockingIOError(errno.EAGAIN, "the upload has grown meanwhile")
+            os.lseek(self._fd, offset, os.SEEK_SET)
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def write(self, data: bytes) -> None:
+        _write_all(self._fd, data)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    rest = memoryview(data)
+    try:
+        while rest:
+            rest = rest[os.write(fd, rest) :]
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Unavailable(
+                "the registry's disk is full", hint="'sampan registry gc' removes what nothing names"
+            ) from error
+        raise
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+
+
+def _sync(folder: str) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,198 @@
+"""A registry in an object store: S3 and what is compatible with it, through obstore.
+
+Replicas share a bucket. An object appears whole or not at all, and is listed as soon as it is there. A lock is an
+object that only one can create (If-None-Match: *); its holder's steps take less than a second, and one that is older
+than a minute was left by a process that is gone.
+"""
+
+import errno
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sampan.errors import InvalidArgument, Unavailable
+from sampan.registry.server.medium import Appending, Entry
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+_CHUNK = 1 << 20
+_PART_BUFFER = 8 << 20
+_LOCK_SECONDS = 60
+_LONG_LOCK_SECONDS = 24 * 3600
+_POLL_SECONDS = 0.05
+
+
+def open_store(url: str) -> "ObjectStore":
+    """The store that a URL names: s3://bucket/prefix (gs:// and az:// too). Credentials come from the environment.
+
+    Raises Unavailable without obstore, InvalidArgument for a URL that it can't read.
+    """
+    try:
+        from obstore.store import from_url
+    except ImportError:
+        raise Unavailable("object stores need the package obstore", hint="pip install 'sampan[s3]'") from None
+    try:
+        return from_url(url)
+    except Exception as error:  # noqa: BLE001 - obstore's errors share no base but Exception
+        raise InvalidArgument(f"--store {url}: {error}", hint="for example: --store s3://bucket/prefix") from None
+
+
+class Objects:
+    """The medium for one object store."""
+
+    def __init__(self, store: "ObjectStore") -> None:
+        import obstore
+
+        self._store: Any = store
+        self._obstore: Any = obstore
+
+    def path(self, key: str) -> str | None:
+        return None
+
+    def read(self, key: str) -> bytes | None:
+        try:
+            return bytes(self._obstore.get(self._store, key).bytes())
+        except FileNotFoundError:
+            return None
+
+    def look(self, key: str) -> Entry | None:
+        try:
+            return _entry(self._obstore.head(self._store, key))
+        except FileNotFoundError:
+            return None
+
+    def write(self, key: str, data: bytes, *, is_durable: bool = True) -> None:
+        self._obstore.put(self._store, key, data)
+
+    def touch(self, key: str) -> bool:
+        data = self.read(key)
+        if data is None:
+            return False
+        self.write(key, data)
+        return True
+
+    def remove(self, key: str) -> None:
+        try:
+            self._obstore.delete(self._store, key)
+        except FileNotFoundError:
+            pass
+
+    def names(self, folder: str) -> list[str]:
+        found = self._obstore.list_with_delimiter(self._store, folder)
+        paths = [*found["common_prefixes"], *(item["path"] for item in found["objects"])]
+        return sorted({path.rstrip("/").rpartition("/")[2] for path in paths})
+
+    def sizes(self, folder: str) -> Iterator[tuple[str, Entry]]:
+        for item in self._obstore.list_with_delimiter(self._store, folder)["objects"]:
+            yield item["path"].rpartition("/")[2], _entry(item)
+
+    def chunks(self, key: str, start: int, length: int) -> Iterator[bytes]:
+        if length == 0:
+            return
+        options = {"range": (start, start + length)}
+        for piece in self._obstore.get(self._store, key, options=options).stream(min_chunk_size=_CHUNK):
+            yield bytes(piece)
+
+    @contextmanager
+    def lock(self, name: str, *, waits: bool = True) -> Iterator[bool]:
+        key = f"locks/{name.replace(':', '-', 1).replace('/', '_')}"
+        while not self._create(key):
+            if not waits and not self._expire(key, _LONG_LOCK_SECONDS):
+                yield False
+                return
+            if waits and not self._expire(key, _LOCK_SECONDS):
+                time.sleep(_POLL_SECONDS)
+        try:
+            yield True
+        finally:
+            self.remove(key)
+
+    def _create(self, key: str) -> bool:
+        from obstore.exceptions import AlreadyExistsError
+
+        try:
+            self._obstore.put(self._store, key, b"", mode="create")
+        except AlreadyExistsError:
+            return False
+        return True
+
+    def _expire(self, key: str, seconds: float) -> bool:
+        """Remove a lock whose holder is gone; whether it may be free."""
+        found = self.look(key)
+        if found is not None and time.time() - found.modified < seconds:
+            return False
+        self.remove(key)
+        return True
+
+    def begin(self, folder: str) -> None:
+        self.write(f"{folder}/begun", b"")
+
+    def uploaded(self, folder: str) -> Entry | None:
+        parts = self._parts(folder)
+        begun = self.look(f"{folder}/begun")
+        if begun is None:
+            return None
+        return Entry(sum(size for _, size, _ in parts), max([begun.modified, *(time for _, _, time in parts)]))
+
+    def append(self, folder: str, offset: int) -> Appending:
+        found = self.uploaded(folder)
+        if found is None or found.size_bytes != offset:
+            raise BlockingIOError(errno.EAGAIN, "the upload has grown meanwhile")
+        key = f"{folder}/part-{offset:020d}"
+        return _Part(self._obstore.open_writer(self._store, key, buffer_size=_PART_BUFFER))
+
+    def upload_chunks(self, folder: str) -> Iterator[bytes]:
+        for key, size, _ in self._parts(folder):
+            yield from self.chunks(key, 0, size)
+
+    def complete(self, folder: str, key: str) -> None:
+        """One part is renamed by the store; several are written as one, through this process."""
+        parts = self._parts(folder)
+        if len(parts) == 1:
+            self._obstore.copy(self._store, parts[0][0], key)
+            self.remove(parts[0][0])
+            return
+        made = f"{folder}/whole-{os.urandom(8).hex()}"
+        writer = self._obstore.open_writer(self._store, made, buffer_size=_PART_BUFFER)
+        for piece in self.upload_chunks(folder):
+            writer.write(piece)
+        writer.close()
+        self._obstore.copy(self._store, made, key)
+        self.remove(made)
+
+    def drop(self, folder: str) -> None:
+        names = [name for name, _ in self.sizes(folder)]
+        for name in names:
+            self.remove(f"{folder}/{name}")
+
+    def _parts(self, folder: str) -> list[tuple[str, int, float]]:
+        """Key, size and time of the parts that follow one another from the beginning.
+
+        A part of nothing, or one that was written at the same place twice, is covered by the one of the same name.
+        """
+        found = sorted((name, entry) for name, entry in self.sizes(folder) if name.startswith("part-"))
+        parts, end = [], 0
+        for name, entry in found:
+            if int(name.removeprefix("part-")) != end:
+                break
+            parts.append((f"{folder}/{name}", entry.size_bytes, entry.modified))
+            end += entry.size_bytes
+        return parts
+
+
+class _Part:
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+
+    def write(self, data: bytes) -> None:
+        self._writer.write(data)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def _entry(found: Any) -> Entry:
+    return Entry(found["size"], found["last_modified"].timestamp())

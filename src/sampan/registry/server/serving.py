@@ -1,0 +1,166 @@
+"""Serve a registry until a signal ends it: sockets, TLS, background collections, a quiet end."""
+
+import asyncio
+import os
+import signal
+import ssl
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+
+import msgspec
+from aiohttp import web
+
+from sampan.errors import InvalidArgument, Unavailable
+from sampan.registry.server import collection, layout
+from sampan.registry.server.application import Application
+from sampan.registry.server.directory import Directory
+from sampan.registry.server.guard import Guard
+from sampan.registry.server.medium import Medium
+from sampan.registry.server.metrics import Metrics
+from sampan.registry.server.objects import Objects, open_store
+from sampan.registry.server.registry import Limits, Registry
+from sampan.registry.server.tokens import Tokens, load_key
+from sampan.registry.server.users import watch_rules, watch_users
+
+_END_SECONDS = 10.0
+
+
+class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a registry is served.
+
+    `store` is a folder or the URL of an object store. `auth` is "none", "basic", "token" or "" (as there are users).
+    `users`, `rules`, `token_key` are files, "" for those in the folder. `collect_seconds` 0: no background collection.
+    """
+
+    store: str
+    host: str = "127.0.0.1"
+    port: int = 5000
+    tls_certificate: str = ""
+    tls_key: str = ""
+    auth: str = ""
+    users: str = ""
+    rules: str = ""
+    token_key: str = ""
+    service: str = "sampan-registry"
+    public_url: str = ""
+    anonymous_pull: bool = False
+    limits: Limits = Limits()
+    collect_seconds: float = 0
+    collect: collection.Options = collection.Options()
+    logs_requests: bool = False
+
+
+def open_medium(store: str) -> Medium:
+    """The medium of a folder, or of an object store's URL; an empty one is made a layout."""
+    medium: Medium = Objects(open_store(store)) if "://" in store else Directory(os.path.abspath(store))
+    if medium.look(layout.LAYOUT) is None:
+        medium.write(layout.INDEX, b'{"schemaVersion":2,"manifests":[]}\n')
+        medium.write(layout.LAYOUT, b'{"imageLayoutVersion":"1.0.0"}')
+    return medium
+
+
+def auth_file(store: str, given: str, name: str) -> str:
+    """A file of users, rules or keys: the one that was given, or the one in the folder. Raises InvalidArgument."""
+    if given:
+        return given
+    if "://" in store:
+        raise InvalidArgument(f"an object store holds no passwords: name the file with --{name}")
+    folder = f"{os.path.abspath(store)}/auth"
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    return f"{folder}/{name}"
+
+
+def make_guard(options: ServeOptions) -> Guard:
+    """Who may do what, by the options and the files that they name. Mistakes in these are raised at once."""
+    kind = options.auth
+    if not kind:
+        has_users = bool(options.users) or (
+            "://" not in options.store and os.path.exists(f"{os.path.abspath(options.store)}/auth/users")
+        )
+        kind = "basic" if has_users else "none"
+    if kind == "none":
+        return Guard()
+    users_path = auth_file(options.store, options.users, "users")
+    if not os.path.exists(users_path):
+        raise InvalidArgument(f"{users_path}: there are no users", hint="'sampan registry users add NAME' makes one")
+    users = watch_users(users_path)
+    rules_path = options.rules or (auth_file(options.store, "", "rules") if "://" not in options.store else "")
+    rules = watch_rules(rules_path) if rules_path else None
+    users.value()
+    if rules is not None:
+        rules.value()
+    tokens = None
+    if kind == "token":
+        tokens = Tokens(load_key(auth_file(options.store, options.token_key, "token-key")), options.service)
+    return Guard(users, rules, tokens, anonymous_pull=options.anonymous_pull, public_url=options.public_url)
+
+
+def serve(options: ServeOptions, ready: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT. `ready` is called with the address once connections are taken."""
+    registry = Registry(open_medium(options.store), options.limits)
+    context = _tls(options)
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_serve(options, registry, context, ready))
+
+
+def _tls(options: ServeOptions) -> ssl.SSLContext | None:
+    if not options.tls_certificate and not options.tls_key:
+        return None
+    if not (options.tls_certificate and options.tls_key):
+        raise InvalidArgument("--tls-cert and --tls-key go together")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(options.tls_certificate, options.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise InvalidArgument(f"--tls-cert {options.tls_certificate}: {error}") from None
+    return context
+
+
+async def _serve(
+    options: ServeOptions, registry: Registry, context: ssl.SSLContext | None, ready: Callable[[str], None]
+) -> None:
+    metrics = Metrics()
+    log = (lambda line: print(line, file=sys.stderr, flush=True)) if options.logs_requests else None
+    application = Application(registry, make_guard(options), metrics, log)
+    runner = web.ServerRunner(
+        web.Server(application.handle, access_log=None, auto_decompress=False, keepalive_timeout=300),
+        shutdown_timeout=_END_SECONDS,
+    )
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    await runner.setup()
+    site = web.TCPSite(runner, options.host, options.port, ssl_context=context, backlog=1024)
+    try:
+        await site.start()
+    except OSError as error:
+        await runner.cleanup()
+        raise Unavailable(
+            f"--listen {options.host}:{options.port}: {(error.strerror or str(error)).lower()}",
+            hint="--listen HOST:PORT chooses another",
+        ) from None
+    port = runner.addresses[0][1]
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    ready(f"{'https' if context else 'http'}://{host}:{port}")
+    collecting = asyncio.create_task(_collect(options, registry, metrics)) if options.collect_seconds else None
+    await ended.wait()
+    if collecting is not None:
+        collecting.cancel()
+    await runner.cleanup()
+    registry.close()
+
+
+async def _collect(options: ServeOptions, registry: Registry, metrics: Metrics) -> None:
+    """Collect again and again; of replicas on one medium, one at a time does."""
+    while True:
+        await asyncio.sleep(options.collect_seconds)
+        try:
+            report = await registry.run(collection.collect, registry.medium, options.collect)
+        except Exception as error:  # noqa: BLE001 - the next collection may do better; requests go on
+            print(f"registry: the collection failed: {error}", file=sys.stderr)
+            continue
+        if report is not None:
+            metrics.add("collections_total", 1)
+            metrics.add("collected_bytes_total", report.freed_bytes)

@@ -1,0 +1,155 @@
+"""Requests that bring blobs: end-4, 5, 6, 11, 13 and 14 of the specification."""
+
+import asyncio
+from contextlib import suppress
+
+from aiohttp import web
+
+from sampan.registry.server import layout, ranges
+from sampan.registry.server.problems import problem
+from sampan.registry.server.registry import Registry
+from sampan.registry.server.routes import Route
+from sampan.registry.server.uploads import Receiving
+
+_BATCH = 256 << 10
+IDLE_SECONDS = 300
+
+
+async def begin(registry: Registry, request: web.BaseRequest, route: Route, *, may_mount: bool) -> web.StreamResponse:
+    """POST: mount a blob, take a whole one, or begin an upload. `may_mount`: the client may read the source."""
+    mounted = request.query.get("mount", "")
+    if mounted and await _mount(registry, request, route, mounted, may_mount):
+        return _created(route.repository, mounted)
+    whole, algorithm = request.query.get("digest", ""), request.query.get("digest-algorithm", "sha256")
+    if whole:
+        algorithm = layout.checked_digest(whole).partition(":")[0]
+    if algorithm not in layout.HEX_DIGITS:
+        raise problem("DIGEST_INVALID", f"unsupported digest algorithm: {algorithm[:40]}")
+    limit = registry.limits.uploads
+    if limit and await registry.run(registry.uploads.count) >= limit:
+        raise problem("TOOMANYREQUESTS", f"there are {limit} uploads already", headers={"Retry-After": "10"})
+    await registry.run(registry.quota.check, route.repository, request.content_length or 1)
+    identifier = await registry.run(registry.uploads.begin, route.repository, algorithm)
+    if not whole:
+        return _accepted(route.repository, identifier, 0)
+    await _receive(registry, request, identifier, 0)
+    return await _finish(registry, route.repository, identifier, whole)
+
+
+async def _mount(registry: Registry, request: web.BaseRequest, route: Route, digest: str, may_mount: bool) -> bool:
+    layout.checked_digest(digest)
+    source = request.query.get("from", "")
+    if not source:
+        link = layout.blob_link(route.repository, digest)
+        return await registry.run(registry.content.promise, link, digest) is not None
+    if not may_mount:
+        return False
+    layout.checked_name(source)
+    entry = await registry.run(registry.content.find, source, digest)
+    if entry is None:
+        return False
+    await registry.run(registry.quota.check, route.repository, entry.size_bytes)
+    return await registry.run(registry.content.mount, source, route.repository, digest)
+
+
+async def state(registry: Registry, request: web.BaseRequest, route: Route) -> web.StreamResponse:
+    """GET: how much has come."""
+    found = await registry.run(registry.uploads.state, route.repository, route.name)
+    return _accepted(route.repository, route.name, found.size_bytes, status=204)
+
+
+async def append(registry: Registry, request: web.BaseRequest, route: Route) -> web.StreamResponse:
+    """PATCH: the next chunk, or all of it in a stream."""
+    found = await registry.run(registry.uploads.state, route.repository, route.name)
+    await registry.run(registry.quota.check, route.repository, request.content_length or 1)
+    size = await _receive(registry, request, route.name, found.size_bytes)
+    return _accepted(route.repository, route.name, size)
+
+
+async def finish(registry: Registry, request: web.BaseRequest, route: Route) -> web.StreamResponse:
+    """PUT: the last chunk, or the whole, or nothing, and the digest of all."""
+    found = await registry.run(registry.uploads.state, route.repository, route.name)
+    digest = layout.checked_digest(request.query.get("digest", ""))
+    await registry.run(registry.quota.check, route.repository, request.content_length or 1)
+    if request.body_exists and request.content_length != 0:
+        await _receive(registry, request, route.name, found.size_bytes)
+    return await _finish(registry, route.repository, route.name, digest)
+
+
+async def cancel(registry: Registry, request: web.BaseRequest, route: Route) -> web.StreamResponse:
+    await registry.run(registry.uploads.state, route.repository, route.name)
+    await registry.run(registry.uploads.cancel, route.name)
+    return web.Response(status=204)
+
+
+async def _finish(registry: Registry, repository: str, identifier: str, digest: str) -> web.StreamResponse:
+    found = await registry.run(registry.uploads.state, repository, identifier)
+    await registry.run(registry.quota.check, repository, found.size_bytes)
+    await registry.run(registry.uploads.finish, repository, identifier, digest)
+    registry.quota.take(repository, found.size_bytes)
+    return _created(repository, digest)
+
+
+async def _receive(registry: Registry, request: web.BaseRequest, identifier: str, offset: int) -> int:
+    """Take the body on at `offset`; the size of all. What had come when the client left is kept, to be gone on with."""
+    wanted = ranges.next_part(request.headers.get("Content-Range", ""), offset, request.content_length)
+    limit = registry.limits.blob_bytes
+    if limit and offset + (wanted or 0) > limit:
+        raise _too_large(limit)
+    receiving = await registry.run(registry.uploads.append, identifier, offset)
+    try:
+        end = await _pump(registry, request, receiving, offset, limit)
+    finally:
+        await asyncio.shield(registry.start(receiving.close))
+    if wanted is not None and end - offset != wanted:
+        raise problem("SIZE_INVALID", f"{wanted} bytes were announced, {end - offset} came")
+    return end
+
+
+async def _pump(registry: Registry, request: web.BaseRequest, receiving: Receiving, size: int, limit: int) -> int:
+    """Write what comes, one batch while the next one is received: two batches are in memory at most."""
+    writing: asyncio.Future[None] | None = None
+    try:
+        while True:
+            parts, batch = [], 0
+            while batch < _BATCH:
+                async with asyncio.timeout(IDLE_SECONDS):
+                    data = await request.content.readany()
+                if not data:
+                    break
+                parts.append(data)
+                batch += len(data)
+            if not parts:
+                break
+            size += batch
+            if limit and size > limit:
+                raise _too_large(limit)
+            if writing is not None:
+                await writing
+            writing = registry.start(receiving.write, parts[0] if len(parts) == 1 else b"".join(parts))
+        if writing is not None:
+            await writing
+    except BaseException:
+        if writing is not None:
+            with suppress(Exception):
+                await asyncio.shield(writing)
+        raise
+    return size
+
+
+def _too_large(limit: int) -> Exception:
+    return problem("SIZE_INVALID", f"blobs may have {limit} bytes", status=413)
+
+
+def _created(repository: str, digest: str) -> web.Response:
+    place = f"/v2/{repository}/blobs/{digest}"
+    return web.Response(status=201, headers={"Location": place, "Docker-Content-Digest": digest})
+
+
+def _accepted(repository: str, identifier: str, size_bytes: int, status: int = 202) -> web.Response:
+    headers = {
+        "Location": f"/v2/{repository}/blobs/uploads/{identifier}",
+        "Range": ranges.received(size_bytes),
+        "Docker-Upload-UUID": identifier,
+    }
+    return web.Response(status=status, headers=headers)
