@@ -1,12 +1,16 @@
 """Images, as the public face shows them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from sampan.images import removal, selection, store
 from sampan.images.model import HistoryRow, Image
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
+
+if TYPE_CHECKING:
+    from sampan.images.archive.loading import Loaded
+    from sampan.images.moving import Listener
 
 Filters = Mapping[str, Sequence[str]]
 list_of = list  # `Images.list` hides the builtin in annotations
@@ -55,6 +59,69 @@ class Images:
         """(container id, is running) of what was made from an image."""
         rows = self.database.rows("SELECT id, status FROM container WHERE image_id = ?", (image_id,))
         return [(str(row[0]), str(row[1]) in ("running", "paused", "restarting")) for row in rows]
+
+    def save(self, references: Sequence[str], write: Callable[[bytes], object], *, platform: str = "") -> None:
+        """Give an archive of images to `write`, in pieces, as `docker save` does it: the same images, the same bytes.
+
+        A name without a tag means all tags of its repository. Raises NotFound before anything is written.
+        """
+        from sampan.images.archive import saving
+
+        saving.save(self.database, self.paths, references, write, platform=platform)
+
+    def load(
+        self,
+        source: IO[bytes],
+        *,
+        platform: str = "",
+        on_progress: Callable[[str, int, int], object] = lambda path, count, size: None,
+    ) -> "list_of[Loaded]":
+        """Load the images of an archive: what docker, podman, skopeo, buildx or `save` wrote, compressed or not.
+
+        `on_progress` gets a layer's path in the archive, the bytes read of it and its size. Raises Corrupt, NotFound
+        (nothing for the platform) or Unavailable (disk full).
+        """
+        from sampan.images.archive import loading
+
+        return loading.load(self.database, self.paths, source, platform=platform, on_progress=on_progress)
+
+    def pull(
+        self,
+        reference: str,
+        *,
+        platform: str = "",
+        all_tags: bool = False,
+        config: str = "",
+        on_event: "Listener | None" = None,
+    ) -> str:
+        """Get an image from its registry, for os[/arch[/variant]] or this host's; the ID, of the last of several tags.
+
+        `config` is the folder of config.json, ~/.docker by default. Raises NotFound, PermissionDenied, Unavailable when
+        the registry cannot be reached, Corrupt for what is not what its digest says.
+        """
+        from sampan.engine import transfers
+
+        heard = on_event or (lambda event: None)
+        return transfers.pull_images(
+            self.database, self.paths, reference, platform=platform, all_tags=all_tags, config=config, on_event=heard
+        )[-1].image_id
+
+    def push(
+        self,
+        reference: str,
+        *,
+        platform: str = "",
+        all_tags: bool = False,
+        config: str = "",
+        on_event: "Listener | None" = None,
+    ) -> str:
+        """Send an image to its registry; the digest that it has there. Raises as pull() does."""
+        from sampan.engine import transfers
+
+        heard = on_event or (lambda event: None)
+        return transfers.push_images(
+            self.database, self.paths, reference, platform=platform, all_tags=all_tags, config=config, on_event=heard
+        )[-1].digest
 
     def import_rootfs(
         self, source: "str | IO[bytes]", reference: str = "", *, changes: Sequence[str] = (), message: str = ""

@@ -119,6 +119,12 @@ def blobs_of(database: Database, diff_id: str, registry: str) -> tuple[Blob, ...
     return tuple(Blob(str(row[0]), str(row[1]), str(row[2]), int(row[3] or 0), str(row[4])) for row in rows)
 
 
+def compressed(database: Database, diff_id: str) -> Blob | None:
+    """What compressing a layer gave the last time: the blob of no repository."""
+    row = database.row("SELECT digest, size, media_type FROM blob WHERE diff_id = ? AND repository = ''", (diff_id,))
+    return None if row is None else Blob("", str(row[0]), diff_id, int(row[1] or 0), str(row[2]))
+
+
 def _bytes(value: object) -> bytes:
     assert isinstance(value, bytes)
     return value

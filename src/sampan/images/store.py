@@ -76,8 +76,9 @@ def _add(database: Database, document: str, config: ImageConfig, snapshots: Sequ
     return image_id
 
 
-def set_tag(database: Database, image_id: str, text: str) -> str:
-    """Point a tag at an image, away from another one if need be; returns the normalised reference."""
+def set_tag(database: Database, image_id: str, text: str, *, is_told: bool = True) -> str:
+    """Point a tag at an image, away from another one if need be; returns the normalised reference. Unless `is_told` no
+    event tells of it."""
     target = reference.parse(text)
     if target.digest:
         raise InvalidArgument("refusing to create a tag with a digest reference")
@@ -86,9 +87,10 @@ def set_tag(database: Database, image_id: str, text: str) -> str:
             "INSERT OR REPLACE INTO tag(reference, image_id, tagged_at) VALUES(?, ?, ?)",
             (target.normalised(), image_id, time.time_ns()),
         )
-        from sampan.images import happenings  # not on the way to a start
+        if is_told:
+            from sampan.images import happenings  # not on the way to a start
 
-        happenings.record(database, image_id, "tag", target.familiar())
+            happenings.record(database, image_id, "tag", target.familiar())
     return target.normalised()
 
 

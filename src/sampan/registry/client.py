@@ -203,8 +203,9 @@ class Repository:
         headers = {
             "Content-Type": "application/octet-stream",
             "Content-Length": str(count),
-            "Content-Range": f"{start}-{start + count - 1}",
         }
+        if start:  # not at first: some registries take a whole blob only without it
+            headers["Content-Range"] = f"{start}-{start + count - 1}"
         answer = self._own_request("PATCH", url, headers=headers, make_body=make_body, attempts=1)
         if answer.status not in (202, 204):
             raise self._refused(answer)

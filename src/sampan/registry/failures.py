@@ -47,21 +47,23 @@ def _raise(url: str, method: str, error: Exception) -> NoReturn:
     from urllib3 import exceptions
 
     parts = urlsplit(url)
-    where = f'{method.capitalize()} "{parts.scheme}://{parts.netloc.rpartition("@")[2]}{parts.path}"'
+    base = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    where = f'{method.capitalize()} "{base}{parts.path}"'
+    first = f'Get "{base}/v2/"' if parts.path.startswith("/v2/") else where  # where no connection came about
     cause = _deepest(error)
     if isinstance(error, exceptions.ProxyError):
         raise Unreachable(
-            f"{where}: proxyconnect tcp: {_words(cause)}", hint="look at HTTP_PROXY, HTTPS_PROXY and NO_PROXY"
+            f"{first}: proxyconnect tcp: {_words(cause)}", hint="look at HTTP_PROXY, HTTPS_PROXY and NO_PROXY"
         ) from error
     if isinstance(cause, exceptions.NameResolutionError) or type(cause).__name__ == "gaierror":
         raise Unreachable(
-            f"{where}: dial tcp: lookup {parts.hostname}: no such host",
+            f"{first}: dial tcp: lookup {parts.hostname}: no such host",
             hint="the registry's name is wrong, or this host has no network",
             may_pass="temporary" in str(cause).lower(),
         ) from error
     if isinstance(cause, ssl.SSLCertVerificationError):
         raise Unreachable(
-            f"{where}: tls: failed to verify certificate: x509: {cause.verify_message}",
+            f"{first}: tls: failed to verify certificate: x509: {cause.verify_message}",
             hint=f"put the authority's certificate into /etc/sampan/certs.d/{parts.netloc}/ca.crt,"
             " or call the registry insecure in the settings",
             may_pass=False,
@@ -71,11 +73,11 @@ def _raise(url: str, method: str, error: Exception) -> NoReturn:
         words = "http: server gave HTTP response to HTTPS client" if is_plain else f"tls: {cause.reason or cause}"
         hint = "a registry without TLS is called insecure in the settings: registries = [{name, insecure}]"
         raise Unreachable(
-            f"{where}: {words}", hint=hint if is_plain else "", may_pass=not is_plain, speaks_otherwise=is_plain
+            f"{first}: {words}", hint=hint if is_plain else "", may_pass=not is_plain, speaks_otherwise=is_plain
         ) from error
     if isinstance(cause, ConnectionRefusedError):
         raise Unreachable(
-            f"{where}: dial tcp {_address(parts.hostname, parts)}: connect: connection refused"
+            f"{first}: dial tcp {_address(parts.hostname, parts)}: connect: connection refused"
         ) from error
     if isinstance(error, exceptions.TimeoutError | TimeoutError) or isinstance(cause, TimeoutError):
         raise Unreachable(

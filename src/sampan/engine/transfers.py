@@ -1,0 +1,103 @@
+"""Images between this store and registries, as the public face shows it."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from sampan import __version__
+from sampan.errors import InvalidArgument, NotFound
+from sampan.images.moving import Line, Listener, ignore
+from sampan.images.pull import Pulled, pull
+from sampan.images.push import Pushed, push
+from sampan.oci import platform as platforms
+from sampan.oci import reference
+from sampan.oci.platform import Platform
+from sampan.registry import certificates
+from sampan.registry.accounts import Accounts
+from sampan.registry.client import Client
+from sampan.registry.transport import Options, patience_of
+from sampan.settings import sources
+from sampan.storage.database import Database
+from sampan.storage.paths import Paths
+
+OFFLINE = "SAMPAN_OFFLINE"
+
+
+def is_offline() -> bool:
+    """Whether $SAMPAN_OFFLINE (or --offline, which sets it) forbids connections."""
+    return os.environ.get(OFFLINE, "") not in ("", "0", "false")
+
+
+@contextmanager
+def client(paths: Paths, config: str = "") -> Iterator[Client]:
+    """Registries as settings, environment and the config.json in the folder `config` (~/.docker) say."""
+    options = Options(
+        user_agent=f"sampan/{__version__} linux/{platforms.host_platform(os.uname().machine).architecture}",
+        is_offline=is_offline(),
+        patience=patience_of(os.environ),
+        certificate_places=certificates.folders(),
+    )
+    with Client(options, Accounts(config), sources.load(paths.settings).settings.registries) as made:
+        yield made
+
+
+def platform_of(text: str) -> Platform | None:
+    """--platform as written; None for "". Raises InvalidArgument."""
+    return platforms.parse(text, platforms.host_platform(os.uname().machine)) if text else None
+
+
+def pull_images(
+    database: Database,
+    paths: Paths,
+    text: str,
+    *,
+    platform: str = "",
+    all_tags: bool = False,
+    config: str = "",
+    on_event: Listener = ignore,
+) -> tuple[Pulled, ...]:
+    """`docker pull`, with its status line. Raises InvalidArgument, NotFound, PermissionDenied, Unavailable, Corrupt."""
+    name = reference.parse(text)
+    wanted = platform_of(platform)
+    with client(paths, config) as registries:
+        names = [name]
+        if all_tags:
+            tags = registries.repository(name).tags()
+            if not tags:
+                raise NotFound(f"no tags found for {name.repository_familiar}")
+            names = [name._replace(tag=tag) for tag in tags]
+        done = tuple(pull(database, paths, registries, each, platform=wanted, on_event=on_event) for each in names)
+    shown = name.repository_familiar if all_tags else name.familiar()
+    state = "Downloaded newer image for" if any(pulled.is_new for pulled in done) else "Image is up to date for"
+    on_event(Line(f"Status: {state} {shown}"))
+    return done
+
+
+def push_images(
+    database: Database,
+    paths: Paths,
+    text: str,
+    *,
+    platform: str = "",
+    all_tags: bool = False,
+    config: str = "",
+    on_event: Listener = ignore,
+) -> tuple[Pushed, ...]:
+    """`docker push`. Raises as pull_images() does."""
+    name = reference.parse(text)
+    if name.digest:
+        raise InvalidArgument("cannot push a digest reference")
+    wanted = platform_of(platform)
+    names = _tagged(database, name) if all_tags else [name]
+    on_event(Line(f"The push refers to repository [{name.name}]"))
+    if not names:
+        raise NotFound(f"An image does not exist locally with the tag: {name.repository_familiar}")
+    with client(paths, config) as registries:
+        return tuple(push(database, paths, registries, each, platform=wanted, on_event=on_event) for each in names)
+
+
+def _tagged(database: Database, name: reference.Reference) -> Sequence[reference.Reference]:
+    """The references of a repository that images here have."""
+    low = name.name + ":"
+    rows = database.rows("SELECT reference FROM tag WHERE reference >= ? AND reference < ?", (low, name.name + ";"))
+    return [reference.parse(str(row[0])) for row in rows]
