@@ -28,8 +28,19 @@ from sampan.storage.paths import Paths
 _BOOTSTRAPPED = ("debian", "ubuntu")
 
 
-def build(database: Database, paths: Paths, options: BuildOptions, on_event: Callable[[Event], None]) -> BuildResult:
-    """Build an image, and tag it. `on_event` gets what happens, one event at a time, from any thread.
+Fetch = Callable[[str, str, Callable[[str], object]], object]
+"""Gets an image from its registry: its reference, a platform, and what is told how it goes. Raises NotFound ..."""
+
+
+def build(
+    database: Database,
+    paths: Paths,
+    options: BuildOptions,
+    on_event: Callable[[Event], None],
+    fetch: Fetch | None = None,
+) -> BuildResult:
+    """Build an image, and tag it. `on_event` gets what happens, one event at a time, from any thread. Images that are
+    not here, or not for the platform, come by `fetch`; without it they are errors.
 
     Raises BuildFailed with the step and its place in the Dockerfile; InvalidArgument for a malformed tag, NotFound for
     a context that is not there. What was built before a failure stays cached, nothing else stays. When interrupted
@@ -39,7 +50,7 @@ def build(database: Database, paths: Paths, options: BuildOptions, on_event: Cal
     if options.platform:
         platform.parse(options.platform, _host())
     project.check_context(options)
-    return _Build(database, paths, options, tags, Reporter(on_event)).run()
+    return _Build(database, paths, options, tags, Reporter(on_event), fetch).run()
 
 
 def _host() -> platform.Platform:
@@ -59,11 +70,28 @@ def _checked_tag(text: str) -> str:
     return wanted.normalised()
 
 
+def _how_to_make(name: reference.Reference) -> str:
+    familiar = name.familiar()
+    known = name.repository.removeprefix(reference.OFFICIAL) in _BOOTSTRAPPED
+    command = f"sampan image bootstrap {familiar}" if known else f"sampan import ROOTFS.tar {familiar}"
+    return f"no image of that name is here: make it with `{command}`"
+
+
 class _Build:
     def __init__(
-        self, database: Database, paths: Paths, options: BuildOptions, tags: tuple[str, ...], reporter: Reporter
+        self,
+        database: Database,
+        paths: Paths,
+        options: BuildOptions,
+        tags: tuple[str, ...],
+        reporter: Reporter,
+        fetch: Fetch | None,
     ) -> None:
         self._database, self._paths, self._options, self._tags = database, paths, options, tags
+        self._fetch = fetch
+        self._wanted: dict[
+            str, platform.Platform
+        ] = {}  # for which platform an image is taken, where it is not the target
         self._reporter = reporter
         self._source = Source("", "Dockerfile", "")
         self._host = _host()
@@ -123,61 +151,80 @@ class _Build:
             raise BuildFailed(error.message, hint=error.hint, kind=error, excerpt=excerpt_) from error
 
     def _plan(self, dockerfile: Dockerfile, shared: Shared) -> Plan:
-        def load(text: str) -> ContainerConfig:
-            return self._image(text, shared).config.config
-
         target = self._host
         if self._options.platform:
             target = platform.parse(self._options.platform, self._host)
+
+        def load(text: str) -> ContainerConfig:
+            return self._image(text, shared, target).config.config
+
         plan = graph.plan(dockerfile, self._options, target, self._host, load)
         for stage in plan.stages:
-            self._check_platform(stage, target, shared)
+            if self._is_for_another(stage, target, shared):
+                return self._plan(dockerfile, shared)  # with the image for that platform: its configuration may differ
             for step in stage.steps:
                 if isinstance(step.action, CopyFiles) and step.action.image:
                     try:
-                        self._image(step.action.image, shared)
+                        self._image(step.action.image, shared, target)
                     except SampanError as error:
                         raise AtLine(error.message, step.line, hint=error.hint, kind=error) from error
         if plan.unused_arguments:
             self._reporter.warn(f"One or more build-args [{' '.join(plan.unused_arguments)}] were not consumed")
         return plan
 
-    def _check_platform(self, stage: PlannedStage, target: platform.Platform, shared: Shared) -> None:
-        """Without a registry there is one platform of an image: that which is here."""
+    def _is_for_another(self, stage: PlannedStage, target: platform.Platform, shared: Shared) -> bool:
+        """Whether a stage's base has to be had for another platform. Raises AtLine when it can't be."""
         if not stage.base.image:
-            return
+            return False
         config = shared.images[stage.base.image].config
         mine = platform.normalise(config.os, config.architecture, config.variant)
         wanted = platform.parse(stage.platform, self._host) if stage.platform else target
-        if not platform.satisfies(mine, wanted):
-            raise AtLine(
-                f"{stage.base.image}: failed to resolve source metadata for {stage.base.shown}:"
-                f" no match for platform in manifest: not found",
-                stage.base_line,
-                hint=f"the image here is for {mine}, not for {wanted}",
-            )
+        if platform.satisfies(mine, wanted):
+            return False
+        if self._fetch is not None and self._wanted.get(stage.base.image) != wanted:
+            self._wanted[stage.base.image] = wanted
+            del shared.images[stage.base.image]
+            return True
+        raise AtLine(
+            f"{stage.base.image}: failed to resolve source metadata for {stage.base.shown}:"
+            f" no match for platform in manifest: not found",
+            stage.base_line,
+            hint=f"the image here is for {mine}, not for {wanted}",
+        )
 
-    def _image(self, text: str, shared: Shared) -> Image:
-        """The image that FROM or --from names."""
+    def _image(self, text: str, shared: Shared, target: platform.Platform) -> Image:
+        """The image that FROM or --from names, fetched when it is not here for its platform."""
         if text in shared.images:
             return shared.images[text]
-        whole = reference.parse(text).normalised()
+        name = reference.parse(text)
+        whole, wanted = name.normalised(), self._wanted.get(text)
         work = self._reporter.start(f"[internal] load metadata for {whole}")
         try:
-            image = images.find(self._database, text)
-        except NotFound as error:
-            work.failed(f"{whole}: not found")
-            name = reference.parse(text)
-            familiar = name.familiar()
-            known = name.repository.removeprefix(reference.OFFICIAL) in _BOOTSTRAPPED
-            hint = f"sampan image bootstrap {familiar}" if known else f"sampan import ROOTFS.tar {familiar}"
-            raise NotFound(
-                f"{text}: failed to resolve source metadata for {whole}: not found",
-                hint=f"no image of that name is here: make it with `{hint}`",
-            ) from error
+            image = self._present(text, wanted or target, must_fit=wanted is not None)
+            if image is None and self._fetch is not None:
+                self._fetch(text, str(wanted or target), work.status)
+                image = images.find(self._database, text)
+            if image is None:
+                raise NotFound("not found", hint=_how_to_make(name))
+        except SampanError as error:
+            reason = error.message if self._fetch is not None else "not found"
+            work.failed(f"{whole}: {reason}")
+            message = f"{text}: failed to resolve source metadata for {whole}: {reason}"
+            raise NotFound(message, hint=error.hint or _how_to_make(name)) from error
         work.done()
         shared.images[text] = image
         return image
+
+    def _present(self, text: str, wanted: platform.Platform, *, must_fit: bool) -> Image | None:
+        """The image here; None when there is none that may be taken."""
+        if self._options.pull and self._fetch is not None:
+            return None
+        try:
+            image = images.find(self._database, text)
+        except NotFound:
+            return None
+        mine = platform.normalise(image.config.os, image.config.architecture, image.config.variant)
+        return None if must_fit and not platform.satisfies(mine, wanted) else image
 
     def _look_up(self, plan: Plan, shared: Shared) -> None:
         """Take from the cache what is there; what is left to do is in the stages that are not finished."""

@@ -23,6 +23,7 @@ GLOBAL_FLAGS = (
     Flag("debug", BOOL, "Show where an unexpected error came from", "D"),
     Flag("host", STRING, "Refused: there is no daemon to connect to", "H"),
     Flag("log-level", STRING, "Accepted for docker's sake, without effect", "l", shown_default="info"),
+    Flag("offline", BOOL, "Open no connection to a registry: say what is missing instead"),
     Flag("publish-local-only", BOOL, "Ports published without an address are reached from this host only"),
     Flag("root", STRING, "Directory of the store", shown_default="/var/lib/sampan"),
     Flag("version", BOOL, "Print the version and exit", "v"),
@@ -223,6 +224,8 @@ def _read_globals(words: Sequence[str]) -> tuple[Settings, list[str]]:
         raise _usage_error("", "[OPTIONS] COMMAND [ARG...]", problem) from None
     if parsed.string("log-level") not in ("", "debug", "info", "warn", "warning", "error", "fatal", "panic", "trace"):
         raise ClientError(f"Unable to parse logging level: {parsed.string('log-level')}")
+    if parsed.is_given("offline"):
+        os.environ["SAMPAN_OFFLINE"] = "1" if parsed.boolean("offline") else "0"
     if parsed.is_given("publish-local-only"):
         os.environ["SAMPAN_PUBLISH_LOCAL_ONLY"] = "1" if parsed.boolean("publish-local-only") else "0"
     for name in ("host", "context"):

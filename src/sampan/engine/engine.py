@@ -120,15 +120,23 @@ class Engine:
         if platform:
             store.check_platform(document, reference, platform)
 
-    def build(self, options: "BuildOptions", on_event: Callable[[Any], None] | None = None) -> "BuildResult":
-        """Build an image from a Dockerfile; `on_event` gets the builder's progress events as they happen.
+    def build(
+        self, options: "BuildOptions", on_event: Callable[[Any], None] | None = None, *, config: str = ""
+    ) -> "BuildResult":
+        """Build an image from a Dockerfile; `on_event` gets the builder's progress events as they happen. Images that
+        are not here are fetched, as the config.json in the folder `config` (~/.docker) allows.
 
         Raises InvalidArgument for a mistake in the Dockerfile (with its line), NotFound for a missing base or source,
         and the builder's error for a step that failed.
         """
         from sampan.builder import solver
 
-        return solver.build(self.database, self.paths, options, on_event or (lambda event: None))
+        def fetch(reference: str, platform: str, tell: Callable[[str], object]) -> None:
+            from sampan.engine import transfers
+
+            transfers.fetch(self.database, self.paths, reference, platform=platform, config=config, tell=tell)
+
+        return solver.build(self.database, self.paths, options, on_event or (lambda event: None), fetch)
 
     def close(self) -> None:
         """Close the store. Containers go on."""

@@ -1,12 +1,12 @@
 """Images between this store and registries, as the public face shows it."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sampan import __version__
 from sampan.errors import InvalidArgument, NotFound
-from sampan.images.moving import Line, Listener, ignore
+from sampan.images.moving import Event, LayerStatus, Line, Listener, Warned, ignore
 from sampan.images.pull import Pulled, pull
 from sampan.images.push import Pushed, push
 from sampan.oci import platform as platforms
@@ -71,6 +71,21 @@ def pull_images(
     state = "Downloaded newer image for" if any(pulled.is_new for pulled in done) else "Image is up to date for"
     on_event(Line(f"Status: {state} {shown}"))
     return done
+
+
+def fetch(
+    database: Database, paths: Paths, text: str, *, platform: str, config: str, tell: Callable[[str], object]
+) -> None:
+    """An image that a build needs; `tell` gets a line for each layer that is there."""
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, Warned):
+            tell(event.text)
+        elif isinstance(event, LayerStatus) and not event.total:
+            tell(f"{event.id}: {event.status}")
+
+    with client(paths, config) as registries:
+        pull(database, paths, registries, reference.parse(text), platform=platform_of(platform), on_event=on_event)
 
 
 def push_images(

@@ -6,6 +6,7 @@ are followed by hand, so that credentials stay with the host that they are for.
 
 import os
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -159,8 +160,8 @@ class Transport:
         """
         if self._options.is_offline:
             raise Unavailable(
-                f"{urlsplit(url).netloc} would have to be asked, and --offline forbids it",
-                hint="leave --offline away, or bring what is missing here with `sampan load`",
+                f"{urlsplit(url).netloc} would have to be asked for {_wanted(url)}, and --offline forbids it",
+                hint="leave --offline (or $SAMPAN_OFFLINE) away, or bring what is missing here with `sampan load`",
             )
         last = attempts or self._options.patience.attempts
         for attempt in range(last):
@@ -277,6 +278,14 @@ def origin_of(url: str) -> tuple[str, str, int]:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Corrupt(f"{url[:200]!r} is no URL of http")
     return parts.scheme, parts.hostname, port or default_port(parts.scheme)
+
+
+def _wanted(url: str) -> str:
+    """What a URL of a registry is about: name:tag, name@digest."""
+    match = re.fullmatch(r"/v2/(.+)/(manifests|blobs|tags|referrers)/([^/]+)", urlsplit(url).path)
+    if match is None:
+        return urlsplit(url).path
+    return f"{match[1]}{'@' if ':' in match[3] else ':'}{match[3]}" if match[2] != "tags" else f"the tags of {match[1]}"
 
 
 def _redirected(url: str, location: str) -> str:

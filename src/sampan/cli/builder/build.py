@@ -86,7 +86,7 @@ def execute(invocation: Invocation) -> int:
         raise ClientError(f"ERROR: progress={progress} and quiet cannot be used together")
     options = _options(parsed)
     engine = Engine(invocation.settings.root or None)
-    result = _build(engine, options, "quiet" if is_quiet else progress)
+    result = _build(engine, options, "quiet" if is_quiet else progress, invocation.settings.config)
     if is_quiet or progress == "quiet":
         print(result.image_id)
     return 0
@@ -158,11 +158,11 @@ def _build_args(texts: tuple[str, ...]) -> dict[str, str | None]:
     return found
 
 
-def _build(engine: Engine, options: BuildOptions, progress: str) -> BuildResult:
+def _build(engine: Engine, options: BuildOptions, progress: str, config: str) -> BuildResult:
     printer = _printer(progress)
     try:
         with printer as on_event:
-            return engine.build(options, on_event)
+            return engine.build(options, on_event, config=config)
     except BuildFailed as error:
         print(with_hint(error.report(), error), file=sys.stderr)
     except SampanError as error:

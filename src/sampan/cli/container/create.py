@@ -23,7 +23,7 @@ def execute(invocation: Invocation) -> int:
         check_cidfile(options.cidfile, "create")
     engine = Engine(invocation.settings.root or None)
     warn(options, invocation.parsed)
-    container = engine.containers.create(find_image(engine, options))
+    container = engine.containers.create(find_image(engine, options, invocation))
     write_cidfile(options.cidfile, container.id)
     print(container.id)
     return 0

@@ -39,7 +39,7 @@ def execute(invocation: Invocation) -> int:
         check_input(options.interactive, options.tty)
     engine = Engine(invocation.settings.root or None)
     warn(options, parsed)
-    options = find_image(engine, options)
+    options = find_image(engine, options, invocation)
     if detach:
         created: list[str] = []
         try:
@@ -63,27 +63,26 @@ def _created(options: RunOptions, container_id: str, created: list[str]) -> None
     created.append(container_id)
 
 
-def find_image(engine: Engine, options: RunOptions) -> RunOptions:
-    """Look for the image as --pull and --platform say. Raises OptionError for a malformed name, NotFound."""
+def find_image(engine: Engine, options: RunOptions, invocation: Invocation) -> RunOptions:
+    """Look for the image as --pull and --platform say, and fetch it where that says so.
+
+    Raises OptionError for a malformed name, NotFound, and what a pull raises.
+    """
     from sampan.errors import InvalidArgument, NotFound
-    from sampan.oci.reference import parse
 
     try:
         engine.check_image(options.image, options.platform)
         if options.pull != "always":
             return options
-        missing = NotFound("")
     except InvalidArgument as error:
         raise OptionError(error.message, hint=error.hint) from error
-    except NotFound as error:
+    except NotFound:
         if options.pull == "never" or len(options.image.removeprefix("sha256:")) == 64:
             raise
-        missing = error
-    print(f"Unable to find image '{parse(options.image).familiar()}' locally", file=sys.stderr)
-    raise NotFound(
-        f"cannot pull {options.image}: this version of sampan fetches nothing from registries",
-        hint=f"make it with `sampan image bootstrap {options.image}`, `sampan import` or `sampan build`",
-    ) from missing
+    from sampan.cli.image.fetching import fetch
+
+    fetch(engine, options, config=invocation.settings.config, quiet=invocation.parsed.boolean("quiet"))
+    return options
 
 
 def warn(options: RunOptions, parsed: Parsed) -> None:

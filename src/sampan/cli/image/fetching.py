@@ -1,0 +1,26 @@
+"""An image that `run` or `create` wants and that is not here, or that --pull=always wants anew."""
+
+import sys
+
+from sampan.cli.image.moving import listener
+from sampan.containers.options import RunOptions
+from sampan.engine.engine import Engine
+from sampan.errors import SampanError
+from sampan.oci.reference import OFFICIAL, parse
+
+_BOOTSTRAPPED = ("debian", "ubuntu", "busybox")
+
+
+def fetch(engine: Engine, options: RunOptions, *, config: str, quiet: bool) -> None:
+    """Pull it; progress goes to stderr. Raises what a pull raises, with a hint how else the image could be had."""
+    name = parse(options.image)
+    if options.pull != "always":
+        print(f"Unable to find image '{name.familiar()}' locally", file=sys.stderr, flush=True)
+    show = listener(sys.stderr, sys.stderr, quiet=quiet)
+    try:
+        engine.images.pull(options.image, platform=options.platform, config=config, on_event=show)
+    except SampanError as error:
+        short = name.repository.removeprefix(OFFICIAL)
+        if short in _BOOTSTRAPPED and not options.platform:
+            error.hint = f"without a registry: sampan image bootstrap {name.familiar()}"
+        raise
