@@ -210,7 +210,8 @@ class _Build:
             reason = error.message if self._fetch is not None else "not found"
             work.failed(f"{whole}: {reason}")
             message = f"{text}: failed to resolve source metadata for {whole}: {reason}"
-            raise NotFound(message, hint=error.hint or _how_to_make(name)) from error
+            hints = dict.fromkeys(hint for hint in (error.hint, _how_to_make(name)) if hint)
+            raise NotFound(message, hint="; ".join(hints)) from error
         work.done()
         shared.images[text] = image
         return image

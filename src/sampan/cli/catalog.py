@@ -16,6 +16,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "info": ("system.info", "Show this host and this store"),
     "inspect": ("system.inspect", "Show everything that is known about objects"),
     "kill": ("container.kill", "Send a signal to containers, by default KILL"),
+    "login": ("system.login", "Log in to a registry"),
+    "logout": ("system.logout", "Forget the account at a registry"),
     "logs": ("container.logs", "Show what a container wrote"),
     "pause": ("container.pause", "Freeze every process of containers"),
     "port": ("container.port", "List the published ports of a container"),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sampan.builder.options import BuildOptions, BuildResult
     from sampan.engine.images import Images
     from sampan.engine.networks import Networks
+    from sampan.engine.registries import Registries
     from sampan.engine.system import System
     from sampan.engine.volumes import Volumes
 
@@ -60,6 +61,12 @@ class Engine:
         from sampan.engine.images import Images
 
         return Images(self.database, self.paths)
+
+    def registries(self, config: str = "") -> "Registries":
+        """Registries: log in and out. `config` is the folder of config.json, ~/.docker by default."""
+        from sampan.engine.registries import Registries
+
+        return Registries(self.paths, config)
 
     @property
     def volumes(self) -> "Volumes":

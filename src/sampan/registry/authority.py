@@ -16,7 +16,7 @@ from sampan.errors import Corrupt, PermissionDenied
 from sampan.registry import challenges as wire
 from sampan.registry.accounts import Account, Accounts
 from sampan.registry.endpoints import Endpoint, is_local
-from sampan.registry.failures import Refused, refused
+from sampan.registry.failures import Refused, refused, status_text
 from sampan.registry.transport import Transport
 from sampan.values import NamedTuple
 
@@ -133,9 +133,13 @@ class Authority:
                     headers={"Authorization": _basic(account)},
                     is_verified=endpoint.is_verified,
                 )
-                body = answer.content(_MOST_BYTES)
+                answer.discard()
                 if answer.status != 200:
-                    raise refused(answer.status, body, what=f"login attempt to {endpoint.base}/v2/ failed with status")
+                    raise Refused(
+                        f"login attempt to {endpoint.base}/v2/ failed with status: {status_text(answer.status)}",
+                        status=answer.status,
+                        hint="name or password is wrong" if answer.status == 401 else "",
+                    )
                 return account
             if challenge.scheme == "bearer":
                 service = wire.token_service(challenge, scheme=endpoint.scheme, host=endpoint.host)

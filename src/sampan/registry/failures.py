@@ -150,10 +150,11 @@ def refused(status: int, body: bytes, *, what: str = "") -> Refused:
         code = found[0][0]
         words = "; ".join(f"{code.lower().replace('_', ' ')}: {message}".removeprefix(": ") for code, message in found)
         return Refused(prefix + words, status=status, code=code, hint=_hint(status))
-    return Refused(f"{prefix}received unexpected HTTP status: {_status(status)}", status=status, hint=_hint(status))
+    return Refused(f"{prefix}received unexpected HTTP status: {status_text(status)}", status=status, hint=_hint(status))
 
 
-def _status(status: int) -> str:
+def status_text(status: int) -> str:
+    """404 Not Found"""
     from http import HTTPStatus
 
     try:
