@@ -71,7 +71,9 @@ class Accounts:
         return None
 
     def _auths(self) -> dict[str, Any]:
-        auths = self.document.get("auths") or {}
+        auths = self.document.get("auths")
+        if auths is None:
+            return {}
         if not isinstance(auths, dict):
             raise Corrupt(f'{self.path}: "auths" is no object', hint="mend the file, or move it away and log in again")
         return auths

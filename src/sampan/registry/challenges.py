@@ -12,7 +12,7 @@ from sampan.values import NamedTuple
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _PIECE = re.compile(
-    rf"\s*(?:(?P<name>{_TOKEN})\s*=(?!=*\s*(?:,|$))\s*(?P<value>{_QUOTED}|[^\s,\"]+)"
+    rf"\s*(?:(?P<name>{_TOKEN})\s*=(?!=*\s*(?:,|$))\s*(?P<value>{_QUOTED}|[^\x00-\x20,\"]+)"
     rf"|(?P<scheme>{_TOKEN})(?:\s+(?P<token68>[A-Za-z0-9._~+/-]+=*)(?=\s*(?:,|$)))?"
     r"|(?P<comma>,))"
 )
