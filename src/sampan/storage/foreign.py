@@ -41,24 +41,26 @@ def receive(
 ) -> str:
     """Unpack a layer's plain tar, which is read to its end, and return the id of its recorded snapshot, leased.
 
-    `diff_id` ("sha256:...") is what the tar must hash to. When the same layer came in by another way meanwhile, that
-    snapshot is the result. snapshots.release() it once a committed row names it; without one a later collection takes
-    it. Any thread may call this. Raises Corrupt for a damaged or hostile archive or another diff ID, OSError (ENOSPC
-    ...); nothing stays then.
+    `diff_id` ("sha256:...") is what the tar must hash to; "" where that is not known. When the same layer came in by
+    another way meanwhile, that snapshot is the result. snapshots.release() it once a committed row names it; without
+    one a later collection takes it. Any thread may call this. Raises Corrupt for a damaged or hostile archive or
+    another diff ID, OSError (ENOSPC ...); nothing stays then.
     """
     snapshot_id = snapshots.new(database, paths)
     try:
         unpacked, recipe_size = _lay_out(database, paths, snapshot_id, stream, limits)
-        if unpacked.diff_id != diff_id:
+        if diff_id and unpacked.diff_id != diff_id:
             raise Corrupt(
                 f"layer verification failed: its diff ID is {unpacked.diff_id}, the image says {diff_id}",
                 hint="what was sent is not what the image was made of: do not trust it, or fetch it again",
             )
         fault.point("layer.unpacked")
         with database.transaction():
-            same = snapshots.find_by_diff_id(database, diff_id)
+            same = snapshots.find_by_diff_id(database, unpacked.diff_id)
             if same is None:
-                snapshots.record(database, snapshot_id, diff_id=diff_id, size=unpacked.size, recipe_size=recipe_size)
+                snapshots.record(
+                    database, snapshot_id, diff_id=unpacked.diff_id, size=unpacked.size, recipe_size=recipe_size
+                )
             else:
                 leases.take(database, snapshots.lease_of(same.id))
         fault.point("layer.recorded")

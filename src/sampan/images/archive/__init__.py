@@ -1,0 +1,1 @@
+"""Images as one file: `save` and `load`."""

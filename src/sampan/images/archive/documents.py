@@ -1,0 +1,117 @@
+"""What `docker save` writes beside the layers: an OCI layout that is a docker-archive too (image-spec image-layout.md).
+
+oci-layout  index.json         for whoever knows the layout
+manifest.json  repositories    for docker and everything that reads its archives
+blobs/sha256/DIGEST            configurations, manifests and layers, which are plain tars: their digest is the diff ID
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from sampan.oci import manifest as manifests
+from sampan.oci import reference
+
+BLOBS = "blobs/sha256/"
+_IMAGE_NAME, _REF_NAME = "io.containerd.image.name", "org.opencontainers.image.ref.name"
+
+
+class Layer(NamedTuple):
+    """`size` is the bytes of the tar whose digest is `diff_id`."""
+
+    diff_id: str
+    size: int
+
+
+class Saved(NamedTuple):
+    """An image that is to be written: its configuration's bytes, its layers, lowest first, its normalised tags."""
+
+    config: bytes
+    layers: tuple[Layer, ...]
+    tags: tuple[str, ...] = ()
+
+
+def blob_path(digest: str) -> str:
+    """Where a blob is in an archive."""
+    return BLOBS + digest.removeprefix("sha256:")
+
+
+def compose(images: Sequence[Saved]) -> dict[str, bytes]:
+    """The documents of an archive by their paths, in the order in which they are written. Pure.
+
+    Those that say what the layers are come first, so that a reader can unpack while it reads.
+    """
+    blobs: dict[str, bytes] = {}
+    entries: list[manifests.Descriptor] = []
+    for image in images:
+        manifest = msgspec.json.encode(_manifest(image))
+        for content in (manifest, image.config):
+            blobs[blob_path(_digest(content))] = content
+        entries += _entries(image, manifest)
+    index = manifests.Index(media_type=manifests.OCI_INDEX, manifests=tuple(entries))
+    documents = {
+        "oci-layout": b'{"imageLayoutVersion": "1.0.0"}',
+        "index.json": msgspec.json.encode(index),
+        "manifest.json": _line([_docker_entry(image) for image in images]),
+    }
+    repositories = _repositories(images)
+    if repositories:
+        documents["repositories"] = _line(repositories)
+    return {**documents, **blobs}
+
+
+def _line(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
+
+
+def _digest(content: bytes) -> str:
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def _layer(layer: Layer) -> manifests.Descriptor:
+    return manifests.Descriptor(media_type=manifests.OCI_LAYER, digest=layer.diff_id, size=layer.size)
+
+
+def _manifest(image: Saved) -> manifests.Manifest:
+    return manifests.Manifest(
+        media_type=manifests.OCI_MANIFEST,
+        config=manifests.Descriptor(
+            media_type=manifests.OCI_CONFIG, digest=_digest(image.config), size=len(image.config)
+        ),
+        layers=tuple(_layer(layer) for layer in image.layers),
+    )
+
+
+def _entries(image: Saved, manifest: bytes) -> list[manifests.Descriptor]:
+    """One entry of index.json for each tag; one without a name for an image that has none."""
+    plain = manifests.Descriptor(media_type=manifests.OCI_MANIFEST, digest=_digest(manifest), size=len(manifest))
+    named = [
+        msgspec.structs.replace(plain, annotations={_IMAGE_NAME: tag, _REF_NAME: reference.parse(tag).tag})
+        for tag in image.tags
+    ]
+    return named or [plain]
+
+
+def _docker_entry(image: Saved) -> dict[str, object]:
+    sources = {layer.diff_id: msgspec.to_builtins(_layer(layer)) for layer in image.layers}
+    return {
+        "Config": blob_path(_digest(image.config)),
+        "RepoTags": [reference.parse(tag).familiar() for tag in image.tags] or None,
+        "Layers": [blob_path(layer.diff_id) for layer in image.layers] or None,
+        "LayerSources": dict(sorted(sources.items())),
+    }
+
+
+def _repositories(images: Sequence[Saved]) -> dict[str, dict[str, str]]:
+    """What archives of Docker before 1.10 had: name and tag to the topmost layer."""
+    found: dict[str, dict[str, str]] = {}
+    for image in images:
+        if image.layers:
+            for tag in image.tags:
+                parsed = reference.parse(tag)
+                top = image.layers[-1].diff_id.removeprefix("sha256:")
+                found.setdefault(parsed.repository_familiar, {})[parsed.tag] = top
+    return found

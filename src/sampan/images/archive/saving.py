@@ -1,0 +1,122 @@
+"""`docker save`: images as one tar, in one pass and without a temporary file."""
+
+from collections.abc import Callable, Sequence
+
+from sampan.errors import Corrupt, InvalidArgument, NotFound
+from sampan.images import happenings, store
+from sampan.images.archive import documents
+from sampan.images.model import Image
+from sampan.oci import reference
+from sampan.storage import foreign, snapshots, tar
+from sampan.storage.database import Database
+from sampan.storage.paths import Paths
+
+Write = Callable[[bytes], object]
+
+
+def save(database: Database, paths: Paths, names: Sequence[str], write: Write, *, platform: str = "") -> None:
+    """Give an archive of the images that `names` mean to `write`, in pieces.
+
+    A name without a tag means all tags of its repository. The same images give the same bytes. Raises NotFound, before
+    anything is written, for an image that is not here or is for another platform; Corrupt for a damaged layer.
+    """
+    with database.transaction(durable=False):
+        chosen = select(database, names, platform)
+        held = list(dict.fromkeys(layer for image in chosen for layer in image.layers))
+        for snapshot_id in held:
+            snapshots.hold(database, snapshot_id)
+    try:
+        _write(database, paths, chosen, write)
+    finally:
+        with database.transaction(durable=False):
+            for snapshot_id in held:
+                snapshots.release(database, snapshot_id)
+    with database.transaction(durable=False):
+        for image in chosen:
+            happenings.record(database, image.id, "save")
+
+
+def select(database: Database, names: Sequence[str], platform: str = "") -> list[Image]:
+    """The images that `names` mean, each once, with the tags under which they were named. Raises NotFound."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        for image_id, tag in _meant(database, name):
+            tags = found.setdefault(image_id, [])
+            if tag and tag not in tags:
+                tags.append(tag)
+            if platform:
+                store.check_platform(document(database, image_id).decode(), name, platform)
+    return [store.get(database, image_id)._replace(tags=tuple(tags)) for image_id, tags in found.items()]
+
+
+def _meant(database: Database, name: str) -> list[tuple[str, str]]:
+    """(image ID, tag or "") of a name."""
+    try:
+        wanted = reference.parse(name)
+    except InvalidArgument:
+        return [(store.resolve(database, name), "")]
+    row = database.row("SELECT image_id FROM tag WHERE reference = ?", (wanted.normalised(),))
+    if not wanted.digest and ":" not in name.rpartition("/")[2]:
+        rows = database.rows(
+            "SELECT image_id, reference FROM tag WHERE substr(reference, 1, ?) = ? ORDER BY tagged_at, reference",
+            (len(wanted.name) + 1, wanted.name + ":"),
+        )
+        if rows:
+            return [(str(image_id), str(tag)) for image_id, tag in rows]
+    elif row is not None:
+        return [(str(row[0]), wanted.normalised())]
+    try:
+        return [(store.resolve(database, name), "")]
+    except NotFound as error:
+        raise NotFound(f"No such image: {name}", hint=error.hint) from error
+
+
+def document(database: Database, image_id: str) -> bytes:
+    """An image's configuration, byte for byte. Raises NotFound."""
+    row = database.row("SELECT config FROM image WHERE id = ?", (image_id,))
+    if row is None:
+        raise NotFound(f"No such image: {image_id}")
+    return str(row[0]).encode()
+
+
+def _write(database: Database, paths: Paths, chosen: Sequence[Image], write: Write) -> None:
+    layers: dict[str, tuple[str, int]] = {}
+    saved = []
+    for image in chosen:
+        for snapshot_id, diff_id in zip(image.layers, image.config.diff_ids, strict=True):
+            if diff_id not in layers:
+                layers[diff_id] = snapshot_id, foreign.tar_size(paths, snapshot_id)
+        of_image = tuple(documents.Layer(diff_id, layers[diff_id][1]) for diff_id in image.config.diff_ids)
+        saved.append(documents.Saved(document(database, image.id), of_image, image.tags))
+    write_documents(documents.compose(saved), write)
+    for diff_id, (snapshot_id, size) in layers.items():
+        write_header(documents.blob_path(diff_id), size, write)
+        counted = _Counted(write)
+        foreign.write_tar(database, paths, snapshot_id, counted)
+        if counted.size != size:
+            raise Corrupt(f"layer {diff_id} changed while it was written")
+        write(bytes(-size % tar.BLOCK))
+    write(tar.END)
+
+
+class _Counted:
+    def __init__(self, write: Write) -> None:
+        self._write = write
+        self.size = 0
+
+    def __call__(self, piece: bytes) -> None:
+        self.size += len(piece)
+        self._write(piece)
+
+
+def write_documents(contents: dict[str, bytes], write: Write) -> None:
+    """The folders of a layout, and small files."""
+    for folder in ("blobs/", documents.BLOBS):
+        write(tar.header(folder.encode(), tar.DIRECTORY, mode=0o755))
+    for path, content in contents.items():
+        write_header(path, len(content), write)
+        write(tar.padded(content))
+
+
+def write_header(path: str, size: int, write: Write) -> None:
+    write(tar.header(path.encode(), tar.REGULAR, mode=0o644, size=size))
