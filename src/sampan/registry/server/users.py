@@ -154,18 +154,18 @@ def remove(users_path: str, rules_path: str, name: str) -> None:
             write_rules(rules_path, [rule for rule in rules if rule.who != name])
 
 
+def check_grants(name: str, grants: Iterable[str]) -> tuple[Rule, ...]:
+    """The rules that PATTERN:ACTIONS mean for a user; without actions, pull. Raises InvalidArgument."""
+    parts = (grant.partition(":") for grant in grants)
+    return tuple(parse_rule(f"{name} {pattern} {actions or 'pull'}") for pattern, _, actions in parts)
+
+
 def allow(users_path: str, rules_path: str, name: str, grants: Iterable[str]) -> None:
-    """Add rules PATTERN:ACTIONS for a user. Raises InvalidArgument."""
-    added = [
-        parse_rule(f"{name} {pattern} {actions or 'pull'}")
-        for pattern, _, actions in (g.partition(":") for g in grants)
-    ]
+    """Add rules for a user; one for the same repositories is replaced. Raises InvalidArgument."""
+    added = check_grants(name, grants)
+    replaced = {(rule.who, rule.pattern) for rule in added}
     with files.flock(users_path + ".lock"):
-        kept = [
-            rule
-            for rule in read_rules(rules_path)
-            if (rule.who, rule.pattern) not in {(a.who, a.pattern) for a in added}
-        ]
+        kept = [rule for rule in read_rules(rules_path) if (rule.who, rule.pattern) not in replaced]
         write_rules(rules_path, [*kept, *added])
 
 

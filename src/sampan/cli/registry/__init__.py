@@ -1,0 +1,1 @@
+"""`sampan registry ...`: a registry of one's own."""
