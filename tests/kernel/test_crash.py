@@ -29,6 +29,8 @@ class Scenario(NamedTuple):
 
 
 BOX = ("run", "-d", "--name", "box", "-p", "0:80", "-v", "/data", "busybox", "sleep", "100000")
+SAVED = str(Path(__file__).parent.parent / "corpus" / "archives" / "docker.tar.gz")
+TINY = "sha256:b4539758df3d67612283d4c51b1650959f0f2cdcc66c277c4ccc48dae14b3d1f"
 ENDED = ("run", "--name", "box", "-p", "0:80", "busybox", "true")
 ENDED_WITH_DATA = ("run", "--name", "box", "-v", "/data", "busybox", "touch", "/data/x", "/y")
 SCENARIOS = {
@@ -39,6 +41,8 @@ SCENARIOS = {
     "rm": Scenario(("rm", "-f", "-v", "box"), (BOX,), is_repeatable=False),
     "import": Scenario(("import", "ARCHIVE", "other")),
     "rmi": Scenario(("rmi", "other"), (("import", "ARCHIVE", "other"),), is_repeatable=False),
+    "load": Scenario(("load", "-q", "-i", SAVED), (("rmi", "-f", TINY),), is_repeatable=False),
+    "save": Scenario(("save", "-o", "/dev/null", "busybox")),
     "commit": Scenario(("commit", "box", "made"), (BOX,)),
     "snapshot": Scenario(("snapshot", "box", "made"), (BOX,)),
     "clone": Scenario(("container", "clone", "--name", "twin", "box"), (ENDED_WITH_DATA,), is_repeatable=False),

@@ -1,5 +1,6 @@
 """A full disk: a clear error, the store as it was, and sampan itself can make room again."""
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -111,5 +112,22 @@ def test_on_a_full_disk_nothing_begins_and_all_works_once_there_is_room(small: S
     small("stop", "-t", "0", "box")
     small("rm", "-v", "box")
     assert small("system", "check").code == 0
+    os.unlink(filler)
+    assert_as_before(small, layers)
+
+
+def test_a_load_that_does_not_fit_leaves_the_store_as_it_was(small: Sampan, disk: str, big: Path) -> None:
+    layers = os.listdir(small.root + "/layers")
+    subprocess.run(["tar", "-cf", f"{big}/layer.tar", "-C", str(big), "big"], check=True)
+    image = json.dumps({"os": "linux", "rootfs": {"diff_ids": ["sha256:" + "0" * 64]}})
+    (big / "c.json").write_text(image)
+    (big / "manifest.json").write_text('[{"Config":"c.json","Layers":["layer.tar"]}]')
+    archive = f"{big}/image.tar"
+    subprocess.run(["tar", "-cf", archive, "-C", str(big), "layer.tar", "c.json", "manifest.json"], check=True)
+    result = small("load", "-i", archive, code=1)
+    assert NO_SPACE in result.err
+    assert_as_before(small, layers)
+    filler = fill(disk)
+    assert NO_SPACE in small("load", "-i", archive, code=1).err
     os.unlink(filler)
     assert_as_before(small, layers)

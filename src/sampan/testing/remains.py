@@ -76,6 +76,7 @@ def _files(paths: Paths, connection: sqlite3.Connection) -> Iterator[str]:
     containers = _names(connection, "SELECT id FROM container")
     for folder, known, is_exact in (
         (paths.layers, _names(connection, "SELECT id FROM snapshot"), True),
+        (paths.recipes, _names(connection, "SELECT id FROM snapshot WHERE recipe_size > 0"), True),
         (paths.volumes, _names(connection, "SELECT name FROM volume"), True),
         (paths.containers, containers, False),
         (paths.exits, containers, False),

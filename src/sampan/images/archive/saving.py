@@ -6,6 +6,7 @@ from sampan.errors import Corrupt, InvalidArgument, NotFound
 from sampan.images import happenings, store
 from sampan.images.archive import documents
 from sampan.images.model import Image
+from sampan.linux import fault
 from sampan.oci import reference
 from sampan.storage import foreign, snapshots, tar
 from sampan.storage.database import Database
@@ -25,6 +26,7 @@ def save(database: Database, paths: Paths, names: Sequence[str], write: Write, *
         held = list(dict.fromkeys(layer for image in chosen for layer in image.layers))
         for snapshot_id in held:
             snapshots.hold(database, snapshot_id)
+    fault.point("save.held")
     try:
         _write(database, paths, chosen, write)
     finally:
@@ -96,6 +98,7 @@ def _write(database: Database, paths: Paths, chosen: Sequence[Image], write: Wri
         if counted.size != size:
             raise Corrupt(f"layer {diff_id} changed while it was written")
         write(bytes(-size % tar.BLOCK))
+        fault.point("save.written")
     write(tar.END)
 
 
