@@ -5,13 +5,12 @@ receive() lays a tar out and keeps a recipe beside the folder (storage/recipes.p
 layer again, by its recipe, or in the one deterministic way (storage/layers.py) when it was made here.
 """
 
-import hashlib
 import os
 from collections.abc import Callable
 
 from sampan.errors import Corrupt
 from sampan.linux import fault
-from sampan.storage import layers, leases, recipes, snapshots, tar, unpacking
+from sampan.storage import hashing, layers, leases, recipes, snapshots, tar, unpacking
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
@@ -144,7 +143,7 @@ class _Bundle:
         self._write = write
         self._pieces: list[bytes] = []
         self._pending = 0
-        self.digest = hashlib.sha256()
+        self.digest = hashing.BackgroundSha256()
 
     def add(self, piece: bytes) -> None:
         self._pieces.append(piece)

@@ -6,13 +6,14 @@ else replaces what was there.
 """
 
 import errno
+import hashlib
 import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from sampan.errors import Corrupt, InvalidArgument
 from sampan.linux import files
-from sampan.storage import tar
+from sampan.storage import hashing, tar
 from sampan.storage.layers import CAPABILITY_XATTR, OPAQUE_MARK, WHITEOUT
 from sampan.storage.snapshots import OPAQUE_XATTR
 
@@ -74,7 +75,9 @@ def extract(
     (InvalidArgument). A `recorder` notes how the archive was written, and gets what a member replaces; extended
     attributes of users are then kept too.
     """
-    archive = tar.Archive(stream, limits, recorder)
+    # What comes from elsewhere is large, and its pieces come fast: hashing goes beside.
+    hasher = hashing.BackgroundSha256 if recorder is not None else hashlib.sha256
+    archive = tar.Archive(stream, limits, recorder, hasher)
     extraction = _Extraction(root_fd, archive, owner, whiteouts, below.strip("/"), is_strict, recorder)
     try:
         for member in archive:
