@@ -1,12 +1,12 @@
 """Who may use a registry of one's own, for the faces."""
 
-from sampan.registry.server.serving import auth_file
 from sampan.registry.server.users import (
     ACTIONS,
     EVERY_USER,
     EVERYBODY,
     add,
     allow,
+    auth_file,
     check_grants,
     read_rules,
     read_users,

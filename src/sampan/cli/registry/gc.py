@@ -6,7 +6,7 @@ from sampan.cli.flags import Flag, quiet_flag
 from sampan.cli.kinds import BOOL
 from sampan.cli.output import human_size
 from sampan.cli.registry.store import STORE_WORDS, collect_flags, collect_options, store_of
-from sampan.engine.registry_server import collect, open_medium
+from sampan.engine.registry_store import collect, open_medium
 
 COMMAND = Command(
     arguments=f"[OPTIONS] {STORE_WORDS}",

@@ -3,7 +3,7 @@
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import Flag
 from sampan.cli.kinds import STRING
-from sampan.engine.registry_server import import_layout, open_medium
+from sampan.engine.registry_store import import_layout, open_medium
 
 COMMAND = Command(
     arguments="[OPTIONS] STORE LAYOUT",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sampan.cli.flags import Flag, Parsed
 from sampan.cli.kinds import BOOL, DURATION
-from sampan.engine.registry_server import CollectOptions
+from sampan.engine.registry_store import CollectOptions
 
 DEFAULT_STORE = "/var/lib/sampan-registry"
 STORE_WORDS = "[STORE]"

@@ -5,7 +5,7 @@ from sampan.cli.flags import Flag, quiet_flag
 from sampan.cli.kinds import BOOL
 from sampan.cli.output import human_size
 from sampan.cli.registry.store import STORE_WORDS, store_of
-from sampan.engine.registry_server import open_medium, verify
+from sampan.engine.registry_store import open_medium, verify
 
 COMMAND = Command(
     arguments=f"[OPTIONS] {STORE_WORDS}",

@@ -76,7 +76,9 @@ class Application:
         except SampanError as error:
             print(f"registry: {request.method} {request.path!r}: {error.message}", file=sys.stderr)
             response = answers.refusal(problem("UNKNOWN", error.message, status=503, hint=error.hint))
-        except (ConnectionError, TimeoutError, asyncio.CancelledError):
+        except TimeoutError:
+            raise ConnectionResetError("the client took or sent nothing for minutes") from None
+        except (ConnectionError, web.RequestPayloadError, asyncio.CancelledError):
             raise
         except Exception as error:  # noqa: BLE001 - one request's failure must not end the others
             print(f"registry: {request.method} {request.path!r}: {type(error).__name__}: {error}", file=sys.stderr)

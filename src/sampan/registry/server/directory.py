@@ -125,10 +125,10 @@ class Directory:
             os.close(fd)
 
     def begin(self, folder: str) -> None:
-        os.mkdir(self._file(folder))
-        os.close(
-            os.open(f"{self._file(folder)}/{_DATA}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-        )
+        made = f"{self.root}/tmp/{os.urandom(12).hex()}"
+        os.mkdir(made)
+        os.close(os.open(f"{made}/{_DATA}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644))
+        os.rename(made, self._file(folder))
 
     def uploaded(self, folder: str) -> Entry | None:
         return self.look(f"{folder}/{_DATA}")

@@ -1,6 +1,7 @@
 """Serve a registry until a signal ends it: sockets, TLS, background collections, a quiet end."""
 
 import asyncio
+import logging
 import os
 import signal
 import ssl
@@ -12,16 +13,14 @@ import msgspec
 from aiohttp import web
 
 from sampan.errors import InvalidArgument, Unavailable
-from sampan.registry.server import collection, layout
+from sampan.registry.server import collection
 from sampan.registry.server.application import Application
-from sampan.registry.server.directory import Directory
 from sampan.registry.server.guard import Guard
-from sampan.registry.server.medium import Medium
 from sampan.registry.server.metrics import Metrics
-from sampan.registry.server.objects import Objects, open_store
+from sampan.registry.server.opening import open_medium
 from sampan.registry.server.registry import Limits, Registry
 from sampan.registry.server.tokens import Tokens, load_key
-from sampan.registry.server.users import watch_rules, watch_users
+from sampan.registry.server.users import auth_file, watch_rules, watch_users
 
 _END_SECONDS = 10.0
 
@@ -49,26 +48,6 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     collect_seconds: float = 0
     collect: collection.Options = collection.Options()
     logs_requests: bool = False
-
-
-def open_medium(store: str) -> Medium:
-    """The medium of a folder, or of an object store's URL; an empty one is made a layout."""
-    medium: Medium = Objects(open_store(store)) if "://" in store else Directory(os.path.abspath(store))
-    if medium.look(layout.LAYOUT) is None:
-        medium.write(layout.INDEX, b'{"schemaVersion":2,"manifests":[]}\n')
-        medium.write(layout.LAYOUT, b'{"imageLayoutVersion":"1.0.0"}')
-    return medium
-
-
-def auth_file(store: str, given: str, name: str) -> str:
-    """A file of users, rules or keys: the one that was given, or the one in the folder. Raises InvalidArgument."""
-    if given:
-        return given
-    if "://" in store:
-        raise InvalidArgument(f"an object store holds no passwords: name the file with --{name}")
-    folder = f"{os.path.abspath(store)}/auth"
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    return f"{folder}/{name}"
 
 
 def make_guard(options: ServeOptions) -> Guard:
@@ -121,6 +100,8 @@ def _tls(options: ServeOptions) -> ssl.SSLContext | None:
 async def _serve(
     options: ServeOptions, registry: Registry, context: ssl.SSLContext | None, ready: Callable[[str], None]
 ) -> None:
+    # aiohttp logs a traceback for each client that leaves; what fails here is said by the application.
+    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
     metrics = Metrics()
     log = (lambda line: print(line, file=sys.stderr, flush=True)) if options.logs_requests else None
     application = Application(registry, make_guard(options), metrics, log)

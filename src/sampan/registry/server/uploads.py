@@ -92,7 +92,7 @@ class Uploads:
         return total.digest()
 
     def expired(self, older_than_seconds: float) -> list[str]:
-        """Uploads that have not grown for so long."""
+        """Uploads that have not grown for so long, and what is left of complete ones."""
         end = time.time() - older_than_seconds
         found = []
         for identifier in self._medium.names(layout.UPLOADS):

@@ -125,6 +125,17 @@ class Watched(Generic[T]):
             return self._value
 
 
+def auth_file(store: str, given: str, name: str) -> str:
+    """A file of users, rules or keys: the one that was given, or the one in the folder. Raises InvalidArgument."""
+    if given:
+        return given
+    if "://" in store:
+        raise InvalidArgument(f"an object store holds no passwords: name the file with --{name}")
+    folder = f"{os.path.abspath(store)}/auth"
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    return f"{folder}/{name}"
+
+
 def add(users_path: str, name: str, password: str, *, replaces: bool) -> None:
     """Put a user into the file. Raises Conflict when there is one of this name, unless `replaces`."""
     if _NAME.fullmatch(name) is None:

@@ -1,0 +1,415 @@
+"""A registry keeps what is needed and loses the rest: collection beside pushes, kill -9 anywhere, verification."""
+
+import json
+import os
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPException
+from pathlib import Path
+
+import pytest
+from obstore.store import MemoryStore
+
+from sampan.registry.server import collection, layout
+from sampan.registry.server.collection import Options, Report
+from sampan.registry.server.content import Content
+from sampan.registry.server.directory import Directory
+from sampan.registry.server.importing import import_layout
+from sampan.registry.server.manifests import Manifests
+from sampan.registry.server.medium import Medium
+from sampan.registry.server.objects import Objects
+from sampan.registry.server.problems import Problem
+from sampan.registry.server.uploads import Uploads
+from sampan.registry.server.verification import verify
+from sampan.testing.command import Sampan
+from sampan.testing.faults import passes, thinned
+from sampan.testing.serving import OCI_MANIFEST, Served, descriptor, digest_of, encode, image, index, serving
+
+AT_ONCE = Options(grace_seconds=-1, upload_seconds=-1)
+"""Everything is old enough."""
+
+
+class Store:
+    """The rooms of a registry over one medium, as a server's requests use them."""
+
+    def __init__(self, medium: Medium) -> None:
+        self.medium = medium
+        self.content = Content(medium)
+        self.manifests = Manifests(self.content)
+        self.uploads = Uploads(self.content)
+
+    def push_blob(self, repository: str, data: bytes) -> str:
+        identifier = self.uploads.begin(repository)
+        receiving = self.uploads.append(identifier, 0)
+        receiving.write(data)
+        receiving.close()
+        self.uploads.finish(repository, identifier, digest_of(data))
+        return digest_of(data)
+
+    def push_image(self, repository: str, tag: str, *layers: bytes, **fields: object) -> str:
+        for data in (b"{}", *layers):
+            self.push_blob(repository, data)
+        return self.put(repository, image(*layers, **fields), tag)
+
+    def put(self, repository: str, document: dict[str, object], *tags: str) -> str:
+        data = encode(document)
+        named = [tag for tag in tags if tag]
+        self.manifests.put(repository, digest_of(data), str(document["mediaType"]), data, named)
+        return digest_of(data)
+
+    def has(self, *digests: str) -> list[bool]:
+        return [self.medium.look(layout.blob(digest)) is not None for digest in digests]
+
+    def collect(self, **changes: object) -> Report:
+        options = {"grace_seconds": -1.0, "upload_seconds": -1.0, **changes}
+        report = collection.collect(self.medium, Options(**options))  # type: ignore[arg-type]
+        assert report is not None
+        assert verify(self.medium).problems == []
+        return report
+
+
+@pytest.fixture(params=["folder", "objects"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    medium: Medium = Directory(str(tmp_path)) if request.param == "folder" else Objects(MemoryStore())
+    return Store(medium)
+
+
+def test_what_a_tag_leads_to_stays(store: Store) -> None:
+    store.push_image("a", "one", b"shared", b"own")
+    store.push_image("a", "two", b"shared")
+    report = store.collect(removes_untagged=True)
+    assert (report.manifests, report.blobs, report.links) == ([], [], 0)
+
+
+def test_what_nothing_names_goes(store: Store) -> None:
+    digest = store.push_image("a", "one", b"shared", b"own")
+    store.push_image("a", "two", b"shared")
+    store.manifests.delete("a", digest)
+    store.push_blob("a", b"never named")
+    report = store.collect()
+    gone = {digest, digest_of(b"own"), digest_of(b"never named")}
+    assert set(report.blobs) == gone
+    assert report.freed_bytes == len(encode(image(b"shared", b"own"))) + len(b"own") + len(b"never named")
+    assert store.has(*gone, digest_of(b"shared"), digest_of(b"{}")) == [False] * 3 + [True] * 2
+    assert store.content.find("a", digest_of(b"own")) is None
+
+
+def test_a_blob_goes_from_the_repository_that_does_not_need_it(store: Store) -> None:
+    store.push_image("a", "one", b"layer")
+    assert store.content.mount("a", "b", digest_of(b"layer"))
+    report = store.collect()
+    assert (report.blobs, report.links) == ([], 1)
+    assert store.content.find("b", digest_of(b"layer")) is None
+    assert store.content.find("a", digest_of(b"layer")) is not None
+
+
+def test_what_is_young_stays(store: Store) -> None:
+    store.push_blob("a", b"being pushed")
+    store.manifests.delete("a", store.push_image("a", "one", b"layer"))
+    store.uploads.begin("a")
+    report = store.collect(grace_seconds=60.0, upload_seconds=60.0, removes_untagged=True)
+    assert report == Report()
+
+
+def test_untagged_manifests_go_when_asked(store: Store) -> None:
+    old = store.push_image("a", "latest", b"old")
+    store.push_image("a", "latest", b"new")
+    assert store.collect().manifests == []
+    report = store.collect(removes_untagged=True)
+    assert report.manifests == [f"a@{old}"]
+    assert store.has(digest_of(b"old"), digest_of(b"new")) == [False, True]
+
+
+def test_images_of_a_tagged_index_and_what_is_about_them_stay(store: Store) -> None:
+    child = store.push_image("a", "", b"child")
+    parent = store.put("a", index(image(b"child")), "all")
+    about = descriptor(encode(image(b"child")), OCI_MANIFEST)
+    signature = store.push_image("a", "", b"signature", subject=about)
+    loose = store.push_image("a", "", b"loose")
+    report = store.collect(removes_untagged=True)
+    assert report.manifests == [f"a@{loose}"]
+    assert store.has(child, parent, signature) == [True] * 3
+    store.manifests.untag("a", "all")
+    assert set(store.collect(removes_untagged=True).manifests) == {f"a@{item}" for item in (child, parent, signature)}
+    assert store.manifests.referrers("a", child) == []
+
+
+def test_a_dry_run_removes_nothing_and_says_what_would_go(store: Store) -> None:
+    store.push_image("a", "latest", b"old")
+    store.push_image("a", "latest", b"new")
+    store.push_blob("b", b"old")
+    store.uploads.begin("a")
+    told = store.collect(removes_untagged=True, is_dry_run=True)
+    assert store.has(digest_of(b"old")) == [True]
+    done = store.collect(removes_untagged=True)
+    assert (set(told.manifests), set(told.blobs), told.links) == (set(done.manifests), set(done.blobs), done.links)
+    assert (told.freed_bytes, told.uploads) == (done.freed_bytes, done.uploads)
+
+
+def test_the_layouts_index_lists_the_tags(store: Store) -> None:
+    digest = store.push_image("team/app", "v1", b"layer")
+    store.collect()
+    (entry,) = json.loads(store.medium.read(layout.INDEX) or b"")["manifests"]
+    assert entry["digest"] == digest
+    assert entry["annotations"] == {"org.opencontainers.image.ref.name": "team/app:v1"}
+
+
+def test_one_collection_works_at_a_time(store: Store) -> None:
+    with store.medium.lock("collection", waits=False) as mine:
+        assert mine
+        assert collection.collect(store.medium, AT_ONCE) is None
+
+
+@contextmanager
+def between(monkeypatch: pytest.MonkeyPatch, point: str, act: Callable[[], object]) -> Iterator[None]:
+    """Do `act` once, at the moment when a collection passes `point`."""
+    done: list[object] = []
+
+    def passed(name: str) -> None:
+        if name == point and not done:
+            done.append(name)
+            act()
+
+    with monkeypatch.context() as patched:
+        patched.setattr("sampan.registry.server.collection.fault.point", passed)
+        yield
+    assert done
+
+
+def condemned_at_last(
+    store: Store, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object], **options: object
+) -> Report:
+    """Collect, and act after everything was condemned and looked at, right before the first removal."""
+    looked = collection.View
+    count = 0
+
+    class Acting(looked):  # type: ignore[valid-type, misc]
+        def __init__(self, *arguments: object) -> None:
+            nonlocal count
+            super().__init__(*arguments)
+            count += 1
+            if count == 2:
+                act()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(collection, "View", Acting)
+        return store.collect(**options)
+
+
+def test_a_blob_that_a_push_was_told_of_stays(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = store.push_blob("a", b"known")
+    link = layout.blob_link("a", digest)
+    condemned_at_last(store, monkeypatch, lambda: store.content.promise(link, digest))
+    assert store.content.find("a", digest) is not None
+
+
+def test_a_blob_that_is_pushed_again_meanwhile_stays(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = store.push_blob("a", b"again")
+    condemned_at_last(store, monkeypatch, lambda: store.push_blob("b", b"again"))
+    assert store.content.find("b", digest) is not None
+
+
+def test_a_blob_that_is_mounted_meanwhile_stays(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = store.push_blob("a", b"mounted")
+    condemned_at_last(store, monkeypatch, lambda: store.content.mount("a", "b", digest))
+    assert store.content.find("b", digest) is not None
+
+
+def test_what_a_manifest_names_that_is_put_meanwhile_stays(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for data in (b"{}", b"layer"):
+        store.push_blob("a", data)
+    condemned_at_last(store, monkeypatch, lambda: store.put("a", image(b"layer"), "late"))
+    assert store.has(digest_of(b"layer"), digest_of(b"{}")) == [True, True]
+    assert store.manifests.tags("a") == ["late"]
+
+
+def test_an_untagged_manifest_that_a_push_was_told_of_keeps_its_layers(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = store.push_image("a", "", b"layer")
+    parent = store.put("a", index(image(b"layer")))
+    condemned_at_last(
+        store, monkeypatch, lambda: store.manifests.get("a", parent, promised=True), removes_untagged=True
+    )
+    assert store.has(parent, child, digest_of(b"layer"), digest_of(b"{}")) == [True] * 4
+
+
+def test_a_manifest_whose_blob_has_just_gone_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for data in (b"{}", b"layer"):
+        store.push_blob("a", data)
+
+    def put() -> None:
+        with pytest.raises(Problem) as caught:
+            store.put("a", image(b"layer"), "late")
+        assert caught.value.code == "MANIFEST_BLOB_UNKNOWN"
+
+    with between(monkeypatch, "registry-gc.unlinked", put):
+        store.collect()
+    assert store.manifests.tags("a") == []
+
+
+def test_pushes_and_collections_at_the_same_time_leave_a_whole_registry(tmp_path: Path) -> None:
+    """The period of grace is nothing here, so that collections take whatever they may; a push retries as clients do."""
+    store = Store(Directory(str(tmp_path)))
+    ended = threading.Event()
+    failures: list[BaseException] = []
+
+    def push(number: int) -> None:
+        for turn in range(12):
+            repository, layers = f"r{number % 2}", (b"base", b"layer %d" % (turn % 4), b"own %d" % number)
+            while True:
+                try:
+                    store.push_image(repository, f"t{number}", *layers)
+                except Problem as problem:
+                    if problem.code == "MANIFEST_BLOB_UNKNOWN":
+                        continue
+                    raise
+                break
+
+    def guarded(work: Callable[[], object]) -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - raised again by the test
+            failures.append(error)
+
+    def collect_on() -> None:
+        while not ended.is_set():
+            collection.collect(store.medium, Options(grace_seconds=0.005, upload_seconds=60, removes_untagged=True))
+
+    pushing = [threading.Thread(target=guarded, args=(lambda n=number: push(n),)) for number in range(6)]
+    collecting = threading.Thread(target=guarded, args=(collect_on,))
+    for thread in (*pushing, collecting):
+        thread.start()
+    for thread in pushing:
+        thread.join()
+    ended.set()
+    collecting.join()
+    assert failures == []
+    assert verify(store.medium).problems == []
+    assert [store.manifests.tags(f"r{number}") for number in range(2)] == [["t0", "t2", "t4"], ["t1", "t3", "t5"]]
+
+
+@pytest.mark.parametrize("name", ["manifest", "layer", "changed", "tag", "link"])
+def test_what_is_broken_is_found(tmp_path: Path, name: str) -> None:
+    store = Store(Directory(str(tmp_path)))
+    digest = store.push_image("a", "v1", b"layer")
+    assert verify(store.medium).problems == []
+    layer = digest_of(b"layer")
+    broken = {
+        "manifest": layout.blob(digest),
+        "layer": layout.blob(layer),
+        "link": layout.blob_link("a", layer),
+        "tag": layout.manifest_link("a", digest),
+    }
+    if name == "changed":
+        (tmp_path / layout.blob(layer)).write_bytes(b"LAYER")
+    else:
+        os.unlink(tmp_path / broken[name])
+    problems = verify(store.medium).problems
+    assert problems and all(layer in text or digest in text for text in problems)
+
+
+def push_all(served: Served) -> None:
+    """What clients do, so that every step of a registry is passed; it may be done again."""
+    old = image(b"old", annotations={"a": "b"})
+    served.push_image("app", "latest", b"old", annotations={"a": "b"})
+    served.push_blob("base", b"mounted")
+    mounted = served("POST", f"/v2/app/blobs/uploads/?mount={digest_of(b'mounted')}&from=base")
+    assert mounted.status == 201
+    location = served.begin("app")
+    served("PATCH", location, b"chunk one ", {"Content-Range": "0-9"})
+    assert served("PUT", f"{location}?digest={digest_of(b'chunk one two')}", b"two").status == 201
+    about = descriptor(encode(old), OCI_MANIFEST)
+    served.push_image("app", "next", b"mounted", b"chunk one two", subject=about)
+    served.push_manifest("app", "all", index(old))
+    digest = served.push_image("app", "latest", b"new")
+    assert served("DELETE", f"/v2/app/manifests/{digest}").status == 202
+
+
+def test_a_registry_that_is_killed_anywhere_in_a_push_is_whole(tmp_path: Path) -> None:
+    log = tmp_path / "points"
+    log.touch()
+    with serving(str(tmp_path / "first"), env={"SAMPAN_FAULT": "*", "SAMPAN_FAULT_LOG": str(log)}) as served:
+        push_all(served)
+    names = [name for name in log.read_text().split() if name.startswith("registry-")]
+    assert len(set(names)) >= 14
+    # Of each point the first pass and the last, in turns.
+    for number, name in enumerate(sorted(set(names))):
+        moment = f"{name}:{names.count(name) if number % 2 else 1}"
+        store = str(tmp_path / str(number))
+        with serving(store, env={"SAMPAN_FAULT": moment}) as served:
+            with pytest.raises((HTTPException, OSError)):
+                push_all(served)
+            assert served.process.wait(30) == -9, moment
+        assert verify(Directory(store)).problems == [], moment
+        if number % 3 == 0:
+            with serving(store) as served:
+                push_all(served)
+        assert collection.collect(Directory(store), AT_ONCE) is not None
+        assert verify(Directory(store)).problems == [], moment
+        assert os.listdir(f"{store}/uploads") == [], moment
+
+
+def test_a_collection_that_is_killed_anywhere_leaves_a_whole_registry(tmp_path: Path) -> None:
+    command = Sampan(str(tmp_path / "root"))
+    words = ("registry", "gc", "--grace", "0s", "--uploads", "0s", "--untagged")
+
+    def prepare(folder: Path) -> str:
+        store = Store(Directory(str(folder)))
+        for number in range(2):
+            store.push_image("a", "latest", b"old %d" % number)
+            store.push_image("a", "", b"sub %d" % number, subject=descriptor(encode(image(b"gone")), OCI_MANIFEST))
+            store.push_blob("b", b"unnamed %d" % number)
+            store.uploads.begin("a")
+        past = time.time() - 10
+        for path in folder.rglob("*"):
+            os.utime(path, (past, past))
+        return str(folder)
+
+    found = thinned(passes(command, *words, prepare(tmp_path / "first")), most_per_point=2)
+    assert {item.name for item in found} >= {
+        "registry-gc.condemned",
+        "registry-gc.unlinked",
+        "registry-gc.freed",
+        "registry-delete.unlinked",
+    }
+    for number, moment in enumerate(item for item in found if item.name.startswith("registry-")):
+        folder = prepare(tmp_path / str(number))
+        killed = command(*words, folder, code=None, env={"SAMPAN_FAULT": str(moment)})
+        assert killed.code == -9, moment
+        assert verify(Directory(folder)).problems == [], moment
+        assert collection.collect(Directory(folder), Options(grace_seconds=0, upload_seconds=0, removes_untagged=True))
+        assert verify(Directory(folder)).problems == [], moment
+        kept = {digest for digest, _ in Content(Directory(folder)).digests("blobs")}
+        latest = encode(image(b"old 1"))
+        assert kept == {digest_of(latest), digest_of(b"old 1"), digest_of(b"{}")}, moment
+        assert os.listdir(f"{folder}/condemned") == []
+
+
+def test_a_registry_collects_while_it_serves(tmp_path: Path) -> None:
+    with serving(str(tmp_path), "--gc-every", "100ms", "--gc-grace", "0s", "--gc-untagged") as served:
+        digest = served.push_blob("a", b"unnamed")
+        end = time.monotonic() + 30
+        while served("HEAD", f"/v2/a/blobs/{digest}").status != 404:
+            assert time.monotonic() < end
+        assert "sampan_registry_collections_total" in served("GET", "/metrics").body.decode()
+
+
+def test_images_of_a_layout_are_imported(tmp_path: Path) -> None:
+    source = Store(Directory(str(tmp_path / "source")))
+    source.push_image("one", "v1", b"layer")
+    source.put("one", index(image(b"layer")), "all")
+    source.collect()
+    archive = tmp_path / "layout.tar"
+    with tarfile.open(archive, "w") as tar:
+        for name in ("oci-layout", "index.json", "blobs"):
+            if (tmp_path / "source" / name).exists():
+                tar.add(tmp_path / "source" / name, name)
+    for number, place in enumerate((tmp_path / "source", archive)):
+        target = Store(Directory(str(tmp_path / f"target{number}")))
+        assert [item.name for item in import_layout(target.medium, str(place))] == ["one:all", "one:v1"]
+        assert target.manifests.get("one", "v1").data == encode(image(b"layer"))
+        assert verify(target.medium).problems == []

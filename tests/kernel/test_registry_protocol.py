@@ -1,0 +1,514 @@
+"""Every endpoint, error and header of OCI distribution 1.1, over HTTP, on a folder and on an object store."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from sampan.testing.serving import (
+    OCI_INDEX,
+    OCI_MANIFEST,
+    Served,
+    descriptor,
+    digest_of,
+    encode,
+    image,
+    index,
+    serving,
+)
+
+LAYER = b"a layer's bytes " * 1000
+ABSENT = digest_of(b"absent")
+MEDIA = ("folder", "objects")
+
+
+@pytest.fixture(scope="module", params=MEDIA)
+def registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One for all tests of this module: each has a repository of its own."""
+    folder = tmp_path_factory.mktemp("registry")
+    store = str(folder) if request.param == "folder" else f"file://{folder}"
+    with serving(store, "--max-manifest", "64k") as served:
+        yield served
+
+
+def refused(answer: object, status: int, code: str) -> bool:
+    return (answer.status, answer.codes()) == (status, [code])  # type: ignore[attr-defined]
+
+
+def test_version(registry: Served) -> None:
+    answer = registry("GET", "/v2/")
+    assert (answer.status, answer.json()) == (200, {})
+    assert answer.headers["Docker-Distribution-Api-Version"] == "registry/2.0"
+
+
+def test_a_blob_is_pulled_whole_and_asked_for(registry: Served) -> None:
+    digest = registry.push_blob("blobs/pull", LAYER)
+    for method, body in (("GET", LAYER), ("HEAD", b"")):
+        answer = registry(method, f"/v2/blobs/pull/blobs/{digest}")
+        assert (answer.status, answer.body) == (200, body)
+        assert answer.headers["Content-Length"] == str(len(LAYER))
+        assert answer.headers["Docker-Content-Digest"] == digest
+        assert answer.headers["Content-Type"] == "application/octet-stream"
+        assert answer.headers["Accept-Ranges"] == "bytes"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_blob_that_is_not_in_the_repository_is_unknown(registry: Served, method: str) -> None:
+    registry.push_blob("blobs/other", b"in another repository")
+    for digest in (ABSENT, digest_of(b"in another repository")):
+        answer = registry(method, f"/v2/blobs/nothing/blobs/{digest}")
+        assert answer.status == 404
+        assert method == "HEAD" or answer.codes() == ["BLOB_UNKNOWN"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "start", "end"),
+    [
+        ("bytes=0-9", 206, 0, 10),
+        ("bytes=10-", 206, 10, len(LAYER)),
+        ("bytes=-7", 206, len(LAYER) - 7, len(LAYER)),
+        (f"bytes=5-{len(LAYER) + 100}", 206, 5, len(LAYER)),
+        ("bytes=0-1,5-6", 200, 0, len(LAYER)),
+        ("lines=0-1", 200, 0, len(LAYER)),
+    ],
+)
+def test_a_range_of_a_blob(registry: Served, asked: str, status: int, start: int, end: int) -> None:
+    digest = registry.push_blob("blobs/range", LAYER)
+    answer = registry("GET", f"/v2/blobs/range/blobs/{digest}", headers={"Range": asked})
+    assert (answer.status, answer.body) == (status, LAYER[start:end])
+    assert answer.headers["Content-Range"] == (f"bytes {start}-{end - 1}/{len(LAYER)}" if status == 206 else None)
+
+
+@pytest.mark.parametrize("asked", [f"bytes={len(LAYER)}-", "bytes=9-5", "bytes=-0", "bytes=x-y"])
+def test_a_range_that_holds_nothing_is_416(registry: Served, asked: str) -> None:
+    digest = registry.push_blob("blobs/range", LAYER)
+    answer = registry("GET", f"/v2/blobs/range/blobs/{digest}", headers={"Range": asked})
+    assert answer.status == 416
+    assert answer.headers["Content-Range"] == f"bytes */{len(LAYER)}"
+
+
+def test_a_range_goes_with_the_blob_that_it_was_begun_for(registry: Served) -> None:
+    digest = registry.push_blob("blobs/range", LAYER)
+    for tag, status in ((digest, 206), (ABSENT, 200)):
+        headers = {"Range": "bytes=0-9", "If-Range": f'"{tag}"'}
+        assert registry("GET", f"/v2/blobs/range/blobs/{digest}", headers=headers).status == status
+
+
+def test_what_the_client_has_is_not_sent_again(registry: Served) -> None:
+    registry.push_image("current", "latest", LAYER)
+    digest = registry.push_blob("current", LAYER)
+    for path in ("/v2/current/manifests/latest", f"/v2/current/blobs/{digest}"):
+        tag = registry("HEAD", path).headers["ETag"]
+        answer = registry("GET", path, headers={"If-None-Match": tag})
+        assert (answer.status, answer.body) == (304, b"")
+        assert registry("GET", path, headers={"If-None-Match": '"other"'}).status == 200
+
+
+def test_an_empty_blob(registry: Served) -> None:
+    digest = digest_of(b"")
+    location = registry.begin("blobs/empty")
+    assert registry("PUT", f"{location}?digest={digest}").status == 201
+    answer = registry("GET", f"/v2/blobs/empty/blobs/{digest}")
+    assert (answer.status, answer.headers["Content-Length"], answer.body) == (200, "0", b"")
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_a_blob_is_pushed_in_one_request(registry: Served, algorithm: str) -> None:
+    data = f"whole {algorithm}".encode()
+    digest = digest_of(data, algorithm)
+    answer = registry("POST", f"/v2/push/whole/blobs/uploads/?digest={digest}", data)
+    assert answer.status == 201
+    assert answer.headers["Docker-Content-Digest"] == digest
+    assert registry("GET", answer.headers["Location"]).body == data
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_a_blob_is_pushed_in_a_post_and_a_put(registry: Served, algorithm: str) -> None:
+    data = f"two requests {algorithm}".encode()
+    location = registry.begin("push/two", f"?digest-algorithm={algorithm}")
+    answer = registry("PUT", f"{location}?digest={digest_of(data, algorithm)}", data)
+    assert answer.status == 201
+    assert registry("GET", answer.headers["Location"]).body == data
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_a_blob_is_pushed_in_chunks_and_gone_on_with(registry: Served, algorithm: str) -> None:
+    data = f"{algorithm} chunk ".encode() * 5000
+    location, size = registry.begin("push/chunks"), 0
+    for end in (20_000, 45_000):
+        headers = {"Content-Range": f"{size}-{end - 1}", "Content-Type": "application/octet-stream"}
+        answer = registry("PATCH", location, data[size:end], headers)
+        assert answer.status == 202
+        assert answer.headers["Range"] == f"0-{end - 1}"
+        location, size = answer.headers["Location"], end
+        state = registry("GET", location)
+        assert (state.status, state.headers["Range"]) == (204, f"0-{end - 1}")
+        location = state.headers["Location"]
+    headers = {"Content-Range": f"{size}-{len(data) - 1}"}
+    answer = registry("PUT", f"{location}?digest={digest_of(data, algorithm)}", data[size:], headers)
+    assert answer.status == 201
+    assert registry("GET", answer.headers["Location"]).body == data
+    assert registry("GET", location).codes() == ["BLOB_UPLOAD_UNKNOWN"]
+
+
+def test_a_stream_without_a_length_is_taken(registry: Served) -> None:
+    location = registry.begin("push/stream")
+    answer = registry("PATCH", location, iter([b"first ", b"second"]))
+    assert (answer.status, answer.headers["Range"]) == (202, "0-11")
+    assert registry("PUT", f"{location}?digest={digest_of(b'first second')}").status == 201
+
+
+@pytest.mark.parametrize("given", ["5-9", "0-9", "20-29", "bytes 10-19", "10", "x-y"])
+def test_a_chunk_that_does_not_follow_is_416(registry: Served, given: str) -> None:
+    location = registry.begin("push/gap")
+    registry("PATCH", location, b"0123456789", {"Content-Range": "0-9"})
+    answer = registry("PATCH", location, b"0123456789", {"Content-Range": given})
+    assert refused(answer, 416, "BLOB_UPLOAD_INVALID")
+    assert answer.headers["Range"] == "0-9"
+
+
+def test_a_chunk_of_another_length_than_its_range_is_refused(registry: Served) -> None:
+    location = registry.begin("push/length")
+    assert refused(registry("PATCH", location, b"0123", {"Content-Range": "0-9"}), 400, "SIZE_INVALID")
+
+
+def test_content_of_another_digest_is_refused_and_not_kept(registry: Served) -> None:
+    assert refused(registry("POST", f"/v2/push/wrong/blobs/uploads/?digest={ABSENT}", b"x"), 400, "DIGEST_INVALID")
+    location = registry.begin("push/wrong")
+    registry("PATCH", location, b"x")
+    assert refused(registry("PUT", f"{location}?digest={ABSENT}"), 400, "DIGEST_INVALID")
+    assert registry("HEAD", f"/v2/push/wrong/blobs/{ABSENT}").status == 404
+
+
+@pytest.mark.parametrize("digest", ["", "sha256:abc", "md5:" + "0" * 32, "sha256:" + "A" * 64, "nonsense"])
+def test_a_digest_that_is_none_is_refused(registry: Served, digest: str) -> None:
+    location = registry.begin("push/digests")
+    assert refused(registry("PUT", f"{location}?digest={digest}"), 400, "DIGEST_INVALID")
+    if digest:
+        assert refused(registry("GET", f"/v2/push/digests/blobs/{digest}"), 400, "DIGEST_INVALID")
+
+
+def test_an_algorithm_that_is_not_supported_is_refused(registry: Served) -> None:
+    answer = registry("POST", "/v2/push/digests/blobs/uploads/?digest-algorithm=md5")
+    assert refused(answer, 400, "DIGEST_INVALID")
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "PUT", "DELETE"])
+def test_an_upload_is_unknown_elsewhere_and_when_it_never_was(registry: Served, method: str) -> None:
+    identifier = registry.begin("push/mine").rpartition("/")[2]
+    for path in (f"/v2/push/yours/blobs/uploads/{identifier}", "/v2/push/mine/blobs/uploads/nonsense"):
+        answer = registry(method, f"{path}?digest={ABSENT}", b"x" if method in ("PATCH", "PUT") else None)
+        assert refused(answer, 404, "BLOB_UPLOAD_UNKNOWN")
+
+
+def test_an_upload_can_be_cancelled(registry: Served) -> None:
+    location = registry.begin("push/cancel")
+    registry("PATCH", location, b"some")
+    assert registry("DELETE", location).status == 204
+    assert registry("GET", location).status == 404
+
+
+def test_a_blob_is_mounted_from_another_repository(registry: Served) -> None:
+    digest = registry.push_blob("mount/source", b"mounted")
+    answer = registry("POST", f"/v2/mount/target/blobs/uploads/?mount={digest}&from=mount/source")
+    assert answer.status == 201
+    assert registry("GET", answer.headers["Location"]).body == b"mounted"
+    again = registry("POST", f"/v2/mount/target/blobs/uploads/?mount={digest}")
+    assert again.status == 201
+
+
+def test_what_cannot_be_mounted_is_uploaded(registry: Served) -> None:
+    for query in (f"mount={ABSENT}&from=mount/source", f"mount={ABSENT}", f"mount={ABSENT}&from=no/such"):
+        answer = registry("POST", f"/v2/mount/target/blobs/uploads/?{query}")
+        assert answer.status == 202
+        assert "/blobs/uploads/" in answer.headers["Location"]
+
+
+@pytest.mark.parametrize("reference", ["latest", ""])
+def test_a_manifest_comes_back_byte_for_byte(registry: Served, reference: str) -> None:
+    registry.push_image("manifests/bytes", "first", LAYER)
+    data = encode(image(LAYER)) + b"\n \n"
+    digest = digest_of(data)
+    path = f"/v2/manifests/bytes/manifests/{reference or digest}"
+    put = registry("PUT", path, data, {"Content-Type": OCI_MANIFEST})
+    assert put.status == 201
+    assert put.headers["Location"] == f"/v2/manifests/bytes/manifests/{digest}"
+    assert put.headers["Docker-Content-Digest"] == digest
+    for method, body in (("GET", data), ("HEAD", b"")):
+        for name in (reference or digest, digest):
+            answer = registry(method, f"/v2/manifests/bytes/manifests/{name}", headers={"Accept": OCI_INDEX})
+            assert (answer.status, answer.body) == (200, body)
+            assert answer.headers["Content-Type"] == OCI_MANIFEST
+            assert answer.headers["Content-Length"] == str(len(data))
+            assert answer.headers["Docker-Content-Digest"] == digest
+
+
+@pytest.mark.parametrize(
+    ("media_type", "config_type"),
+    [
+        ("application/vnd.docker.distribution.manifest.v2+json", "application/vnd.docker.container.image.v1+json"),
+        (OCI_MANIFEST, "application/vnd.example.anything.v1+json"),
+    ],
+)
+def test_images_of_docker_and_artifacts_are_taken(registry: Served, media_type: str, config_type: str) -> None:
+    for data in (b"{}", LAYER):
+        registry.push_blob("manifests/kinds", data)
+    document = {**image(LAYER), "mediaType": media_type, "config": descriptor(b"{}", config_type)}
+    registry.push_manifest("manifests/kinds", "kind", document)
+    assert registry("GET", "/v2/manifests/kinds/manifests/kind").headers["Content-Type"] == media_type
+
+
+@pytest.mark.parametrize("media_type", [OCI_INDEX, "application/vnd.docker.distribution.manifest.list.v2+json"])
+def test_an_index_is_taken_when_its_manifests_are_there(registry: Served, media_type: str) -> None:
+    registry.push_image("manifests/index", "one", b"layer of an index")
+    document = {**index(image(b"layer of an index")), "mediaType": media_type}
+    registry.push_manifest("manifests/index", "all", document)
+    missing = encode({**index(image(b"never pushed")), "mediaType": media_type})
+    answer = registry("PUT", "/v2/manifests/index/manifests/none", missing, {"Content-Type": media_type})
+    assert refused(answer, 404, "MANIFEST_BLOB_UNKNOWN")
+
+
+def test_a_manifest_is_pushed_by_digest_under_several_tags(registry: Served) -> None:
+    registry.push_image("manifests/tags", "old", LAYER)
+    data = encode(image(LAYER, annotations={"a": "b"}))
+    path = f"/v2/manifests/tags/manifests/{digest_of(data)}?tag=one&tag=two"
+    answer = registry("PUT", path, data, {"Content-Type": OCI_MANIFEST})
+    assert (answer.status, answer.headers.get_all("OCI-Tag")) == (201, ["one", "two"])
+    assert registry("GET", "/v2/manifests/tags/manifests/two").body == data
+
+
+def test_a_sha512_manifest(registry: Served) -> None:
+    for data in (b"{}", LAYER):
+        registry.push_blob("manifests/sha512", data)
+    data = encode(image(LAYER))
+    path = f"/v2/manifests/sha512/manifests/{digest_of(data, 'sha512')}?tag=long"
+    assert registry("PUT", path, data, {"Content-Type": OCI_MANIFEST}).status == 201
+    answer = registry("GET", "/v2/manifests/sha512/manifests/long")
+    assert (answer.body, answer.headers["Docker-Content-Digest"]) == (data, digest_of(data, "sha512"))
+
+
+def test_a_manifest_that_names_what_is_missing_is_refused(registry: Served) -> None:
+    registry.push_blob("manifests/missing", b"{}")
+    data = encode(image(b"never pushed"))
+    answer = registry("PUT", "/v2/manifests/missing/manifests/latest", data, {"Content-Type": OCI_MANIFEST})
+    assert refused(answer, 404, "MANIFEST_BLOB_UNKNOWN")
+    assert answer.json()["errors"][0]["detail"] == [{"digest": digest_of(b"never pushed")}]
+    assert registry("GET", "/v2/manifests/missing/manifests/latest").status == 404
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"no json",
+        b"[]",
+        b'{"schemaVersion":1}',
+        b'{"schemaVersion":2}',
+        encode({**image(), "mediaType": OCI_INDEX}),
+        encode({**image(), "manifests": []}),
+        encode({**image(), "config": {"mediaType": "x", "digest": "sha256:x", "size": 2}}),
+        encode({**image(), "config": {**descriptor(b"{}", "x"), "size": -1}}),
+        encode({**image(), "config": {**descriptor(b"{}", "x"), "digest": "sha384:" + "0" * 96}}),
+        b'{"a":' * 5000,
+    ],
+)
+def test_a_manifest_that_is_none_is_refused(registry: Served, data: bytes) -> None:
+    answer = registry("PUT", "/v2/manifests/invalid/manifests/latest", data, {"Content-Type": OCI_MANIFEST})
+    assert refused(answer, 400, "MANIFEST_INVALID")
+
+
+def test_a_manifest_of_another_digest_is_refused(registry: Served) -> None:
+    answer = registry("PUT", f"/v2/manifests/wrong/manifests/{ABSENT}", encode(image()), {"Content-Type": OCI_MANIFEST})
+    assert refused(answer, 400, "DIGEST_INVALID")
+
+
+def test_a_manifest_that_is_too_large_is_refused(registry: Served) -> None:
+    for body in (b" " * (65 << 10), iter([b" " * (40 << 10)] * 2)):
+        answer = registry("PUT", "/v2/manifests/large/manifests/latest", body, {"Content-Type": OCI_MANIFEST})
+        assert refused(answer, 413, "MANIFEST_INVALID")
+
+
+@pytest.mark.parametrize("tag", ["-x", ".x", "x" * 129, "a%20b"])
+def test_a_tag_that_is_none_is_refused(registry: Served, tag: str) -> None:
+    answer = registry("PUT", f"/v2/manifests/tag/manifests/{tag}", encode(image()), {"Content-Type": OCI_MANIFEST})
+    assert refused(answer, 400, "MANIFEST_INVALID")
+
+
+@pytest.mark.parametrize("name", ["Upper", "a//b", "a/_b", "a..b", "-a", "a" * 256, "a/%2e%2e/b", "a%2f%2e%2e"])
+def test_a_name_that_is_none_is_refused(registry: Served, name: str) -> None:
+    assert refused(registry("POST", f"/v2/{name}/blobs/uploads/"), 400, "NAME_INVALID")
+
+
+def test_a_manifest_that_is_not_there_is_unknown(registry: Served) -> None:
+    registry.push_blob("manifests/some", b"{}")
+    for reference in ("latest", ABSENT):
+        assert refused(registry("GET", f"/v2/manifests/some/manifests/{reference}"), 404, "MANIFEST_UNKNOWN")
+        assert registry("HEAD", f"/v2/manifests/some/manifests/{reference}").status == 404
+    assert registry("GET", "/v2/never/heard/of/manifests/latest").status == 404
+
+
+def test_tags_are_listed_in_order_and_in_pages(registry: Served) -> None:
+    for tag in ("b", "a", "C", "c", "v1.10", "v1.9"):
+        registry.push_image("tags", tag, LAYER)
+    every = ["C", "a", "b", "c", "v1.10", "v1.9"]
+    answer = registry("GET", "/v2/tags/tags/list")
+    assert (answer.json(), answer.headers["Link"]) == ({"name": "tags", "tags": every}, None)
+    path, seen = "/v2/tags/tags/list?n=2", []
+    while path:
+        answer = registry("GET", path)
+        seen.append(answer.json()["tags"])
+        link = answer.headers["Link"] or ""
+        assert not link or link.endswith('>; rel="next"')
+        path = link.partition(">")[0].removeprefix("<")
+    assert seen == [every[:2], every[2:4], every[4:]]
+    assert registry("GET", "/v2/tags/tags/list?last=b").json()["tags"] == every[3:]
+    assert registry("GET", "/v2/tags/tags/list?n=1&last=bb").json()["tags"] == ["c"]
+    none = registry("GET", "/v2/tags/tags/list?n=0")
+    assert (none.json()["tags"], none.headers["Link"]) == ([], None)
+    assert refused(registry("GET", "/v2/tags/tags/list?n=-1"), 400, "PAGINATION_NUMBER_INVALID")
+    assert refused(registry("GET", "/v2/no/such/tags/list"), 404, "NAME_UNKNOWN")
+
+
+def test_a_tag_is_deleted_alone(registry: Served) -> None:
+    digest = registry.push_image("delete/tag", "one", LAYER)
+    registry.push_image("delete/tag", "two", LAYER)
+    assert registry("DELETE", "/v2/delete/tag/manifests/one").status == 202
+    assert registry("GET", "/v2/delete/tag/tags/list").json()["tags"] == ["two"]
+    assert registry("GET", f"/v2/delete/tag/manifests/{digest}").status == 200
+    assert refused(registry("DELETE", "/v2/delete/tag/manifests/one"), 404, "MANIFEST_UNKNOWN")
+
+
+def test_a_manifest_is_deleted_with_its_tags(registry: Served) -> None:
+    digest = registry.push_image("delete/manifest", "one", LAYER)
+    registry.push_image("delete/manifest", "other", b"another")
+    assert registry("DELETE", f"/v2/delete/manifest/manifests/{digest}").status == 202
+    assert registry("GET", "/v2/delete/manifest/tags/list").json()["tags"] == ["other"]
+    assert registry("GET", f"/v2/delete/manifest/manifests/{digest}").status == 404
+    assert refused(registry("DELETE", f"/v2/delete/manifest/manifests/{digest}"), 404, "MANIFEST_UNKNOWN")
+
+
+def test_a_blob_is_deleted_from_its_repository_alone(registry: Served) -> None:
+    digest = registry.push_blob("delete/one", b"twice there")
+    registry.push_blob("delete/two", b"twice there")
+    assert registry("DELETE", f"/v2/delete/one/blobs/{digest}").status == 202
+    assert registry("HEAD", f"/v2/delete/one/blobs/{digest}").status == 404
+    assert registry("HEAD", f"/v2/delete/two/blobs/{digest}").status == 200
+    assert refused(registry("DELETE", f"/v2/delete/one/blobs/{digest}"), 404, "BLOB_UNKNOWN")
+
+
+def test_referrers_of_a_manifest_are_listed_and_filtered(registry: Served) -> None:
+    subject = image(b"subject")
+    digest = registry.push_image("refer", "latest", b"subject")
+    about = descriptor(encode(subject), OCI_MANIFEST)
+    signature = image(b"signature", subject=about, artifactType="application/example.sig", annotations={"by": "me"})
+    plain = image(b"plain", subject=about)
+    pushed = {}
+    for layer, document in ((b"signature", signature), (b"plain", plain)):
+        registry.push_blob("refer", layer)
+        data = encode(document)
+        answer = registry("PUT", f"/v2/refer/manifests/{digest_of(data)}", data, {"Content-Type": OCI_MANIFEST})
+        assert (answer.status, answer.headers["OCI-Subject"]) == (201, digest)
+        pushed[layer] = {"mediaType": OCI_MANIFEST, "digest": digest_of(data), "size": len(data)}
+    first = {**pushed[b"signature"], "artifactType": "application/example.sig", "annotations": {"by": "me"}}
+    second = {**pushed[b"plain"], "artifactType": "application/vnd.oci.image.config.v1+json"}
+
+    answer = registry("GET", f"/v2/refer/referrers/{digest}")
+    assert (answer.status, answer.headers["Content-Type"]) == (200, OCI_INDEX)
+    assert answer.headers["OCI-Filters-Applied"] is None
+    assert answer.json()["schemaVersion"] == 2
+    assert answer.json()["manifests"] == sorted([first, second], key=lambda item: item["digest"])
+
+    filtered = registry("GET", f"/v2/refer/referrers/{digest}?artifactType=application/example.sig")
+    assert filtered.headers["OCI-Filters-Applied"] == "artifactType"
+    assert filtered.json()["manifests"] == [first]
+
+    paged = registry("GET", f"/v2/refer/referrers/{digest}?n=1")
+    following = registry("GET", paged.headers["Link"].partition(">")[0].removeprefix("<"))
+    assert [*paged.json()["manifests"], *following.json()["manifests"]] == answer.json()["manifests"]
+
+    assert registry("DELETE", f"/v2/refer/manifests/{first['digest']}").status == 202
+    assert registry("GET", f"/v2/refer/referrers/{digest}").json()["manifests"] == [second]
+
+
+def test_a_subject_need_not_be_there(registry: Served) -> None:
+    for data in (b"{}", LAYER):
+        registry.push_blob("refer/early", data)
+    about = {"mediaType": OCI_MANIFEST, "digest": ABSENT, "size": 100}
+    digest = registry.push_manifest("refer/early", "", image(LAYER, subject=about))
+    found = registry("GET", f"/v2/refer/early/referrers/{ABSENT}").json()["manifests"]
+    assert [item["digest"] for item in found] == [digest]
+
+
+def test_nothing_refers_to_what_nobody_knows(registry: Served) -> None:
+    answer = registry("GET", f"/v2/refer/nothing/referrers/{ABSENT}")
+    assert (answer.status, answer.json()["manifests"]) == (200, [])
+    assert refused(registry("GET", "/v2/refer/nothing/referrers/nonsense"), 400, "DIGEST_INVALID")
+
+
+def test_referrers_under_the_tag_of_the_fallback_are_listed_too(registry: Served) -> None:
+    registry.push_image("refer/fallback", "subject", b"of a fallback")
+    digest = digest_of(encode(image(b"of a fallback")))
+    entry = image(LAYER, artifactType="application/example.old")
+    registry.push_image("refer/fallback", "entry", LAYER, artifactType="application/example.old")
+    listed = {**descriptor(encode(entry), OCI_MANIFEST), "artifactType": "application/example.old"}
+    fallback = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [listed]}
+    registry.push_manifest("refer/fallback", digest.replace(":", "-"), fallback)
+    assert registry("GET", f"/v2/refer/fallback/referrers/{digest}").json()["manifests"] == [listed]
+
+
+def test_the_catalog_lists_repositories_in_pages(registry: Served) -> None:
+    for name in ("catalog/b", "catalog/a", "catalog/a-1", "catalog/a/1"):
+        registry.push_blob(name, b"{}")
+    every = registry("GET", "/v2/_catalog?n=1000").json()["repositories"]
+    assert every == sorted(every)
+    assert {"catalog/a", "catalog/a-1", "catalog/a/1", "catalog/b"} <= set(every)
+    answer = registry("GET", "/v2/_catalog?n=2&last=catalog/a")
+    assert answer.json()["repositories"] == ["catalog/a-1", "catalog/a/1"]
+    assert "last=catalog%2Fa%2F1" in answer.headers["Link"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("PUT", "/v2/a/tags/list"), ("POST", "/v2/a/manifests/latest"), ("PUT", "/v2/"), ("GET", "/v2/a/blobs/uploads/")],
+)
+def test_a_method_that_is_not_offered_is_405(registry: Served, method: str, path: str) -> None:
+    answer = registry(method, path)
+    assert refused(answer, 405, "UNSUPPORTED")
+    assert answer.headers["Allow"]
+
+
+def test_what_is_nowhere_is_404(registry: Served) -> None:
+    for path in ("/v1/", "/v2/a/nothing/here", "/nowhere"):
+        assert registry("GET", path).status == 404
+
+
+def test_an_error_has_the_document_of_the_specification(registry: Served) -> None:
+    answer = registry("GET", f"/v2/nothing/blobs/{ABSENT}")
+    assert answer.headers["Content-Type"] == "application/json"
+    (error,) = answer.json()["errors"]
+    assert set(error) == {"code", "message", "detail"}
+
+
+def test_health_and_metrics(registry: Served) -> None:
+    assert registry("GET", "/healthz").body == b"ok\n"
+    registry("GET", "/v2/")
+    text = registry("GET", "/metrics").body.decode()
+    assert 'sampan_registry_requests_total{route="version",method="GET",status="200"}' in text
+    for line in text.splitlines():
+        assert line.startswith("#") or float(line.rpartition(" ")[2]) >= 0
+
+
+def test_the_page_shows_what_there_is_and_runs_nothing(registry: Served) -> None:
+    registry.push_image("page", "v1", LAYER)
+    document = image(LAYER, layers=[descriptor(LAYER, "text/<script>alert(1)</script>")])
+    digest = registry.push_manifest("page", "odd", document)
+    registry.push_manifest("page", "all", index(document))
+    front, repository = registry("GET", "/"), registry("GET", "/repositories/page")
+    assert b'<a href="/repositories/page">page</a>' in front.body
+    assert b"16.41 kB" in repository.body
+    shown = registry("GET", f"/repositories/page@{digest}")
+    assert digest_of(LAYER).encode() in shown.body
+    assert b"text/&lt;script&gt;" in shown.body
+    for answer in (front, repository, shown):
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert b"<script" not in answer.body
+    assert registry("GET", "/repositories/<b>").status == 404
