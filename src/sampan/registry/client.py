@@ -3,8 +3,8 @@
 import hashlib
 import re
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
 from sampan.errors import Corrupt, NotFound, PermissionDenied, SampanError, Unavailable
@@ -22,6 +22,8 @@ _MOST_ERROR_BYTES = 1 << 18
 _MOST_TAGS = 1_000_000
 _MOST_PAGES = 10_000
 _MIRROR_ATTEMPTS = 2
+
+_Got = TypeVar("_Got")
 
 
 class Fetched(NamedTuple):
@@ -86,8 +88,10 @@ class Repository:
 
     def manifest(self, wanted: str) -> Fetched:
         """The document with a tag or a digest, its digest checked. Raises NotFound, Corrupt, and as send() does."""
-        path = f"manifests/{wanted}"
-        answer = self._read("GET", path, headers={"Accept": ", ".join(manifests.ACCEPTED)})
+        return self._tried(lambda: self._manifest(wanted))
+
+    def _manifest(self, wanted: str) -> Fetched:
+        answer = self._read("GET", f"manifests/{wanted}", headers={"Accept": ", ".join(manifests.ACCEPTED)})
         if answer.status != 200:
             raise self._missing(answer, wanted)
         content = answer.content(manifests.MOST_BYTES)
@@ -99,6 +103,22 @@ class Repository:
         if said.startswith(algorithm + ":") and said != digest:
             raise Corrupt(f"manifest verification failed: the registry calls it {said[:150]}, and it is {digest}")
         return Fetched(content, answer.headers.get("content-type", ""), digest)
+
+    def _tried(self, get: Callable[[], _Got]) -> _Got:
+        """What is read in one piece: again when it was cut off, and once more when it is not what it should be."""
+        patience, is_doubted = self._client.options.patience, False
+        for attempt in range(patience.attempts):
+            try:
+                return get()
+            except Unreachable as error:  # send() has tried by itself where there was no answer at all
+                if attempt + 1 == patience.attempts or not error.in_body:
+                    raise
+            except Corrupt:
+                if is_doubted:
+                    raise
+                is_doubted = True
+            self._client.transport.pause(patience.wait(attempt, None))
+        return get()
 
     def head_manifest(self, wanted: str) -> str | None:
         """The digest of the document with a tag, None when there is none (or the registry does not say)."""
@@ -150,18 +170,12 @@ class Repository:
         """A small blob whole, its size and digest checked. Raises Corrupt."""
         if descriptor.size > most:
             raise Corrupt(f"the blob {descriptor.digest} is larger than {most} bytes")
-        for attempt in range(self._client.options.patience.attempts):
-            answer = self.open_blob(descriptor.digest)
-            try:
-                content = answer.content(descriptor.size)
-            except Unreachable:  # cut off in the middle
-                if attempt + 1 == self._client.options.patience.attempts:
-                    raise
-                self._client.transport.pause(self._client.options.patience.wait(attempt, None))
-                continue
-            check_digest(content, descriptor)
-            return content
-        raise AssertionError("the last try returns or raises")
+        return self._tried(lambda: self._blob(descriptor))
+
+    def _blob(self, descriptor: manifests.Descriptor) -> bytes:
+        content = self.open_blob(descriptor.digest).content(descriptor.size)
+        check_digest(content, descriptor)
+        return content
 
     # Blobs, written
 

@@ -14,6 +14,8 @@ _MOST_SHOWN = 300
 class Unreachable(Unavailable):
     """There was no answer, or not all of it. `may_pass` says whether to try again is of use."""
 
+    in_body = False  # whether an answer had begun
+
     def __init__(self, message: str, *, hint: str = "", may_pass: bool = True, speaks_otherwise: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.may_pass = may_pass

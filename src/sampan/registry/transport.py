@@ -87,8 +87,12 @@ class Response:
 
     def read(self, size: int) -> bytes:
         """At most `size` bytes of the body, b"" at its end. Raises Unreachable when the connection breaks or stalls."""
-        with explain(self.url, "GET"):
-            return self._raw.read(size)
+        try:
+            with explain(self.url, "GET"):
+                return self._raw.read(size)
+        except Unreachable as error:
+            error.in_body = True
+            raise
 
     def content(self, most: int) -> bytes:
         """The whole body, and then the connection is free for others. Raises Corrupt for one of more than `most`."""
