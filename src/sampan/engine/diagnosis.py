@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from sampan.containers import store as containers
 from sampan.containers.model import Container
+from sampan.images import mounting
 from sampan.linux import cgroup, links
 from sampan.linux.netlink import Netlink
 from sampan.networks import firewall
@@ -26,7 +27,7 @@ def diagnose(database: Database, paths: Paths, *, deep: bool = False) -> list[Pr
     """
     found = storage_check.check(database, paths, deep=deep)
     found += _folders(database, paths)
-    found += _mounts(paths)
+    found += _mounts(database, paths)
     found += _cgroups(database, paths)
     found += _runtime_states(database, paths)
     found += _networks(database, paths)
@@ -74,12 +75,18 @@ def _still_runs(database: Database, container: Container) -> bool:
     return current is not None and current.is_running
 
 
-def _mounts(paths: Paths) -> list[Problem]:
-    """Nothing is mounted below the root where others see it: containers have mount namespaces of their own."""
+def _mounts(database: Database, paths: Paths) -> list[Problem]:
+    """Nothing is mounted below the root where others see it, but images that the user mounted: containers have mount
+    namespaces of their own."""
     own = (paths.containers + "/", paths.layers + "/", paths.tmp + "/", paths.run + "/")
     with open("/proc/self/mountinfo") as file:
         points = [line.split()[4] for line in file]
-    return [Problem(point, "something is mounted here", f"umount {point}") for point in points if point.startswith(own)]
+    known = {entry.target for entry in mounting.mounted(database)}
+    return [
+        Problem(point, "something is mounted here", f"umount {point}")
+        for point in points
+        if point.startswith(own) and point not in known
+    ]
 
 
 def _cgroups(database: Database, paths: Paths) -> list[Problem]:

@@ -10,6 +10,8 @@ from sampan.storage.paths import Paths
 
 if TYPE_CHECKING:
     from sampan.images.archive.loading import Loaded
+    from sampan.images.comparison import FieldChange, FileChange
+    from sampan.images.mounting import Mounted
     from sampan.images.moving import Listener
 
 Filters = Mapping[str, Sequence[str]]
@@ -33,22 +35,23 @@ class Images:
         """Images by name and filters as `docker images` takes them, newest first. Raises InvalidArgument."""
         return selection.list_images(self.database, name=name, filters=filters)
 
-    def inspect(self, reference: str) -> dict[str, Any]:
-        """Docker's inspect document."""
+    def inspect(self, reference: str, *, platform: str = "") -> dict[str, Any]:
+        """Docker's inspect document. Raises NotFound, also for an image of another platform than the wanted one."""
         from sampan.engine.image_document import image_document
 
-        return image_document(self.database, self.paths, self.get(reference))
+        return image_document(self.database, self.paths, store.find_for(self.database, reference, platform))
 
-    def history(self, reference: str) -> "list_of[HistoryRow]":
-        """Layers, newest first."""
-        return store.history(self.database, self.get(reference))
+    def history(self, reference: str, *, platform: str = "") -> "list_of[HistoryRow]":
+        """Layers, newest first. Raises as inspect() does."""
+        return store.history(self.database, store.find_for(self.database, reference, platform))
 
     def tag(self, source: str, target: str) -> None:
         """Give an image another name. Raises NotFound or InvalidArgument."""
         store.tag(self.database, source, target)
 
-    def remove(self, reference: str, *, force: bool = False) -> removal.Removed:
+    def remove(self, reference: str, *, force: bool = False, platform: str = "") -> removal.Removed:
         """Take a name away, and the image with its last one. Raises NotFound or Conflict."""
+        store.find_for(self.database, reference, platform)
         return removal.remove(self.database, self.paths, reference, force=force, in_use=self.users)
 
     def prune(self, *, all_unused: bool = False, filters: Filters = selection.NO_FILTERS) -> removal.Pruned:
@@ -60,14 +63,57 @@ class Images:
         rows = self.database.rows("SELECT id, status FROM container WHERE image_id = ?", (image_id,))
         return [(str(row[0]), str(row[1]) in ("running", "paused", "restarting")) for row in rows]
 
-    def save(self, references: Sequence[str], write: Callable[[bytes], object], *, platform: str = "") -> None:
+    def diff(self, before: str, after: str) -> "tuple[list_of[FileChange], list_of[FieldChange]]":
+        """What differs between two images: files (their times are no difference), and fields of the configuration."""
+        from sampan.images import comparison
+
+        with store.holding(self.database, lambda: [self.get(before), self.get(after)]) as (first, second):
+            changed = list(comparison.compare_files(self.paths, first.layers, second.layers))
+        return changed, comparison.compare_configs(first.config, second.config)
+
+    def mount(self, reference: str, folder: str = "") -> str:
+        """Show an image's files read-only in a folder of the host, or in one of the root's own; returns the folder.
+
+        It stays until unmount(), `system shutdown` or a reboot. Raises NotFound, InvalidArgument, Conflict.
+        """
+        from sampan.images import mounting
+
+        return mounting.mount_image(self.database, self.paths, reference, folder)
+
+    def mounted(self) -> "list_of[Mounted]":
+        """Where which image is mounted."""
+        from sampan.images import mounting
+
+        return mounting.mounted(self.database)
+
+    def unmount(self, name: str) -> "list_of[Mounted]":
+        """Take away the mounts of an image, or the one at a folder. Raises NotFound, Conflict."""
+        from sampan.images import mounting
+
+        return mounting.unmount(self.database, self.paths, name)
+
+    def unmount_all(self) -> "list_of[Mounted]":
+        """Take away every mount of this root. Raises Conflict."""
+        from sampan.images import mounting
+
+        return mounting.unmount_all(self.database, self.paths)
+
+    def save(
+        self,
+        references: Sequence[str],
+        write: Callable[[bytes], object],
+        *,
+        platform: str = "",
+        squash: bool = False,
+    ) -> None:
         """Give an archive of images to `write`, in pieces, as `docker save` does it: the same images, the same bytes.
 
-        A name without a tag means all tags of its repository. Raises NotFound before anything is written.
+        A name without a tag means all tags of its repository. With `squash` each image has one layer. Raises NotFound
+        before anything is written.
         """
         from sampan.images.archive import saving
 
-        saving.save(self.database, self.paths, references, write, platform=platform)
+        saving.save(self.database, self.paths, references, write, platform=platform, squash=squash)
 
     def load(
         self,

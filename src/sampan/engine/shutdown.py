@@ -7,6 +7,7 @@ from sampan.containers import control, store
 from sampan.containers.model import Container
 from sampan.engine.supervision import presence
 from sampan.errors import NotFound
+from sampan.images import mounting
 from sampan.linux import cgroup, files, process
 from sampan.networks import upkeep
 from sampan.runtime import driver
@@ -24,6 +25,7 @@ def shut_down(database: Database, paths: Paths, *, timeout_seconds: int | None =
     """
     stopped = _stop_all(database, paths, timeout_seconds)
     _end_supervisor(paths)
+    mounting.unmount_all(database, paths)
     upkeep.shutdown(database, paths)
     cgroup.kill(paths.cgroup)
     cgroup.remove(paths.cgroup)

@@ -61,7 +61,7 @@ class Usage(NamedTuple):
 
 def measure(database: Database, paths: Paths) -> Usage:
     """Look at everything; walks the folders of containers and volumes."""
-    total = database.row("SELECT sum(size) FROM snapshot")
+    total = database.row("SELECT sum(size + recipe_size) FROM snapshot")
     return Usage(
         images=_images(database),
         containers=tuple(

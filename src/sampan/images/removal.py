@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from sampan.errors import Conflict
-from sampan.images import happenings, selection, store
+from sampan.images import happenings, mounting, selection, store
 from sampan.images.model import Deleted, Image, Untagged, chain_ids, short_id
 from sampan.oci import reference
 from sampan.storage import gc
@@ -70,6 +70,8 @@ def _by_name(database: Database, image: Image, text: str, force: bool, in_use: I
     gone = _names_that_go(image, wanted)
     # One event for all: the digests only follow the tag.
     removed: Removed = [_untag(database, image.id, name, is_told=name is gone[0]) for name in gone]
+    if not set(image.tags + image.digests) - set(gone):
+        _check_mounts(database, image, force)
     if set(image.tags + image.digests) - set(gone) or any(running for _, running in users):
         return removed  # other names, or a running container, keep the image
     return removed + _delete(database, image, users)
@@ -88,9 +90,25 @@ def _names_that_go(image: Image, wanted: reference.Reference) -> list[str]:
     return gone
 
 
+def _mounts(database: Database, image: Image) -> list[str]:
+    """Folders that show the image."""
+    return [entry.target for entry in mounting.mounted(database) if entry.image_id == image.id]
+
+
+def _check_mounts(database: Database, image: Image, force: bool) -> None:
+    """Raises Conflict for an image that is shown in a folder; when forced, its layers outlive it there."""
+    folders = _mounts(database, image)
+    if folders and not force:
+        raise Conflict(
+            f"conflict: unable to delete {short_id(image.id)} (must be forced) - image is mounted at {folders[0]}",
+            hint=f"sampan image unmount {folders[0]}",
+        )
+
+
 def _by_id(database: Database, image: Image, force: bool, in_use: InUse) -> Removed:
     users = in_use(image.id)
     shown = short_id(image.id)
+    _check_mounts(database, image, force)
     for container_id, running in users:
         if running:
             raise Conflict(
@@ -160,7 +178,7 @@ def prune(
     removed: Removed = []
     with database.transaction():
         for image in selection.prunable(database, dangling_only=not all_unused, filters=filters):
-            if not in_use(image.id):
+            if not in_use(image.id) and not _mounts(database, image):
                 removed += [_untag(database, image.id, name) for name in image.tags + image.digests]
                 removed += _delete(database, image, [])
     freed = gc.collect(database, paths).bytes

@@ -7,7 +7,8 @@ import json
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sampan.errors import Corrupt, InvalidArgument, NotFound
@@ -201,6 +202,25 @@ def check_platform(document: str, text: str, wanted: str) -> None:
         raise NotFound(f"image with reference {text} was found but does not provide the specified platform ({asked})")
 
 
+def find_for(database: Database, text: str, wanted: str) -> Image:
+    """The image that `text` names, which must be for the platform `wanted` ("" = any).
+
+    Raises NotFound in the words that inspect, history and rmi have in Docker; InvalidArgument for no platform.
+    """
+    image = find(database, text)
+    if wanted:
+        from sampan.oci import platform
+
+        asked = platform.parse(wanted, platform.host_platform(os.uname().machine))
+        mine = platform.normalise(image.config.os, image.config.architecture, image.config.variant)
+        if not platform.satisfies(mine, asked):
+            raise NotFound(
+                f"image with reference {text} was found but its platform ({mine}) does not match the specified platform"
+                f" ({asked})"
+            )
+    return image
+
+
 def platform_of(document: str) -> "Platform":
     """The platform that an image configuration is for."""
     from sampan.oci import platform
@@ -268,6 +288,24 @@ def history(database: Database, image: Image) -> list[HistoryRow]:
     if lines:
         lines[0] = lines[0]._replace(id=image.id, tags=image.tags)
     return lines
+
+
+@contextmanager
+def holding(database: Database, choose: Callable[[], Sequence[Image]]) -> Iterator[Sequence[Image]]:
+    """The images that `choose` finds, whose layers nobody collects meanwhile. Raises what it raises."""
+    from sampan.storage import snapshots
+
+    with database.transaction(durable=False):
+        images = choose()
+        held = list(dict.fromkeys(layer for image in images for layer in image.layers))
+        for snapshot_id in held:
+            snapshots.hold(database, snapshot_id)
+    try:
+        yield images
+    finally:
+        with database.transaction(durable=False):
+            for snapshot_id in held:
+                snapshots.release(database, snapshot_id)
 
 
 def layers_size(database: Database, layers: Sequence[str]) -> int:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from sampan.linux import fault, files
+from sampan.linux import fault, files, process
 from sampan.storage import leases, snapshots
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -20,7 +20,7 @@ class Collected(NamedTuple):
 
 
 def collect(database: Database, paths: Paths, roots: Collection[str] | Callable[[], Collection[str]] = ()) -> Collected:
-    """Remove the snapshots that no image, build step, container, living lease or entry of `roots` refers to.
+    """Remove the snapshots that no image, build step, container, mount, living lease or entry of `roots` refers to.
 
     A callable `roots` is asked inside the transaction that deletes the rows, so that its answer still holds then.
     """
@@ -33,9 +33,11 @@ def collect(database: Database, paths: Paths, roots: Collection[str] | Callable[
             WHERE id NOT IN (SELECT snapshot_id FROM image_layer)
               AND id NOT IN (SELECT snapshot_id FROM build_step WHERE snapshot_id IS NOT NULL)
               AND id NOT IN (SELECT json_each.value FROM container, json_each(container.layers))
+              AND id NOT IN (SELECT json_each.value FROM image_mount, json_each(image_mount.layers) WHERE boot_id = ?)
               AND id NOT IN (SELECT layer.value FROM container, json_each(container.spec, '$.mounts') AS mount,
                   json_each(mount.value, '$.layers') AS layer)
-            """
+            """,
+            (process.boot_id(),),
         )
         gone = [(str(row[0]), int(row[1] or 0)) for row in rows if row[0] not in kept]
         for snapshot_id, _ in gone:

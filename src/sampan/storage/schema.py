@@ -181,4 +181,12 @@ MIGRATIONS: tuple[str, ...] = (
     """
     ALTER TABLE snapshot ADD COLUMN recipe_size INTEGER NOT NULL DEFAULT 0;     -- bytes of recipes/<id>, 0 = none
     """,
+    """
+    CREATE TABLE image_mount(           -- images that `image mount` shows on the host, read-only
+        target TEXT PRIMARY KEY,        -- where
+        image_id TEXT NOT NULL,         -- no foreign key: rmi --force may take the image away
+        layers TEXT NOT NULL,           -- JSON list of snapshot ids, lowest first: they stay as long as the row
+        boot_id TEXT NOT NULL           -- a reboot ends every mount
+    ) WITHOUT ROWID;
+    """,
 )

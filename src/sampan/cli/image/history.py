@@ -3,7 +3,7 @@
 import time
 
 from sampan.cli.command import Command, Example, Invocation
-from sampan.cli.flags import Flag, format_flag, no_trunc_flag, quiet_flag, refuse
+from sampan.cli.flags import Flag, format_flag, no_trunc_flag, quiet_flag
 from sampan.cli.format import render
 from sampan.cli.kinds import BOOL, STRING
 from sampan.cli.output import short_id
@@ -28,8 +28,9 @@ COMMAND = Command(
 
 def execute(invocation: Invocation) -> int:
     parsed = invocation.parsed
-    refuse(parsed, "platform")
-    found = Engine(invocation.settings.root or None).images.history(invocation.arguments[0])
+    found = Engine(invocation.settings.root or None).images.history(
+        invocation.arguments[0], platform=parsed.string("platform")
+    )
     no_trunc, human = parsed.boolean("no-trunc"), parsed.boolean("human")
     layers = [
         images.LayerFacts(

@@ -1,7 +1,7 @@
 """`sampan image inspect`."""
 
 from sampan.cli.command import Command, Example, Invocation
-from sampan.cli.flags import Flag, inspect_format_flag, refuse
+from sampan.cli.flags import Flag, inspect_format_flag
 from sampan.cli.kinds import STRING
 from sampan.cli.views.show import show
 from sampan.engine.engine import Engine
@@ -19,5 +19,6 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    refuse(invocation.parsed, "platform")
-    return show(invocation, Engine(invocation.settings.root or None).images.inspect)
+    images = Engine(invocation.settings.root or None).images
+    platform = invocation.parsed.string("platform")
+    return show(invocation, lambda name: images.inspect(name, platform=platform))

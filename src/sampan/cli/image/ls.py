@@ -3,13 +3,15 @@
 import time
 
 from sampan.cli.command import Command, Example, Invocation
-from sampan.cli.flags import Flag, filter_flag, format_flag, no_trunc_flag, quiet_flag
+from sampan.cli.errors import ClientError
+from sampan.cli.flags import Flag, Parsed, filter_flag, format_flag, no_trunc_flag, quiet_flag
 from sampan.cli.format import render
 from sampan.cli.kinds import BOOL
 from sampan.cli.output import short_id
 from sampan.cli.views import images
 from sampan.cli.views.container_filters import gather
 from sampan.engine.engine import Engine
+from sampan.images.model import Image
 
 COMMAND = Command(
     arguments="[OPTIONS] [REPOSITORY[:TAG]]",
@@ -22,6 +24,7 @@ COMMAND = Command(
         format_flag(),
         no_trunc_flag(),
         quiet_flag(),
+        Flag("tree", BOOL, "Show each image with all its names and platforms"),
     ),
     takes=(0, 1),
 )
@@ -32,6 +35,9 @@ def execute(invocation: Invocation) -> int:
     engine = Engine(invocation.settings.root or None)
     name = invocation.arguments[0] if invocation.arguments else ""
     found = engine.images.list(name, filters=gather(parsed.pairs("filter")))
+    if parsed.boolean("tree"):
+        print(_tree(parsed, engine, found), end="")
+        return 0
     no_trunc = parsed.boolean("no-trunc")
     if parsed.boolean("quiet"):
         for image in found:
@@ -50,3 +56,12 @@ def execute(invocation: Invocation) -> int:
     columns = images.COLUMNS_WITH_DIGEST if with_digests else images.LISTING.columns
     print(render(images.LISTING, rows, form, columns), end="")
     return 0
+
+
+def _tree(parsed: Parsed, engine: Engine, found: list[Image]) -> str:
+    from sampan.cli.views import image_tree
+
+    for flag, shown in (("quiet", "quiet"), ("no-trunc", "no-trunc"), ("digests", "show-digest"), ("format", "format")):
+        if parsed.is_given(flag):
+            raise ClientError(f"--{shown} is not yet supported with --tree")
+    return image_tree.text(found, {image.id for image in found if engine.images.users(image.id)})

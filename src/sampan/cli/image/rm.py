@@ -4,7 +4,8 @@ import sys
 
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.each import each
-from sampan.cli.flags import Flag, force_flag, refuse
+from sampan.cli.flags import Flag, force_flag
+from sampan.cli.image.save import one_platform
 from sampan.cli.kinds import BOOL, SLICE
 from sampan.engine.engine import Engine
 from sampan.errors import NotFound
@@ -25,13 +26,13 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    refuse(invocation.parsed, "platform")
     engine = Engine(invocation.settings.root or None)
     force = invocation.parsed.boolean("force")
+    platform = one_platform(invocation.parsed.strings("platform"))
 
     def remove(name: str) -> None:
         try:
-            removed = engine.images.remove(name, force=force)
+            removed = engine.images.remove(name, force=force, platform=platform)
         except NotFound as error:
             if not force:
                 raise

@@ -1,9 +1,11 @@
 """`sampan save`."""
 
+from collections.abc import Sequence
+
 from sampan.cli import outfile
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import Flag
-from sampan.cli.kinds import SLICE, STRING
+from sampan.cli.kinds import BOOL, SLICE, STRING
 from sampan.engine.engine import Engine
 from sampan.errors import InvalidArgument
 
@@ -16,6 +18,7 @@ COMMAND = Command(
     ),
     flags=(
         Flag("output", STRING, "Write to a file instead of stdout", "o"),
+        Flag("squash", BOOL, "Write each image with one layer, without what later layers removed"),
         Flag("platform", SLICE, "Platform that the images must have, os[/arch[/variant]]"),
     ),
     takes=(1, None),
@@ -28,14 +31,17 @@ def execute(invocation: Invocation) -> int:
     outfile.check(path, "save image", f"sampan save -o FILE {' '.join(invocation.arguments)}")
     images = Engine(invocation.settings.root or None).images
     platform = one_platform(parsed.strings("platform"))
-    outfile.write(path, "save image", lambda write: images.save(invocation.arguments, write, platform=platform))
+    squash = parsed.boolean("squash")
+    outfile.write(
+        path, "save image", lambda write: images.save(invocation.arguments, write, platform=platform, squash=squash)
+    )
     return 0
 
 
-def one_platform(given: tuple[str, ...]) -> str:
+def one_platform(given: Sequence[str]) -> str:
     """The platform of --platform; an image here has one only. Raises InvalidArgument for several."""
     if len(given) > 1:
         raise InvalidArgument(
-            "multiple platform parameters not supported", hint="name one platform, such as --platform linux/amd64"
+            "multiple platforms are not supported", hint="name one platform, such as --platform linux/amd64"
         )
     return given[0] if given else ""

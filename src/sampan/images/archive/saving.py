@@ -1,38 +1,36 @@
 """`docker save`: images as one tar, in one pass and without a temporary file."""
 
+import json
+import os
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 from sampan.errors import Corrupt, InvalidArgument, NotFound
 from sampan.images import happenings, store
 from sampan.images.archive import documents
 from sampan.images.model import Image
-from sampan.linux import fault
+from sampan.linux import fault, mount
+from sampan.oci import platform as platforms
 from sampan.oci import reference
-from sampan.storage import foreign, snapshots, tar
+from sampan.storage import foreign, layers, tar
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
 Write = Callable[[bytes], object]
 
 
-def save(database: Database, paths: Paths, names: Sequence[str], write: Write, *, platform: str = "") -> None:
+def save(
+    database: Database, paths: Paths, names: Sequence[str], write: Write, *, platform: str = "", squash: bool = False
+) -> None:
     """Give an archive of the images that `names` mean to `write`, in pieces.
 
-    A name without a tag means all tags of its repository. The same images give the same bytes. Raises NotFound, before
-    anything is written, for an image that is not here or is for another platform; Corrupt for a damaged layer.
+    With `squash` each is written as an image of one layer, which has no file that a later layer removed. A name without
+    a tag means all tags of its repository. The same images give the same bytes. Raises NotFound, before anything is
+    written, for an image that is not here or is for another platform; Corrupt for a damaged layer.
     """
-    with database.transaction(durable=False):
-        chosen = select(database, names, platform)
-        held = list(dict.fromkeys(layer for image in chosen for layer in image.layers))
-        for snapshot_id in held:
-            snapshots.hold(database, snapshot_id)
-    fault.point("save.held")
-    try:
-        _write(database, paths, chosen, write)
-    finally:
-        with database.transaction(durable=False):
-            for snapshot_id in held:
-                snapshots.release(database, snapshot_id)
+    with store.holding(database, lambda: select(database, names, platform)) as chosen:
+        fault.point("save.held")
+        (_write_squashed if squash else _write)(database, paths, chosen, write)
     with database.transaction(durable=False):
         for image in chosen:
             happenings.record(database, image.id, "save")
@@ -47,8 +45,15 @@ def select(database: Database, names: Sequence[str], platform: str = "") -> list
             if tag and tag not in tags:
                 tags.append(tag)
             if platform:
-                store.check_platform(document(database, image_id).decode(), name, platform)
+                _check_platform(document(database, image_id).decode(), platform)
     return [store.get(database, image_id)._replace(tags=tuple(tags)) for image_id, tags in found.items()]
+
+
+def _check_platform(config: str, wanted: str) -> None:
+    asked = platforms.parse(wanted, platforms.host_platform(os.uname().machine))
+    mine = store.platform_of(config)
+    if not platforms.satisfies(mine, asked):
+        raise NotFound(f"no suitable export target found for platform {asked}", hint=f"the image is for {mine}")
 
 
 def _meant(database: Database, name: str) -> list[tuple[str, str]]:
@@ -82,16 +87,16 @@ def document(database: Database, image_id: str) -> bytes:
 
 
 def _write(database: Database, paths: Paths, chosen: Sequence[Image], write: Write) -> None:
-    layers: dict[str, tuple[str, int]] = {}
+    places: dict[str, tuple[str, int]] = {}
     saved = []
     for image in chosen:
         for snapshot_id, diff_id in zip(image.layers, image.config.diff_ids, strict=True):
-            if diff_id not in layers:
-                layers[diff_id] = snapshot_id, foreign.tar_size(paths, snapshot_id)
-        of_image = tuple(documents.Layer(diff_id, layers[diff_id][1]) for diff_id in image.config.diff_ids)
+            if diff_id not in places:
+                places[diff_id] = snapshot_id, foreign.tar_size(paths, snapshot_id)
+        of_image = tuple(documents.Layer(diff_id, places[diff_id][1]) for diff_id in image.config.diff_ids)
         saved.append(documents.Saved(document(database, image.id), of_image, image.tags))
     write_documents(documents.compose(saved), write)
-    for diff_id, (snapshot_id, size) in layers.items():
+    for diff_id, (snapshot_id, size) in places.items():
         write_header(documents.blob_path(diff_id), size, write)
         counted = _Counted(write)
         foreign.write_tar(database, paths, snapshot_id, counted)
@@ -100,6 +105,37 @@ def _write(database: Database, paths: Paths, chosen: Sequence[Image], write: Wri
         write(bytes(-size % tar.BLOCK))
         fault.point("save.written")
     write(tar.END)
+
+
+def _write_squashed(database: Database, paths: Paths, chosen: Sequence[Image], write: Write) -> None:
+    with ExitStack() as opened:
+        views: dict[str, tuple[int, int]] = {}
+        saved = []
+        for image in chosen:
+            view = mount.lower_root(paths.layers, image.layers)
+            opened.callback(os.close, view)
+            counted = _Counted(lambda piece: None)
+            packed = layers.pack_folder(view, counted)
+            views[packed.diff_id] = view, counted.size
+            config = squashed(document(database, image.id), packed.diff_id)
+            saved.append(documents.Saved(config, (documents.Layer(packed.diff_id, counted.size),), image.tags))
+        write_documents(documents.compose(saved), write)
+        for diff_id, (view, size) in views.items():
+            write_header(documents.blob_path(diff_id), size, write)
+            if layers.pack_folder(view, write).diff_id != diff_id:
+                raise Corrupt(f"layer {diff_id} changed while it was written")
+            write(bytes(-size % tar.BLOCK))
+            fault.point("save.written")
+    write(tar.END)
+
+
+def squashed(config: bytes, diff_id: str) -> bytes:
+    """The configuration of an image whose layers became one: as it is, but for `rootfs` and `history`. Pure."""
+    fields = json.loads(config)
+    created = {"created": fields["created"]} if fields.get("created") else {}
+    fields["rootfs"] = {"type": "layers", "diff_ids": [diff_id]}
+    fields["history"] = [{**created, "comment": f"squashed from {len(fields.get('history') or ())} steps"}]
+    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 class _Counted:
