@@ -281,11 +281,11 @@ class _Pull:
                 download = self._download(descriptor, file)
                 try:
                     snapshot_id = self._unpack(download, descriptor, diff_id)
-                except Corrupt:
-                    self._settle(download)
+                except Corrupt as error:
+                    cause = _settled(download, error)
                     if is_last or download.is_genuine:
                         file.remove()
-                        raise
+                        raise cause from error
                     is_closed = download.close()
                     file.reset()
                     continue
@@ -335,13 +335,6 @@ class _Pull:
         if download.is_complete:
             self._tell(descriptor, "Extracting", count)
 
-    def _settle(self, download: Download) -> None:
-        """After a damaged layer: have the rest of it, so that its digest says whose fault it is."""
-        try:
-            download.finish()
-        except (SampanError, OSError):
-            return
-
     def _hold(self, snapshot_id: str) -> None:
         with self._lock:
             self._held.add(snapshot_id)
@@ -357,6 +350,17 @@ class _Pull:
         total = descriptor.size if current else 0
         event: Event = LayerStatus(descriptor.digest.partition(":")[2][:12], status, current, total)
         self._on_event(event)
+
+
+def _settled(download: Download, error: Corrupt) -> Corrupt:
+    """After a damaged layer: have the rest of it, so that its digest says whose fault it is."""
+    try:
+        download.finish()
+    except Corrupt as other:
+        return other
+    except (SampanError, OSError):
+        return error
+    return error
 
 
 class _Told:
