@@ -243,3 +243,19 @@ def test_looking_at_images_of_another_platform_is_answered_as_docker_does(sampan
     assert sampan("images", "--filter", "until=xx", code=1).err.startswith(
         'Error response from daemon: failed to parse value as time or duration: "xx"\n'
     )
+
+
+def test_a_prune_that_is_only_asked_for_tells_what_it_would_free(sampan: Sampan, tmp_path: Path) -> None:
+    archive = tmp_path / "a.tar"
+    archive.write_bytes(rootfs({"f": (b"x" * 5000, 0o644)}).getvalue())
+    image_id = sampan("import", str(archive)).out.strip()
+    asked = sampan("image", "prune", "--dry-run").out
+    assert asked.startswith(f"Would Delete Images:\ndeleted: {image_id}\n")
+    assert asked.endswith("\nTotal space that would be reclaimed: 5kB\n")
+    assert sampan("images", "-q", "--no-trunc", "--filter", "dangling=true").out.strip() == image_id
+    done = sampan("image", "prune", "-f").out
+    assert done == asked.replace("Would Delete", "Deleted").replace("space that would be reclaimed", "reclaimed space")
+    assert sampan("image", "prune", "-a", "--dry-run").out.startswith(
+        "Would Delete Images:\nuntagged: busybox:latest\n"
+    )
+    assert "busybox" in sampan("images").out

@@ -170,17 +170,29 @@ def prune(
     all_unused: bool = False,
     filters: selection.Filters = selection.NO_FILTERS,
     in_use: InUse,
+    dry_run: bool = False,
 ) -> Pruned:
     """`docker image prune [-a]`: take the images without a tag, or all, that no container was made from.
 
-    Raises InvalidArgument for a malformed filter.
+    With `dry_run` nothing is taken: the result is what would be. Raises InvalidArgument for a malformed filter.
     """
     removed: Removed = []
-    with database.transaction():
-        for image in selection.prunable(database, dangling_only=not all_unused, filters=filters):
-            if not in_use(image.id) and not _mounts(database, image):
-                removed += [_untag(database, image.id, name) for name in image.tags + image.digests]
-                removed += _delete(database, image, [])
+    would_free = 0
+    try:
+        with database.transaction():
+            for image in selection.prunable(database, dangling_only=not all_unused, filters=filters):
+                if not in_use(image.id) and not _mounts(database, image):
+                    removed += [_untag(database, image.id, name) for name in image.tags + image.digests]
+                    removed += _delete(database, image, [])
+            if dry_run:
+                would_free = sum(size for _, size in gc.unreferenced(database))
+                raise _OnlyAsked
+    except _OnlyAsked:
+        return Pruned(removed, would_free)
     freed = gc.collect(database, paths).bytes
     happenings.pruned(database, freed)
     return Pruned(removed, freed)
+
+
+class _OnlyAsked(Exception):
+    """Nothing is to be changed after all: it undoes the transaction."""

@@ -13,7 +13,7 @@ _SNAPSHOT, _TEMPORARY = "snapshot:", "tmp:"
 
 
 class Collected(NamedTuple):
-    """The snapshots that were removed, and the bytes of their regular files."""
+    """The snapshots that were removed, and the bytes of their regular files and recipes."""
 
     snapshots: tuple[str, ...]
     bytes: int
@@ -25,21 +25,7 @@ def collect(database: Database, paths: Paths, roots: Collection[str] | Callable[
     A callable `roots` is asked inside the transaction that deletes the rows, so that its answer still holds then.
     """
     with database.transaction():
-        kept = set(roots() if callable(roots) else roots)
-        kept.update(name.removeprefix(_SNAPSHOT) for name in leases.held(database) if name.startswith(_SNAPSHOT))
-        rows = database.rows(
-            """
-            SELECT id, size FROM snapshot
-            WHERE id NOT IN (SELECT snapshot_id FROM image_layer)
-              AND id NOT IN (SELECT snapshot_id FROM build_step WHERE snapshot_id IS NOT NULL)
-              AND id NOT IN (SELECT json_each.value FROM container, json_each(container.layers))
-              AND id NOT IN (SELECT json_each.value FROM image_mount, json_each(image_mount.layers) WHERE boot_id = ?)
-              AND id NOT IN (SELECT layer.value FROM container, json_each(container.spec, '$.mounts') AS mount,
-                  json_each(mount.value, '$.layers') AS layer)
-            """,
-            (process.boot_id(),),
-        )
-        gone = [(str(row[0]), int(row[1] or 0)) for row in rows if row[0] not in kept]
+        gone = unreferenced(database, roots() if callable(roots) else roots)
         for snapshot_id, _ in gone:
             database.execute("DELETE FROM snapshot WHERE id = ?", (snapshot_id,))
             # If we are killed, the void lease leads others to the folder.
@@ -52,6 +38,25 @@ def collect(database: Database, paths: Paths, roots: Collection[str] | Callable[
             for snapshot_id, _ in gone:
                 leases.release(database, _SNAPSHOT + snapshot_id)
     return Collected(tuple(snapshot_id for snapshot_id, _ in gone), sum(size for _, size in gone))
+
+
+def unreferenced(database: Database, roots: Collection[str] = ()) -> list[tuple[str, int]]:
+    """The snapshots that collect() would take, and what it would free of each: its files' bytes, and its recipe's."""
+    kept = {*roots}
+    kept.update(name.removeprefix(_SNAPSHOT) for name in leases.held(database) if name.startswith(_SNAPSHOT))
+    rows = database.rows(
+        """
+        SELECT id, size + recipe_size FROM snapshot
+        WHERE id NOT IN (SELECT snapshot_id FROM image_layer)
+          AND id NOT IN (SELECT snapshot_id FROM build_step WHERE snapshot_id IS NOT NULL)
+          AND id NOT IN (SELECT json_each.value FROM container, json_each(container.layers))
+          AND id NOT IN (SELECT json_each.value FROM image_mount, json_each(image_mount.layers) WHERE boot_id = ?)
+          AND id NOT IN (SELECT layer.value FROM container, json_each(container.spec, '$.mounts') AS mount,
+              json_each(mount.value, '$.layers') AS layer)
+        """,
+        (process.boot_id(),),
+    )
+    return [(str(row[0]), int(row[1] or 0)) for row in rows if row[0] not in kept]
 
 
 def sweep(database: Database, paths: Paths) -> list[str]:

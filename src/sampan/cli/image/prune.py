@@ -15,6 +15,7 @@ COMMAND = Command(
     examples=(Example("Also those that have a name", "image prune -a"),),
     flags=(
         Flag("all", BOOL, "Remove named images too that no container uses", "a"),
+        Flag("dry-run", BOOL, "Only show what would be removed"),
         filter_flag(""),
         force_flag(),
     ),
@@ -26,11 +27,15 @@ def execute(invocation: Invocation) -> int:
     filters = gather(parsed.pairs("filter"))
     all_unused = parsed.boolean("all")
     what = "images without at least one container associated to them" if all_unused else "dangling images"
-    if not confirmed(f"This will remove all {what}.", force=parsed.boolean("force"), filters=filters):
+    is_dry = parsed.boolean("dry-run")
+    if not is_dry and not confirmed(f"This will remove all {what}.", force=parsed.boolean("force"), filters=filters):
         return 0
-    pruned = Engine(invocation.settings.root or None).images.prune(all_unused=all_unused, filters=filters)
+    pruned = Engine(invocation.settings.root or None).images.prune(
+        all_unused=all_unused, filters=filters, dry_run=is_dry
+    )
     if pruned.removed:
-        print("Deleted Images:")
+        print("Would Delete Images:" if is_dry else "Deleted Images:")
         print(removal_lines(pruned.removed).replace("Untagged:", "untagged:").replace("Deleted:", "deleted:"))
-    print(f"Total reclaimed space: {human_size(pruned.bytes)}")
+    total = "Total space that would be reclaimed" if is_dry else "Total reclaimed space"
+    print(f"{total}: {human_size(pruned.bytes)}")
     return 0
