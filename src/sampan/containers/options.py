@@ -168,3 +168,4 @@ class LogOptions(NamedTuple):
     until: int = 0
     tail: int = -1
     timestamps: bool = False
+    details: bool = False  # the attributes that --log-opt labels, env and tag chose

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from sampan.containers import compile as compilation
-from sampan.containers import creation, devices, etc_files, happenings, injection, joining, refusals, security, store
+from sampan.containers import creation, devices, etc_files, happenings, injection, joining, security, store, watched
 from sampan.containers.model import Container, MountPoint
 from sampan.errors import Conflict, NotFound, Unavailable
 from sampan.linux import cgroup, fault, files, netns, process
@@ -257,7 +257,12 @@ class _Start:
 
     def _monitor_options(self) -> monitor.MonitorOptions:
         options = self.container.spec.options
-        log = "none" if options.log_driver == "none" else f"k8s-file:{self.folder}/log"
+        log, limit, tag = f"k8s-file:{self.folder}/log", 0, ""
+        if options.log_driver != "json-file" or options.log_options:
+            from sampan.containers import logattributes, logdrivers
+
+            log, limit = logdrivers.monitor_log(options, self.folder)
+            tag = logattributes.attributes(self.container).get("tag", "")
         return monitor.MonitorOptions(
             container_id=self.container.id,
             name=self.container.name,
@@ -266,7 +271,8 @@ class _Start:
             exit=self.paths.exit(self.container.id),
             sockets=self.paths.sockets,
             log=log,
-            log_size_limit=refusals.log_size_limit(options),
+            log_size_limit=limit,
+            log_tag=tag,
             terminal=options.tty,
             interactive=options.interactive,
             keep_input_open=options.tty or self.hooks.before_start is None,
@@ -301,6 +307,8 @@ class _Start:
             )
             if health:
                 self.database.execute("INSERT OR IGNORE INTO health_due VALUES(?)", (self.container.id,))
+            if watched.is_rotated(self.container):
+                self.database.execute("INSERT OR IGNORE INTO log_rotation VALUES(?)", (self.container.id,))
             happenings.record(self.database, self.container, "start")
             if self.hooks.is_restart:
                 happenings.record(self.database, self.container, "restart")

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sampan.containers import watched
 from sampan.containers.look import look
 from sampan.containers.options import PortBinding, RunOptions
 from sampan.engine.containers import Container, Containers
@@ -38,12 +39,7 @@ class Engine:
     def _look(self) -> None:
         """Repair what died; the supervisor too is replaced when it did and there is something to watch."""
         has_repaired = look(self.database, self.paths)
-        row = self.database.row(
-            "SELECT 1 FROM health_due UNION ALL SELECT 1 FROM container WHERE status = 'restarting' UNION ALL"
-            " SELECT 1 FROM endpoint e JOIN network n ON n.id = e.network_id JOIN container c ON c.id = e.container_id"
-            " WHERE n.name != 'bridge' AND c.status IN ('running', 'paused') LIMIT 1"
-        )
-        is_needed = row is not None
+        is_needed = watched.is_any(self.database)
         if has_repaired and not is_needed:
             from sampan.engine.supervision import restarting
 

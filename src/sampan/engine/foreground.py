@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sampan.containers import creation, start, store, wake
+from sampan.containers import creation, start, store, wake, watched
 from sampan.containers import model as records
 from sampan.containers.options import RunOptions
 from sampan.containers.streams import Streams, detach_sequence
@@ -57,7 +57,7 @@ def start_attached(engine: Engine, record: records.Container, how: Foreground) -
     try:
         if not start.start(engine.database, engine.paths, record.id, hooks):
             raise Conflict(f"container {record.id} is running already", hint=f"sampan attach {record.name}")
-        if creation.has_check(record.spec.config.healthcheck):
+        if watched.is_watched(record):
             wake.start_supervisor(engine.paths)
         return _until_end(engine, record.id, sessions[0])
     finally:

@@ -150,4 +150,9 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE endpoint ADD COLUMN gateway_priority INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE endpoint ADD COLUMN driver_options TEXT NOT NULL DEFAULT '{}';
     """,
+    """
+    CREATE TABLE log_rotation(          -- containers whose full log files the supervisor puts aside while they run
+        container_id TEXT PRIMARY KEY REFERENCES container(id) ON DELETE CASCADE
+    ) WITHOUT ROWID;
+    """,
 )

@@ -152,7 +152,7 @@ _HEALTH = (
 )
 
 _LOGS = (
-    Flag("log-driver", STRING, "Where its output goes: json-file, local or none"),
+    Flag("log-driver", STRING, "Where its output goes: json-file, local, journald or none"),
     Flag("log-opt", LIST, "Option of the log driver, KEY=VALUE"),
 )
 

@@ -37,7 +37,7 @@ def run_options(parsed: Parsed) -> RunOptions:
         runtime=parsed.string("runtime"),
         pull=_pull(parsed.string("pull")),
         log_driver=parsed.string("log-driver") or "json-file",
-        log_options=_log_options(parsed.strings("log-opt")),
+        log_options=_log_options(parsed.string("log-driver"), parsed.strings("log-opt")),
         healthcheck=health(parsed),
         mounts=mounts(parsed),
         volumes_from=parsed.strings("volumes-from"),
@@ -292,7 +292,9 @@ def _ipc_mode(mode: str) -> str:
     return mode
 
 
-def _log_options(texts: tuple[str, ...]) -> Mapping[str, str]:
+def _log_options(driver: str, texts: tuple[str, ...]) -> Mapping[str, str]:
+    if driver == "none" and texts:
+        raise OptionError("invalid logging opts for driver none")
     options: dict[str, str] = {}
     for text in texts:
         key, equals, value = text.partition("=")

@@ -4,7 +4,7 @@ import os
 import time
 from typing import NamedTuple
 
-from sampan.containers import creation, ending, restart, start, store, wake
+from sampan.containers import ending, restart, start, store, wake, watched
 from sampan.containers.model import Container
 from sampan.engine.supervision.journal import Journal
 from sampan.storage import locks
@@ -54,7 +54,7 @@ def start_again(database: Database, paths: Paths, container_id: str) -> bool:
         return False
     with database.transaction():
         store.update(database, container_id, restart_count=container.restart_count + 1)
-    if creation.has_check(container.spec.config.healthcheck):
+    if watched.is_watched(container):
         wake.start_supervisor(paths)
     return True
 
@@ -107,6 +107,11 @@ class Restarts:
                 self._past[container_id] = self._plans.pop(container_id)
                 self._spawn(container_id)
         self._past = {key: plan for key, plan in self._past.items() if plan.forget_at > now or key in self._running}
+
+    def close(self) -> None:
+        """Starts that are being made go on."""
+        for pidfd in self._running.values():
+            os.close(pidfd)
 
     def is_idle(self) -> bool:
         return not (self._plans or self._past or self._running)

@@ -72,7 +72,7 @@ def _failed_at_once(container: Container) -> bool:
 
 def _log(paths: Paths, container: Container) -> tuple[str, ...]:
     """The last lines, cut to a sensible length, odd characters shown."""
-    found = b"".join(line.text for line in logs.read(paths.container(container.id) + "/log", LogOptions(tail=_LINES)))
+    found = b"".join(line.text for line in logs.read(paths.container(container.id), LogOptions(tail=_LINES)))
     lines = found.decode(errors="replace").splitlines()[-_LINES:]
     return tuple(_visible(line[:_LINE_CHARACTERS]) for line in lines)
 
