@@ -84,8 +84,8 @@ def _address_problems(text: str, subnet: str) -> list[str]:
 def _bindings(container: Container) -> list[ports.PortBinding]:
     """What -p asked for and, with -P, every exposed port that it did not."""
     options = container.spec.options
-    bindings = [
     address = options.publish_address
+    bindings = [
         ports.PortBinding(
             port.container_port, port.protocol, port.host_ip or address, port.host_port, port.host_port_end
         )

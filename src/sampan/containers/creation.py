@@ -13,8 +13,8 @@ from sampan.images import store as images
 from sampan.linux import fault
 from sampan.oci.config import HealthConfig, container_config_from_json
 from sampan.runtime import probe
-from sampan.storage import leases
 from sampan.settings import sources as settings
+from sampan.storage import leases
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
@@ -27,11 +27,11 @@ def lease_of(container_id: str) -> str:
 def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool = False) -> Container:
     """Make a container's record; with `lease` this process holds it, because it is going to start it. What the options
     leave open, the engine's settings decide.
-    options = inherit(options, settings.load(paths.settings).settings)
 
     Raises NotFound for an image that is not here, Conflict for a name in use, InvalidArgument for bad options or an
     unknown runtime.
     """
+    options = inherit(options, settings.load(paths.settings).settings)
     name = store.check_name(options.name) if options.name else ""
     refusals.check(options, os.cpu_count() or 1)
     if options.runtime:
