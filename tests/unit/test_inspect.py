@@ -11,7 +11,8 @@ from sampan.containers.inspect_host import host_config
 from sampan.containers.inspect_network import NetworkFacts, network_settings
 from sampan.containers.model import Container, MountPoint, Spec, spec_from_json, spec_to_json
 from sampan.containers.options import Device, Mount, PortBinding, RestartPolicy, RunOptions, Ulimit
-from sampan.networks.store import Endpoint, PublishedPort
+from sampan.networks.endpoints import Endpoint
+from sampan.networks.published import PublishedPort
 from sampan.oci.config import ContainerConfig, HealthConfig
 from sampan.storage.paths import Paths
 

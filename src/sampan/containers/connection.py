@@ -5,6 +5,7 @@ from sampan.containers.options import RunOptions
 from sampan.errors import InvalidArgument, NotFound, SampanError
 from sampan.networks import connect as networking
 from sampan.networks import ipam, ports, store
+from sampan.networks.endpoints import Endpoint, EndpointOptions
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 from sampan.values import NamedTuple
@@ -15,7 +16,7 @@ disconnect = networking.disconnect
 class Connection(NamedTuple):
     """`reservations` are sockets that keep others off the published ports; they are the caller's to close."""
 
-    endpoint: store.Endpoint
+    endpoint: Endpoint
     gateway: str
     reservations: tuple[int, ...]
 

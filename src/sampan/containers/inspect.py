@@ -9,6 +9,7 @@ from sampan.containers.inspect_network import NetworkFacts, network_settings
 from sampan.containers.model import Container, MountPoint
 from sampan.containers.timestamp import rfc3339
 from sampan.errors import NotFound
+from sampan.networks import endpoints, published
 from sampan.networks import store as networks
 from sampan.oci.config import health_to_json
 from sampan.runtime import probe
@@ -46,8 +47,8 @@ def _network_facts(database: Database, paths: Paths, container: Container) -> Ne
             network_id = ""
     return NetworkFacts(
         network_id=network_id,
-        endpoints=networks.endpoints(database, container_id=container.id),
-        ports=networks.ports(database, container.id),
+        endpoints=endpoints.read(database, container_id=container.id),
+        ports=published.ports(database, container.id),
     )
 
 

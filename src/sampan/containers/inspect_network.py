@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from sampan.containers import compile as compilation
 from sampan.containers.model import Container
-from sampan.networks.store import Endpoint, PublishedPort
+from sampan.networks.endpoints import Endpoint
+from sampan.networks.published import PublishedPort
 
 
 class NetworkFacts(NamedTuple):

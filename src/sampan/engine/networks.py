@@ -1,12 +1,14 @@
 """Networks, as the public face shows them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sampan.containers.timestamp import rfc3339
 from sampan.errors import PermissionDenied
-from sampan.networks import bridge, happenings, store
-from sampan.networks.store import Endpoint, Network
+from sampan.networks import bridge, creation, endpoints, store
+from sampan.networks.creation import NO_OPTIONS, NetworkOptions
+from sampan.networks.endpoints import Endpoint
+from sampan.networks.store import Network
 from sampan.storage import events
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -26,32 +28,13 @@ class Networks:
     def create(
         self,
         name: str,
-        *,
-        driver: str = "bridge",
-        subnet: str = "",
-        gateway: str = "",
-        internal: bool = False,
-        labels: Mapping[str, str] | None = None,
-        options: Mapping[str, str] | None = None,
+        options: NetworkOptions = NO_OPTIONS,
     ) -> Network:
-        """Make a bridge network.
+        """Make a network.
 
-        Raises InvalidArgument, NotFound (driver), Conflict (name), PermissionDenied (addresses in use).
+        Raises InvalidArgument, NotFound (driver), Conflict (name), PermissionDenied (addresses in use), Unsupported.
         """
-        with self.database.transaction():
-            network = store.create(
-                self.database,
-                self.paths,
-                name,
-                driver=driver,
-                subnet=subnet,
-                gateway=gateway,
-                internal=internal,
-                labels=labels,
-                options=options,
-            )
-            happenings.record(self.database, network.id, "create")
-        return network
+        return creation.create(self.database, self.paths, name, options)
 
     def list(self) -> "list_of[Network]":
         """All networks, bridge, host and none among them, by name."""
@@ -63,14 +46,14 @@ class Networks:
 
     def endpoints(self, network: Network) -> "list_of[Endpoint]":
         """The running containers' places in a network, by address."""
-        return store.endpoints(self.database, network_id=network.id)
+        return endpoints.read(self.database, network_id=network.id)
 
     def inspect(self, reference: str) -> dict[str, Any]:
         """Docker's inspect document. Raises NotFound."""
         network = self.get(reference)
 
         def name_of(container_id: str) -> str:
-            return store.container_name(self.database, container_id)
+            return endpoints.container_name(self.database, container_id)
 
         return document(network, self.endpoints(network), name_of)
 
@@ -94,7 +77,7 @@ class Networks:
         return removed
 
 
-def document(network: Network, endpoints: Sequence[Endpoint], name_of: Callable[[str], str]) -> dict[str, Any]:
+def document(network: Network, members: Sequence[Endpoint], name_of: Callable[[str], str]) -> dict[str, Any]:
     """`docker network inspect` in the shape of Docker 28.5."""
     is_built_in = network.name in store.BUILT_IN
     address_config = [{"Subnet": network.subnet, "Gateway": network.gateway}] if network.subnet else None
@@ -120,7 +103,7 @@ def document(network: Network, endpoints: Sequence[Endpoint], name_of: Callable[
                 "IPv4Address": f"{endpoint.ip}/{endpoint.prefix_length}",
                 "IPv6Address": "",
             }
-            for endpoint in sorted(endpoints, key=lambda endpoint: endpoint.container_id)
+            for endpoint in sorted(members, key=lambda endpoint: endpoint.container_id)
         },
         "Options": dict(sorted(network.options.items())),
         "Labels": dict(sorted(network.labels.items())),

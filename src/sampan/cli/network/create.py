@@ -7,6 +7,7 @@ from sampan.cli.kinds import BOOL, LABELS, MAP, SLICE, STRING
 from sampan.cli.values.environment import labels
 from sampan.engine.engine import Engine
 from sampan.errors import Unsupported
+from sampan.networks.creation import NetworkOptions
 
 COMMAND = Command(
     arguments="[OPTIONS] NETWORK",
@@ -47,12 +48,14 @@ def execute(invocation: Invocation) -> int:
     engine = Engine(invocation.settings.root or None)
     network = engine.networks.create(
         invocation.arguments[0],
-        driver=parsed.string("driver"),
-        subnet=subnets[0] if subnets else "",
-        gateway=gateways[0] if gateways else "",
-        internal=parsed.boolean("internal"),
-        labels=labels((), parsed.strings("label")),
-        options=parsed.mapping("opt"),
+        NetworkOptions(
+            driver=parsed.string("driver"),
+            subnets=subnets,
+            gateways=gateways,
+            internal=parsed.boolean("internal"),
+            labels=labels((), parsed.strings("label")),
+            options=parsed.mapping("opt"),
+        ),
     )
     print(network.id)
     return 0
