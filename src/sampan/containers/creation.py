@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from sampan.containers import compile as compilation
+from sampan.containers import happenings, mounts, names, refusals, store
 from sampan.containers.inherited import inherit
 from sampan.containers.model import Container, Spec
 from sampan.containers.options import RunOptions
