@@ -30,6 +30,7 @@ class Facts(NamedTuple):
     devices: tuple[SpecDevice, ...]
     mounts: tuple[MountPoint, ...]  # with the host's paths
     init_path: str = ""
+    shared_memory: str = ""  # what is to be /dev/shm, when it is another container's
     oom_score_adj: int | None = None  # None: as ours is
     block_io: Json = {}
     injected: Injection = NOTHING
@@ -76,7 +77,9 @@ def merge_env(asked: tuple[str, ...], image: tuple[str, ...]) -> tuple[str, ...]
     """
     chosen: dict[str, str] = {}
     for entry in asked:
-        chosen[entry.partition("=")[0]] = entry
+        name = entry.partition("=")[0]
+        chosen.pop(name, None)  # it stands where it was said last
+        chosen[name] = entry
     return (*chosen.values(), *(entry for entry in image if entry.partition("=")[0] not in chosen))
 
 
@@ -164,11 +167,13 @@ def specification(container: Container, facts: Facts) -> SpecOptions:
         domainname=options.domainname,
         read_only=options.read_only,
         privileged=options.privileged,
+        writable_cgroups=options.privileged if choices.writable_cgroups is None else choices.writable_cgroups,
         capabilities=facts.capabilities,
         no_new_privileges=choices.no_new_privileges,
         rlimits=tuple(Rlimit(limit.name, limit.soft, limit.hard) for limit in options.ulimits),
         mounts=(*_mounts(facts), *facts.injected.mounts),
         shm_size=0 if options.ipc_mode == "none" else options.shm_size_bytes,
+        shm_source=facts.shared_memory,
         network=facts.network,
         pid=facts.namespaces.get("pid", "private"),
         ipc=facts.namespaces.get("ipc", "private"),
@@ -247,7 +252,9 @@ def _mounts(facts: Facts) -> tuple[SpecMount, ...]:
         mounts.append(SpecMount("/sbin/docker-init", "bind", facts.init_path, ("bind", "ro")))
     for mount in facts.mounts:
         if mount.type == "tmpfs":
-            options = ("noexec", "nosuid", "nodev", *(("ro",) if mount.read_only else ()), *mount.options)
+            words = {option.partition("=")[0] for option in mount.options}
+            usual = (word for word in ("noexec", "nosuid", "nodev") if word.removeprefix("no") not in words)
+            options = (*usual, *(("ro",) if mount.read_only else ()), *mount.options)
             mounts.append(SpecMount(mount.destination, "tmpfs", "tmpfs", options))
         else:
             bind = "bind" if mount.recursive == "disabled" else "rbind"

@@ -53,7 +53,7 @@ def start(database: Database, paths: Paths, container_id: str, hooks: Hooks = NO
             raise Conflict("cannot start a paused container, try unpause instead")
         if container.is_running:
             return False
-        _Start(database, paths, container, hooks).run()
+        _Start(database, paths, joining.with_host_name(database, container), hooks).run()
     return True
 
 
@@ -231,6 +231,7 @@ class _Start:
                 block_io=devices.block_limits(container.spec.options),
                 injected=self._injection(),
                 init_path=probe.init().path if container.spec.options.init else "",
+                shared_memory=self._shared_memory(),
             )
             bundle.write_config(self.folder, compilation.specification(container, facts))
             fault.point("start.mounted")
@@ -257,6 +258,15 @@ class _Start:
         from sampan.containers import staging
 
         return staging.stage(self.database, self.paths, self.container, self.held.append)
+
+    def _shared_memory(self) -> str:
+        """Where another container's /dev/shm is, when this one shares it."""
+        mode, _, donor = self.container.spec.options.ipc_mode.partition(":")
+        if mode != "container":
+            return ""
+        from sampan.containers import shared_memory
+
+        return shared_memory.attach(self.database, donor, self.folder)
 
     def _injection(self) -> injection.Injection:
         """What the CDI devices of the options bring along."""
