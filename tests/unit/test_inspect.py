@@ -105,7 +105,7 @@ CONTAINER = Container(
 )
 SHOWN = DOCKER["NetworkSettings"]["Networks"]["front"]
 NETWORK = NetworkFacts(
-    network_id=SHOWN["NetworkID"],
+    networks={"front": ("front", SHOWN["NetworkID"])},
     endpoints=[
         Endpoint(
             SHOWN["EndpointID"],
@@ -191,7 +191,7 @@ def test_the_flags_of_a_state(status: str, running: bool, paused: bool, restarti
 
 
 def test_a_stopped_container_keeps_its_network_but_no_address() -> None:
-    settings = network_settings(CONTAINER._replace(status="exited"), NetworkFacts(network_id="n1"))
+    settings = network_settings(CONTAINER._replace(status="exited"), NetworkFacts({"front": ("front", "n1")}))
     assert (settings["SandboxID"], settings["Ports"]) == ("", {})
     endpoint = settings["Networks"]["front"]
     assert (endpoint["NetworkID"], endpoint["EndpointID"], endpoint["DNSNames"]) == ("n1", "", None)

@@ -37,10 +37,10 @@ def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool
     refusals.check(options, os.cpu_count() or 1)
     if options.runtime:
         probe.runtime(options.runtime)
-    if options.ip:
+    if options.ip or options.networks:
         from sampan.containers import connection
 
-        connection.check_address(database, paths, options)
+        connection.check_addresses(database, paths, options)
     if options.network == "host" and not options.hostname:
         options = options._replace(hostname=os.uname().nodename)
     database.require_room()

@@ -38,15 +38,16 @@ def document(database: Database, paths: Paths, container: Container) -> dict[str
 
 
 def _network_facts(database: Database, paths: Paths, container: Container) -> NetworkFacts:
-    mode = container.spec.options.network
-    network_id = ""
-    if not mode.startswith("container:"):
+    options = container.spec.options
+    known = {}
+    for name in [choice.name for choice in options.connections] or [options.network]:
         try:
-            network_id = networks.find(database, paths, mode).id
+            network = networks.find(database, paths, name)
         except NotFound:
-            network_id = ""
+            continue
+        known[name] = (network.name, network.id)
     return NetworkFacts(
-        network_id=network_id,
+        networks=known,
         endpoints=endpoints.read(database, container_id=container.id),
         ports=published.ports(database, container.id),
     )

@@ -4,7 +4,16 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sampan.containers.options import Device, DeviceLimit, Mount, PortBinding, RestartPolicy, RunOptions, Ulimit
+from sampan.containers.options import (
+    Device,
+    DeviceLimit,
+    Mount,
+    NetworkChoice,
+    PortBinding,
+    RestartPolicy,
+    RunOptions,
+    Ulimit,
+)
 from sampan.oci.config import (
     ContainerConfig,
     HealthConfig,
@@ -116,6 +125,11 @@ def _plain(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else value
 
 
+def _network(fields: dict[str, Any]) -> NetworkChoice:
+    decoded: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+    return NetworkChoice(**decoded)
+
+
 def _tupled(mount: MountPoint) -> MountPoint:
     return mount._replace(options=tuple(mount.options), layers=tuple(mount.layers))
 
@@ -139,6 +153,8 @@ def _options(fields: dict[str, Any]) -> RunOptions:
             decoded[key] = tuple(kind(**item) for item in decoded[key])
     if "mounts" in decoded:
         decoded["mounts"] = tuple(Mount(**{**item, "options": tuple(item["options"])}) for item in decoded["mounts"])
+    if decoded.get("networks") is not None:
+        decoded["networks"] = tuple(_network(item) for item in decoded["networks"])
     if "restart" in decoded:
         decoded["restart"] = RestartPolicy(**decoded["restart"])
     if decoded.get("healthcheck") is not None:

@@ -45,6 +45,24 @@ class PortBinding(NamedTuple):
     host_port_end: int = 0
 
 
+class NetworkChoice(NamedTuple):
+    """A network that a container is to be in, and its place there; "" and () leave the choice to sampan.
+
+    `links` are "container:alias", names that it alone knows. The network with the highest `gateway_priority` is the way
+    to everywhere.
+    """
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    ip: str = ""
+    ip6: str = ""
+    mac_address: str = ""
+    links: tuple[str, ...] = ()
+    link_local_ips: tuple[str, ...] = ()
+    driver_options: Mapping[str, str] = {}
+    gateway_priority: int = 0
+
+
 class Ulimit(NamedTuple):
     name: str
     soft: int
@@ -93,6 +111,7 @@ class RunOptions(NamedTuple):
     remove: bool = False
     init: bool | None = None
     network: str = "bridge"  # none, bridge, host, container:ID, or a network's name
+    networks: tuple[NetworkChoice, ...] | None = None  # all that it is in, None = `network` alone
     network_aliases: tuple[str, ...] = ()
     ip: str = ""
     mac_address: str = ""
@@ -153,6 +172,15 @@ class RunOptions(NamedTuple):
     log_driver: str = ""
     log_options: Mapping[str, str] = {}
     cidfile: str = ""
+
+    @property
+    def connections(self) -> tuple[NetworkChoice, ...]:
+        """The networks that it has an interface in, none where the network is the host's or another container's."""
+        if self.networks is not None:
+            return self.networks
+        if self.network in ("none", "host") or self.network.startswith("container:"):
+            return ()
+        return (NetworkChoice(self.network, self.network_aliases, self.ip, "", self.mac_address),)
 
 
 class ExecOptions(NamedTuple):

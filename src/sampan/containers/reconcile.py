@@ -52,6 +52,11 @@ def _void_leases(database: Database, paths: Paths, void: list[leases.Lease]) -> 
             run_id = name.rpartition("/build-")[2]
             driver.abandon(probe.runtime(), paths.runtime, run_id, name)
             leases.forget(database, lease)
+        elif kind == "connection":
+            from sampan.containers import membership
+
+            if membership.repair(database, paths, name):
+                leases.forget(database, lease)
         elif (kind == "frozen" and _held_still(database, paths, name)) or (
             kind == "container" and _interrupted_start(database, paths, name)
         ):

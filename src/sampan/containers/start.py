@@ -154,19 +154,21 @@ class _Start:
             self._keep(descriptor, undo)
             # The runtime opens it through us; from then on it lives as long as the container.
             self.network = f"/proc/{os.getpid()}/fd/{descriptor}"
-            has_names = mode not in ("none", "bridge", "default") and not self._is_default_bridge(mode)
+            has_names = any(self._has_names(choice.name) for choice in options.connections)
         etc_files.write(self.folder, self.container, has_names=has_names, joined=joined)
-        if mode not in ("none", "host") and not mode.startswith("container:"):
+        if options.connections:
             connect = self._connection(descriptor, undo, has_names)
             if options.ports or options.publish_all:
                 connect()
             else:
                 self.connect = connect
 
-    def _is_default_bridge(self, reference: str) -> bool:
-        """Whether a network that is not called so is the one without names: it may be told by its id."""
+    def _has_names(self, reference: str) -> bool:
+        """Whether it is not the default bridge, the one without names, which may be told by its id too."""
+        if reference in ("bridge", "default"):
+            return False
         row = self.database.row("SELECT id FROM network WHERE name = 'bridge'")
-        return row is not None and len(reference) >= _ID_BEGINNING and str(row[0]).startswith(reference)
+        return row is None or len(reference) < _ID_BEGINNING or not str(row[0]).startswith(reference)
 
     def _connection(self, descriptor: int, undo: ExitStack, has_names: bool) -> Callable[[], None]:
         def connect() -> None:
@@ -177,7 +179,7 @@ class _Start:
             for reservation in made.reservations:
                 self._keep(reservation, undo)
             self.inherited = tuple(made.reservations)
-            etc_files.add_address(self.folder, self.container, made.endpoint.ip, made.gateway)
+            etc_files.add_addresses(self.folder, self.container, made.addresses, made.gateway)
             if has_names:
                 from sampan.containers import resolving
 

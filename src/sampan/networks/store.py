@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from sampan.errors import Conflict, NotFound, PermissionDenied
 from sampan.networks import drivers, endpoints, hostnet, ipam
@@ -62,7 +62,13 @@ def place(database: Database, subnet: str) -> ipam.Subnet:
         ipam.parse_subnet(str(row[0])) for row in database.rows("SELECT subnet FROM network WHERE driver = 'bridge'")
     ]
     taken += hostnet.occupied()
-    return _placed(subnet, taken) if subnet else ipam.choose_subnet(taken)
+    return _placed(subnet, taken) if subnet else ipam.choose_subnet(taken, _pools())
+
+
+def _pools() -> Iterator[ipam.Subnet]:
+    from sampan.settings import sources
+
+    return ipam.pools_of(sources.load().settings.address_pools)
 
 
 def place6(database: Database, paths: Paths, subnet: str) -> ipam.Subnet:
