@@ -44,7 +44,8 @@ def version(database: Database) -> int:
 def asker(database: Database, container_id: str) -> Asker:
     """What a container may know: the names in each of its networks, the default bridge left out, and its links."""
     own = database.rows(
-        "SELECT n.id, n.internal, n.name, e.links FROM endpoint e JOIN network n ON n.id = e.network_id WHERE e.container_id = ?",
+        "SELECT n.id, n.internal, n.name, e.links FROM endpoint e JOIN network n ON n.id = e.network_id"
+        " WHERE e.container_id = ?",
         (container_id,),
     )
     row = database.row("SELECT json_extract(spec, '$.options.dns') FROM container WHERE id = ?", (container_id,))
