@@ -12,6 +12,7 @@ from statistics import median
 
 from bench import imports, memory, report
 from bench.engines import HERE, CommandFailed, Engine, engines
+from bench.life import LIFE
 from bench.report import Row
 from bench.scenarios import IMAGE, SCENARIOS, Scenario, classic_build
 from sampan.testing import busybox
@@ -43,7 +44,7 @@ def measure(scenario: Scenario, found: list[Engine], rounds: int) -> Row:
         for engine in able:
             seconds[engine.name].append(scenario.run(engine))
     for engine in able:
-        engine.try_to("rm", "-f", "bench")
+        engine.try_to("rm", "-f", *scenario.containers)
     return Row(scenario, {name: values for name, values in seconds.items() if values})
 
 
@@ -68,7 +69,7 @@ def main() -> int:
     give_image(place, found)
     rows = []
     print(report.HEAD, end="")
-    for scenario in SCENARIOS:
+    for scenario in (*SCENARIOS, *LIFE):
         if options.only in scenario.name:
             row = measure(scenario, found, options.rounds)
             rows.append(row)

@@ -19,7 +19,9 @@ class Scenario(NamedTuple):
     bar: float
     is_absolute: bool = False
     rounds: int = 1
-    """This many times the asked rounds, as a divisor: slow scenarios take fewer."""
+    """A divisor of the rounds that were asked for: slow scenarios take fewer."""
+    containers: tuple[str, ...] = ("bench",)
+    """What is removed afterwards."""
 
 
 def nothing(_engine: Engine) -> None:

@@ -31,6 +31,8 @@ class Scenario(NamedTuple):
 BOX = ("run", "-d", "--name", "box", "-p", "0:80", "-v", "/data", "busybox", "sleep", "100000")
 ENDED = ("run", "--name", "box", "-p", "0:80", "busybox", "true")
 ENDED_WITH_DATA = ("run", "--name", "box", "-v", "/data", "busybox", "touch", "/data/x", "/y")
+NET = ("network", "create", "apart")
+CONNECT, DISCONNECT = (("network", verb, "apart", "box") for verb in ("connect", "disconnect"))
 SCENARIOS = {
     "run": Scenario(("run", "--rm", "-p", "0:80", "-v", "/data", "-v", "named:/n", "busybox", "true")),
     "run-detached": Scenario(BOX, is_repeatable=False),
@@ -44,6 +46,10 @@ SCENARIOS = {
     "clone": Scenario(("container", "clone", "--name", "twin", "box"), (ENDED_WITH_DATA,), is_repeatable=False),
     "cp-into-running": Scenario(("cp", "ARCHIVE", "box:/data"), (BOX,)),
     "cp-into-stopped": Scenario(("cp", "ARCHIVE", "box:/data"), (ENDED_WITH_DATA,)),
+    "network-connect": Scenario(CONNECT, (NET, BOX), is_repeatable=False),
+    "network-disconnect": Scenario(DISCONNECT, (NET, BOX, CONNECT), is_repeatable=False),
+    "network-create": Scenario(NET, is_repeatable=False),
+    "network-prune": Scenario(("network", "prune", "-f"), (NET,)),
     "volume-rm": Scenario(("volume", "rm", "data"), (("volume", "create", "data"),), is_repeatable=False),
 }
 
@@ -60,6 +66,7 @@ def remove_all(sampan: Sampan) -> None:
     names = sampan("ps", "-aq").out.split()
     if names:
         sampan("rm", "-f", "-v", *names)
+    sampan("network", "prune", "-f")
     if os.listdir(sampan.root + "/volumes"):
         sampan("volume", "prune", "-a", "-f")
     remains.assert_none(sampan.root)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sampan.containers import logfiles
-from sampan.containers.options import RunOptions
+from sampan.containers import logfiles, logs
+from sampan.containers.options import LogOptions, RunOptions
 from sampan.engine import Engine
 from sampan.engine.containers import Container
 from sampan.engine.supervision import presence
@@ -140,15 +140,16 @@ def small(base: str, tmp_path: Path) -> Iterator[Sampan]:
 
 def test_a_full_disk_costs_lines_and_nothing_else(small: Sampan) -> None:
     """The container goes on, and what it writes when there is room again is kept."""
-    script = (
-        "seq 1000000; echo > /dev/shm/full; until [ -e /dev/shm/go ]; do usleep 10000; done; echo again; sleep 1000"
-    )
+    wait = "until [ -e /dev/shm/%s ]; do usleep 10000; done"
+    script = f"{wait % 'go'}; seq 900000; echo > /dev/shm/full; {wait % 'room'}; echo again; sleep 1000"
     small("run", "-d", "--name", "box", "--network", "none", "busybox", "sh", "-c", script)
-    small("exec", "box", "sh", "-c", wait % "full")
-    shown = small("logs", "box").out.splitlines()
-    assert shown[:10000] == [str(number) for number in range(1, 10001)]
     with Engine(small.root) as engine:
-        log = engine.paths.container(engine.containers.get("box").id) + "/log"
-    os.truncate(log, 0)
-    small("exec", "box", "touch", "/dev/shm/go")
+        record = engine.containers.get("box").record
+        folder, shared = engine.paths.container(record.id), f"/proc/{record.pid}/root/dev/shm/"
+    Path(shared + "go").touch()
+    until(lambda: os.path.exists(shared + "full"), "it has written all")
+    assert b"".join(line.text for line in logs.read(folder, LogOptions())).startswith(numbered(10000))
+    os.truncate(folder + "/log", 0)
+    Path(shared + "room").touch()
     until(lambda: small("logs", "box").out == "again\n", "what is written is kept again")
+    assert small("inspect", "-f", "{{.State.Running}}", "box").out == "true\n"

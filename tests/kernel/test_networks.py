@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 import pytest
 
-from sampan.errors import Conflict, InvalidArgument, PermissionDenied, Unavailable
+from sampan.errors import Conflict, InvalidArgument, PermissionDenied, SampanError, Unavailable
 from sampan.linux import links, netns, syscall
 from sampan.linux.netlink import Netlink
-from sampan.networks import bridge, connect, firewall, ports, store, upkeep
+from sampan.networks import attachment, bridge, connect, creation, endpoints, firewall, ports, published, store, upkeep
+from sampan.networks.creation import NetworkOptions
+from sampan.networks.endpoints import Endpoint, EndpointOptions
 from sampan.networks.ports import PortBinding
-from sampan.networks.store import Endpoint
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths, paths_of
 
@@ -55,10 +56,10 @@ class Host:
         found = store.find(self.database, self.paths, network)
         return Container(container_id, fd, connect.connect(self.database, self.paths, found, container_id, fd))
 
-    def publish(self, container: Container, *bindings: PortBinding) -> list[store.PublishedPort]:
-        published = ports.publish(self.database, self.paths, container.id, container.endpoint, bindings)
-        self.open += published.reservations
-        return list(published.ports)
+    def publish(self, container: Container, *bindings: PortBinding) -> list[published.PublishedPort]:
+        made = ports.publish(self.database, self.paths, container.id, container.endpoint, bindings)
+        self.open += made.reservations
+        return list(made.ports)
 
     def close(self) -> None:
         for fd in self.open:
@@ -223,7 +224,7 @@ def test_it_works_where_another_table_drops_what_is_forwarded(host: Host) -> Non
 
 
 def test_nothing_enters_a_network_but_through_published_ports(host: Host) -> None:
-    store.create(host.database, host.paths, "back")
+    creation.create(host.database, host.paths, "back")
     web, other = host.container(), host.container("back")
     host.publish(web, PortBinding(80, "tcp", "", 8080), PortBinding(81, "tcp", "127.0.0.1", 8081))
     with serve(web.fd, 80) as server, serve(web.fd, 81) as local:
@@ -256,7 +257,7 @@ def test_the_hosts_loopback_cannot_be_reached_from_outside(host: Host) -> None:
 
 
 def test_an_internal_network_leads_nowhere(host: Host) -> None:
-    store.create(host.database, host.paths, "inner", internal=True)
+    creation.create(host.database, host.paths, "inner", NetworkOptions(internal=True))
     one, other = host.container("inner"), host.container("inner")
     assert one.endpoint.gateway == ""
     with serve(one.fd, 80) as server, serve(host.neighbour, 9000):
@@ -265,9 +266,13 @@ def test_an_internal_network_leads_nowhere(host: Host) -> None:
 
 
 def test_a_container_of_two_networks_has_two_interfaces_and_one_default_route(host: Host) -> None:
-    back = store.create(host.database, host.paths, "back", subnet="10.89.0.0/24", gateway="10.89.0.9")
+    back = creation.create(
+        host.database, host.paths, "back", NetworkOptions(subnets=("10.89.0.0/24",), gateways=("10.89.0.9",))
+    )
     container = host.container()
-    endpoint = connect.connect(host.database, host.paths, back, container.id, container.fd, ip="10.89.0.10")
+    endpoint = connect.connect(
+        host.database, host.paths, back, container.id, container.fd, EndpointOptions(ip="10.89.0.10")
+    )
     assert (endpoint.ip, endpoint.gateway, endpoint.mac) == ("10.89.0.10", "10.89.0.9", "02:42:0a:59:00:0a")
 
     def look() -> tuple[list[str], int]:
@@ -279,6 +284,7 @@ def test_a_container_of_two_networks_has_two_interfaces_and_one_default_route(ho
     with pytest.raises(PermissionDenied, match="already exists in network back"):
         connect.connect(host.database, host.paths, back, container.id, container.fd)
     connect.disconnect(host.database, host.paths, container.id, back)
+    attachment.lead_out(endpoints.read(host.database, container_id=container.id), container.fd)
     assert netns.inside(container.fd, look) == (["lo", "eth0"], 1)
     bridge.remove(host.database, host.paths, back)
     assert links.index_of(back.bridge) == 0
@@ -294,7 +300,7 @@ def test_a_port_of_another_container_is_refused_by_name(host: Host) -> None:
         " Bind for 127.0.0.1:8080 failed: port is already allocated"
     )
     assert first.id[:12] in caught.value.hint
-    assert store.ports(host.database, second.id) == []
+    assert published.ports(host.database, second.id) == []
     assert firewall.is_true_to(host.database, host.paths)
     host.publish(second, PortBinding(80, "udp", "", 8080))
 
@@ -346,7 +352,7 @@ def test_a_range_gives_its_first_free_port(host: Host) -> None:
         assert [port.host_port for port in host.publish(second, asked)] == [8082]
         with pytest.raises(Unavailable, match=r"on endpoint .*: all ports are allocated"):
             host.publish(third, asked)
-    assert store.ports(host.database, third.id) == []
+    assert published.ports(host.database, third.id) == []
     assert [port.host_port for port in host.publish(third, asked)] == [8081]
 
 
@@ -372,8 +378,8 @@ def test_twenty_processes_at_once_get_twenty_addresses_and_ports(host: Host) -> 
                 os._exit(status)
         children.append(pid)
     assert [os.waitpid(pid, 0)[1] for pid in children] == [0] * 20
-    assert len({endpoint.ip for endpoint in store.endpoints(host.database)}) == 20
-    assert len({forward.host_port for forward in store.forwards(host.database)}) == 20
+    assert len({endpoint.ip for endpoint in endpoints.read(host.database)}) == 20
+    assert len({forward.host_port for forward in published.forwards(host.database)}) == 20
     assert firewall.is_true_to(host.database, host.paths)
 
 
@@ -420,12 +426,12 @@ def test_reconcile_frees_what_the_dead_hold_and_restores_what_the_living_need(ho
     with Netlink() as netlink:
         links.delete_link(netlink, host.paths.bridge)
     upkeep.reconcile(host.database, host.paths, {living.id})
-    assert [endpoint.container_id for endpoint in store.endpoints(host.database)] == [living.id]
-    assert [forward.host_port for forward in store.forwards(host.database)] == [8080]
+    assert [endpoint.container_id for endpoint in endpoints.read(host.database)] == [living.id]
+    assert [forward.host_port for forward in published.forwards(host.database)] == [8080]
     with serve(living.fd, 80) as server:
         answers(server, host.neighbour, (HOST, 8080))
     upkeep.reconcile(host.database, host.paths, set())
-    assert store.endpoints(host.database) == [] and firewall.is_true_to(host.database, host.paths)
+    assert endpoints.read(host.database) == [] and firewall.is_true_to(host.database, host.paths)
 
 
 def test_an_entry_that_nobody_owns_is_replaced(host: Host) -> None:
@@ -444,7 +450,7 @@ def test_disconnect_frees_everything_and_may_be_repeated(host: Host) -> None:
     host.publish(container, PortBinding(80, "tcp", "", 8080))
     connect.disconnect(host.database, host.paths, container.id)
     connect.disconnect(host.database, host.paths, container.id)
-    assert store.endpoints(host.database) == [] and store.ports(host.database, container.id) == []
+    assert endpoints.read(host.database) == [] and published.ports(host.database, container.id) == []
     assert firewall.is_true_to(host.database, host.paths)
     firewall.delete(host.paths)
     again = host.container()
@@ -454,7 +460,7 @@ def test_disconnect_frees_everything_and_may_be_repeated(host: Host) -> None:
 
 
 def test_shutdown_leaves_nothing_in_the_kernel(host: Host) -> None:
-    store.create(host.database, host.paths, "back")
+    creation.create(host.database, host.paths, "back")
     for network in ("bridge", "back"):
         host.publish(host.container(network), PortBinding(80))
     for fd in host.open[1:]:
@@ -473,22 +479,26 @@ def test_shutdown_leaves_nothing_in_the_kernel(host: Host) -> None:
 
 
 def test_networks_are_refused_in_dockers_words(host: Host) -> None:
-    front = store.create(host.database, host.paths, "front", subnet="10.89.0.0/24")
-    for arguments, message in (
-        ({"name": "bridge"}, "operation is not permitted on predefined bridge network"),
-        ({"name": "front"}, "network with name front already exists"),
-        ({"name": "x", "driver": "nope"}, 'plugin "nope" not found'),
+    front = creation.create(host.database, host.paths, "front", NetworkOptions(subnets=("10.89.0.0/24",)))
+    subnet, overlapping = ("10.90.0.0/24",), ("10.89.0.0/25",)
+    for name, options, message in (
+        ("bridge", NetworkOptions(), "operation is not permitted on predefined bridge network"),
+        ("front", NetworkOptions(), "network with name front already exists"),
+        ("x", NetworkOptions(driver="nope"), 'plugin "nope" not found'),
         (
-            {"name": "x", "subnet": "10.89.0.0/25"},
+            "x",
+            NetworkOptions(subnets=overlapping),
             "invalid pool request: Pool overlaps with other one on this address space",
         ),
-        ({"name": "x", "subnet": "10.90.0.0/24", "gateway": "10.91.0.1"}, "no matching subnet for gateway 10.91.0.1"),
+        ("x", NetworkOptions(subnets=subnet, gateways=("10.91.0.1",)), "no matching subnet for gateway 10.91.0.1"),
     ):
-        with pytest.raises(Exception) as caught:
-            store.create(host.database, host.paths, **arguments)  # type: ignore[arg-type]
+        with pytest.raises(SampanError) as caught:
+            creation.create(host.database, host.paths, name, options)
         assert str(caught.value) == message
     with pytest.raises(Conflict, match="conflicts with an interface"):
-        store.create(host.database, host.paths, "x", options={"com.docker.network.bridge.name": "up0"})
+        creation.create(
+            host.database, host.paths, "x", NetworkOptions(options={"com.docker.network.bridge.name": "up0"})
+        )
     container = host.container("front")
     with pytest.raises(PermissionDenied, match="error while removing network: network front has active endpoints"):
         bridge.remove(host.database, host.paths, front)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from sampan.cli import kinds
 from sampan.cli.flags import Flag, FlagConflict, FlagProblem, HelpWanted, parse
-from sampan.cli.suggest import distance, nearest
+from sampan.spelling import distance, nearest
 
 FLAGS = (
     Flag("interactive", kinds.BOOL, "", "i"),

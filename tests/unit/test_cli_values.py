@@ -12,7 +12,8 @@ from sampan.cli.values.addresses import NetworkChoice, is_ip, read_extra_host, r
 from sampan.cli.values.environment import environment, labels, read_variable
 from sampan.cli.values.fields import split_fields
 from sampan.cli.values.limits import read_device, read_restart, read_sysctl, read_ulimit
-from sampan.cli.values.mounts import check_mount, read_mount, read_tmpfs, read_volume
+from sampan.cli.values.mount_fields import check_mount, read_mount
+from sampan.cli.values.mounts import read_tmpfs, read_volume
 from sampan.cli.values.ports import read_expose, read_publish
 from sampan.containers.options import Device, Mount, PortBinding, RestartPolicy, Ulimit
 from sampan.errors import SampanError
@@ -116,6 +117,25 @@ def test_a_bad_volume_is_answered_in_dockers_words(text: str, message: str) -> N
             Mount("tmpfs", "", "/t", options=("size=1048576", "mode=1777")),
         ),
         ('type=bind,"src=/a,b",dst=/c', Mount("bind", "/a,b", "/c")),
+        ("src=data,dst=/c,volume-subpath=a/b", Mount("volume", "data", "/c", subpath="a/b")),
+        ("type=image,src=busybox,dst=/c,image-subpath=bin", Mount("image", "busybox", "/c", subpath="bin")),
+        (
+            'dst=/c,volume-driver=local,volume-opt=type=tmpfs,"volume-opt=o=size=1m,uid=5",volume-label=a=b',
+            Mount(
+                "volume",
+                "",
+                "/c",
+                driver="local",
+                driver_options={"type": "tmpfs", "o": "size=1m,uid=5"},
+                volume_labels={"a": "b"},
+            ),
+        ),
+        ("type=bind,src=/h,dst=/c,bind-recursive=disabled", Mount("bind", "/h", "/c", recursive="disabled")),
+        ("type=bind,src=/h,dst=/c,bind-nonrecursive", Mount("bind", "/h", "/c", recursive="disabled")),
+        (
+            "type=bind,src=/h,dst=/c,ro,bind-recursive=writable",
+            Mount("bind", "/h", "/c", read_only=True, recursive="writable"),
+        ),
     ],
 )
 def test_every_form_of_mount_is_read(text: str, mount: Mount) -> None:
@@ -130,6 +150,21 @@ def test_every_form_of_mount_is_read(text: str, mount: Mount) -> None:
         ("type=bind,src=/tmp,dst=/x,nonsense=1", "unexpected key 'nonsense' in 'nonsense=1'"),
         ("dst=/x,readonly=perhaps", "invalid value for readonly: perhaps"),
         ("dst=/x,tmpfs-size=1m", "cannot mix 'tmpfs-*' options with mount type 'volume'"),
+        ("dst=/x,image-subpath=a", "cannot mix 'image-*' options with mount type 'volume'"),
+        ("type=bind,src=/h,dst=/x,volume-driver=local", "cannot mix 'volume-*' options with mount type 'bind'"),
+        ("type=tmpfs,dst=/x,tmpfs-mode=9", "invalid value for tmpfs-mode: 9"),
+        (
+            "type=bind,src=/h,dst=/x,bind-recursive=nonsense",
+            'invalid value for bind-recursive: nonsense (must be "enabled", "disabled", "writable", or "readonly")',
+        ),
+        (
+            "type=bind,src=/h,dst=/x,bind-recursive=writable",
+            "option 'bind-recursive=writable' requires 'readonly' to be specified in conjunction",
+        ),
+        (
+            "type=bind,src=/h,dst=/x,ro,bind-recursive=readonly",
+            "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction",
+        ),
     ],
 )
 def test_a_bad_mount_is_answered_in_dockers_words(text: str, message: str) -> None:
@@ -213,7 +248,7 @@ def test_a_missing_file_is_named() -> None:
 def test_labels_win_over_their_file(tmp_path: Path) -> None:
     file = tmp_path / "labels"
     file.write_text("a=1\nb\n")
-    assert labels([str(file)], ["a=2", "c=x=y"]) == {"a": "2", "b": "", "c": "x=y"}
+    assert labels([str(file)], ["a=2", "c=x=y", "d"]) == {"a": "2", "c": "x=y", "d": ""}
 
 
 def test_limits_and_devices() -> None:

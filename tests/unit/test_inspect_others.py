@@ -4,7 +4,8 @@ import json
 
 from sampan.engine import image_document, networks, volumes
 from sampan.images.model import Image
-from sampan.networks.store import Endpoint, Network
+from sampan.networks.endpoints import Endpoint
+from sampan.networks.store import Network
 from sampan.oci.config import ContainerConfig, HealthConfig, History, ImageConfig
 from sampan.storage.paths import Paths
 from sampan.volumes.store import Volume

@@ -75,3 +75,12 @@ def test_a_wanted_address_must_be_free_and_inside() -> None:
 
 def test_the_hardware_address_holds_the_ip_address() -> None:
     assert ipam.mac_of(ipam.parse_address("172.17.0.2")) == "02:42:ac:11:00:02"
+
+
+def test_settings_say_where_subnets_come_from() -> None:
+    pools = [("10.200.0.0/30", 30), ("10.201.0.0/22", 24)]
+    found = [str(subnet) for subnet in ipam.pools_of(pools)]
+    assert found == ["10.200.0.0/30", "10.201.0.0/24", "10.201.1.0/24", "10.201.2.0/24", "10.201.3.0/24"]
+    taken = [ipam.parse_subnet(text) for text in ("10.200.0.0/24", "10.201.0.0/25")]
+    assert str(ipam.choose_subnet(taken, ipam.pools_of(pools))) == "10.201.1.0/24"
+    assert list(ipam.pools_of(())) == list(ipam.default_pools())

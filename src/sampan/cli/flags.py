@@ -140,7 +140,7 @@ def _take_long(parsed: Parsed, flags: Mapping[str, Flag], word: str, rest: list[
     if flag is None:
         if name == "help":
             raise HelpWanted
-        from sampan.cli.suggest import nearest
+        from sampan.spelling import nearest
 
         near = nearest(name, (flag.name for flag in flags.values() if not flag.hidden))
         raise FlagProblem(f"unknown flag: --{name}", f"--{near}" if near else "")

@@ -23,7 +23,10 @@ GLOBAL_FLAGS = (
     Flag("debug", BOOL, "Show where an unexpected error came from", "D"),
     Flag("host", STRING, "Refused: there is no daemon to connect to", "H"),
     Flag("log-level", STRING, "Accepted for docker's sake, without effect", "l", shown_default="info"),
+    Flag("publish-local-only", BOOL, "Ports published without an address are reached from this host only"),
     Flag("root", STRING, "Directory of the store", shown_default="/var/lib/sampan"),
+    *(Flag(name, BOOL, "", hidden=True) for name in ("tls", "tlsverify")),
+    *(Flag(name, STRING, "", hidden=True) for name in ("tlscacert", "tlscert", "tlskey")),
     Flag("version", BOOL, "Print the version and exit", "v"),
 )
 
@@ -146,7 +149,7 @@ def _help_topic(words: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def unknown_command(group: str, word: str) -> UsageError:
-    from sampan.cli.suggest import nearest
+    from sampan.spelling import nearest
 
     prefix = f"{group} " if group else ""
     names = [path.removeprefix(prefix) for path in (*COMMANDS, *GROUPS) if path.startswith(prefix)]
@@ -222,7 +225,9 @@ def _read_globals(words: Sequence[str]) -> tuple[Settings, list[str]]:
         raise _usage_error("", "[OPTIONS] COMMAND [ARG...]", problem) from None
     if parsed.string("log-level") not in ("", "debug", "info", "warn", "warning", "error", "fatal", "panic", "trace"):
         raise ClientError(f"Unable to parse logging level: {parsed.string('log-level')}")
-    for name in ("host", "context"):
+    if parsed.is_given("publish-local-only"):
+        os.environ["SAMPAN_PUBLISH_LOCAL_ONLY"] = "1" if parsed.boolean("publish-local-only") else "0"
+    for name in ("host", "context", "tls", "tlsverify", "tlscacert", "tlscert", "tlskey"):
         if parsed.is_given(name):
             raise ClientError(
                 f"--{name} can't be used: there is no daemon to connect to",

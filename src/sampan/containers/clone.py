@@ -63,7 +63,7 @@ def _copy_volumes(
     """Copy volumes' content below tmp/: volume name -> folder of the copy. The lease tmp:CLONE protects it."""
     copies: dict[str, str] = {}
     for point in original.spec.mounts:
-        if not point.volume or point.volume in copies or not os.path.isdir(point.source):
+        if not point.volume or point.volume in copies or point.backing or not os.path.isdir(point.source):
             continue
         if not include_named and not volumes.get(database, paths, point.volume).anonymous:
             continue

@@ -30,10 +30,12 @@ class Facts(NamedTuple):
     devices: tuple[SpecDevice, ...]
     mounts: tuple[MountPoint, ...]  # with the host's paths
     init_path: str = ""
+    shared_memory: str = ""  # what is to be /dev/shm, when it is another container's
     oom_score_adj: int | None = None  # None: as ours is
     block_io: Json = {}
     injected: Injection = NOTHING
     etc_files: tuple[str, ...] = ("resolv.conf", "hostname", "hosts")
+    has_recursive_read_only: bool = True
 
 
 def merge(options: RunOptions, image: ContainerConfig) -> ContainerConfig:
@@ -75,7 +77,9 @@ def merge_env(asked: tuple[str, ...], image: tuple[str, ...]) -> tuple[str, ...]
     """
     chosen: dict[str, str] = {}
     for entry in asked:
-        chosen[entry.partition("=")[0]] = entry
+        name = entry.partition("=")[0]
+        chosen.pop(name, None)  # it stands where it was said last
+        chosen[name] = entry
     return (*chosen.values(), *(entry for entry in image if entry.partition("=")[0] not in chosen))
 
 
@@ -163,11 +167,13 @@ def specification(container: Container, facts: Facts) -> SpecOptions:
         domainname=options.domainname,
         read_only=options.read_only,
         privileged=options.privileged,
+        writable_cgroups=options.privileged if choices.writable_cgroups is None else choices.writable_cgroups,
         capabilities=facts.capabilities,
         no_new_privileges=choices.no_new_privileges,
         rlimits=tuple(Rlimit(limit.name, limit.soft, limit.hard) for limit in options.ulimits),
         mounts=(*_mounts(facts), *facts.injected.mounts),
         shm_size=0 if options.ipc_mode == "none" else options.shm_size_bytes,
+        shm_source=facts.shared_memory,
         network=facts.network,
         pid=facts.namespaces.get("pid", "private"),
         ipc=facts.namespaces.get("ipc", "private"),
@@ -245,11 +251,25 @@ def _mounts(facts: Facts) -> tuple[SpecMount, ...]:
     if facts.init_path:
         mounts.append(SpecMount("/sbin/docker-init", "bind", facts.init_path, ("bind", "ro")))
     for mount in facts.mounts:
-        access = ("ro",) if mount.read_only else ()
         if mount.type == "tmpfs":
-            options = ("noexec", "nosuid", "nodev", *access, *mount.options)
+            words = {option.partition("=")[0] for option in mount.options}
+            usual = (word for word in ("noexec", "nosuid", "nodev") if word.removeprefix("no") not in words)
+            options = (*usual, *(("ro",) if mount.read_only else ()), *mount.options)
             mounts.append(SpecMount(mount.destination, "tmpfs", "tmpfs", options))
         else:
-            propagation = mount.propagation or "rprivate"
-            mounts.append(SpecMount(mount.destination, "bind", mount.source, ("rbind", propagation, *access)))
+            bind = "bind" if mount.recursive == "disabled" else "rbind"
+            access = _bind_access(mount, facts.has_recursive_read_only)
+            options = (bind, mount.propagation or "rprivate", *access)
+            mounts.append(SpecMount(mount.destination, "bind", mount.source, options))
     return tuple(mounts)
+
+
+def _bind_access(mount: MountPoint, has_recursive: bool) -> tuple[str, ...]:
+    """Read-only with what is mounted below it, unless that was not asked for or the kernel cannot."""
+    if not mount.read_only:
+        return ()
+    if mount.recursive == "readonly" and not has_recursive:
+        raise StartFailed(
+            f"mount {mount.destination}: bind-recursive=readonly needs a kernel of 5.12 or later", exit_code=125
+        )
+    return ("ro", "rro") if has_recursive and mount.recursive in ("", "readonly") else ("ro",)

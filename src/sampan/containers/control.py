@@ -1,6 +1,6 @@
 """Verbs on a container that runs: stop, kill, wait, pause, unpause, rename."""
 
-from sampan.containers import ending, happenings, signals, start, store
+from sampan.containers import claims, ending, happenings, signals, store
 from sampan.containers.model import Container
 from sampan.errors import Conflict, InvalidArgument, NotFound
 from sampan.linux import cgroup, fault, process
@@ -42,7 +42,7 @@ def stop(
             happenings.record(database, container, "unpause")
     fault.point("stop.marked")
     if container.status == "paused":
-        cgroup.thaw(start.cgroups_path(paths, container))
+        cgroup.thaw(claims.cgroups_path(paths, container))
     driver.send_signal(container.pid, number)
     if not process.wait_gone(container.pid, container.pid_start, 1e6 if grace < 0 else grace):
         with database.transaction(durable=False):
@@ -106,7 +106,7 @@ def pause(database: Database, paths: Paths, container_id: str) -> None:
             raise Conflict(f"Container {container.id} is already paused")
         if not container.is_running:
             raise Conflict(f"container {container.id} is not running")
-        cgroup.freeze(start.cgroups_path(paths, container))
+        cgroup.freeze(claims.cgroups_path(paths, container))
         with database.transaction():
             store.update(database, container.id, status="paused")
             happenings.record(database, container, "pause")
@@ -118,7 +118,7 @@ def unpause(database: Database, paths: Paths, container_id: str) -> None:
         container = _get(database, container_id)
         if container.status != "paused":
             raise Conflict(f"Container {container.id} is not paused")
-        cgroup.thaw(start.cgroups_path(paths, container))
+        cgroup.thaw(claims.cgroups_path(paths, container))
         with database.transaction():
             store.update(database, container.id, status="running")
             happenings.record(database, container, "unpause")
@@ -160,7 +160,7 @@ def top(
     if "PID" not in titles:
         raise InvalidArgument("Couldn't find PID field in ps output")
     column = titles.index("PID")
-    pids = {str(pid) for pid in cgroup.processes(start.cgroups_path(paths, container))}
+    pids = {str(pid) for pid in cgroup.processes(claims.cgroups_path(paths, container))}
     rows = [line.split(None, len(titles) - 1) for line in lines[1:]]
     with database.transaction(durable=False):
         happenings.record(database, container, "top")

@@ -6,8 +6,9 @@ overlay needs: what the image has at those places is hidden.
 
 import os
 
+from sampan.containers import staging
 from sampan.containers.model import Container, MountPoint
-from sampan.linux import fault, files, mount
+from sampan.linux import fault, files, mount, namespace
 from sampan.linux.copying import TreeCopy, take_over
 from sampan.storage import leases
 from sampan.storage.database import Database
@@ -16,25 +17,29 @@ from sampan.storage.paths import Paths
 
 def add(database: Database, paths: Paths, container: Container, snapshot_id: str) -> None:
     """Copy the volumes of a container into the folder of a snapshot, at their mount points. Raises OSError."""
-    points = [point for point in container.spec.mounts if point.type == "volume" and os.path.isdir(point.source)]
-    if not points:
+    if not any(point.type == "volume" for point in container.spec.mounts):
         return
     name = f"work-{snapshot_id}"
     leases.take(database, f"tmp:{name}")
     try:
         os.mkdir(f"{paths.tmp}/{name}", 0o700)
-        upper = paths.layer(snapshot_id)
-        root = mount.overlay_root(paths.layers, container.layers, upper, f"{paths.tmp}/{name}")
-        try:
-            # A mount point in another comes after it.
-            for point in sorted(points, key=lambda point: point.destination):
-                _add(root, point)
-                fault.point("snapshot.volume-copied")
-        finally:
-            os.close(root)
+        namespace.in_private_mounts(lambda: _add_all(database, paths, container, snapshot_id, name))
     finally:
         files.remove_below(paths.tmp, name)
         leases.release(database, f"tmp:{name}")
+
+
+def _add_all(database: Database, paths: Paths, container: Container, snapshot_id: str, work: str) -> None:
+    staged = staging.stage(database, paths, container)
+    points = [point for point in staged if point.type == "volume" and os.path.isdir(point.source)]
+    root = mount.overlay_root(paths.layers, container.layers, paths.layer(snapshot_id), f"{paths.tmp}/{work}")
+    try:
+        # A mount point in another comes after it.
+        for point in sorted(points, key=lambda point: point.destination):
+            _add(root, point)
+            fault.point("snapshot.volume-copied")
+    finally:
+        os.close(root)
 
 
 def _add(root: int, point: MountPoint) -> None:

@@ -7,12 +7,14 @@ from typing import Any
 
 from sampan.containers import compile as compilation
 from sampan.containers import happenings, mounts, names, refusals, store
+from sampan.containers.inherited import inherit
 from sampan.containers.model import Container, Spec
 from sampan.containers.options import RunOptions
 from sampan.images import store as images
 from sampan.linux import fault
 from sampan.oci.config import HealthConfig, container_config_from_json
 from sampan.runtime import probe
+from sampan.settings import sources as settings
 from sampan.storage import leases
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -24,19 +26,21 @@ def lease_of(container_id: str) -> str:
 
 
 def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool = False) -> Container:
-    """Make a container's record; with `lease` this process holds it, because it is going to start it.
+    """Make a container's record; with `lease` this process holds it, because it is going to start it. What the options
+    leave open, the engine's settings decide.
 
     Raises NotFound for an image that is not here, Conflict for a name in use, InvalidArgument for bad options or an
     unknown runtime.
     """
+    options = inherit(options, settings.load(paths.settings).settings)
     name = store.check_name(options.name) if options.name else ""
     refusals.check(options, os.cpu_count() or 1)
     if options.runtime:
         probe.runtime(options.runtime)
-    if options.ip:
+    if options.ip or options.networks:
         from sampan.containers import connection
 
-        connection.check_address(database, paths, options)
+        connection.check_addresses(database, paths, options)
     if options.network == "host" and not options.hostname:
         options = options._replace(hostname=os.uname().nodename)
     database.require_room()

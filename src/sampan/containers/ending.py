@@ -7,16 +7,14 @@ monitor's exit command, `stop`, and each command's first look around.
 import os
 import time
 
-from sampan.containers import creation, happenings, start, store
+from sampan.containers import claims, happenings, store
 from sampan.containers.model import Container
 from sampan.errors import Conflict, NotFound
-from sampan.linux import fault, files, process
-from sampan.networks import connect as networking
+from sampan.linux import fault, process
 from sampan.runtime import driver, monitor, probe
 from sampan.storage import leases, locks
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
-from sampan.volumes import store as volumes
 
 _LOST = 255  # the monitor died with the container's exit code
 _KILLED_SECONDS = 5.0
@@ -66,7 +64,7 @@ def _settle(database: Database, paths: Paths, container: Container, code: int) -
     finished_at = _exit_time(paths, container.id)
     with database.transaction(durable=False):
         # Also the claim of a start that was killed after it had let the process run.
-        database.execute("DELETE FROM lease WHERE resource = ?", (creation.lease_of(container.id),))
+        database.execute("DELETE FROM lease WHERE resource = ?", (claims.lease_of(container.id),))
         store.update(
             database,
             container.id,
@@ -97,12 +95,14 @@ def _exit_time(paths: Paths, container_id: str) -> int:
 def free(database: Database, paths: Paths, container: Container) -> None:
     """Give back what only a running container needs: network, runtime state, cgroup."""
     options = container.spec.options
-    if options.network not in ("none", "host") and not options.network.startswith("container:"):
+    if options.connections:
+        from sampan.networks import connect as networking
+
         networking.disconnect(database, paths, container.id)
     # Its own may have been uninstalled since: each finds the other's state.
     runtime = probe.find(options.runtime) if options.runtime else None
     runtime = runtime or probe.runtime()
-    driver.delete(runtime, paths.runtime, container.id, start.cgroups_path(paths, container))
+    driver.delete(runtime, paths.runtime, container.id, claims.cgroups_path(paths, container))
     # An older monitor leaves its entry in the socket folder; a newer one takes it away as it ends, perhaps just then.
     try:
         os.unlink(f"{paths.sockets}/{container.id}")
@@ -146,7 +146,7 @@ def kill_group(paths: Paths, container: Container) -> int:
     """
     from sampan.linux import cgroup
 
-    path = start.cgroups_path(paths, container)
+    path = claims.cgroups_path(paths, container)
     if container.status == "paused":
         cgroup.thaw(path)
     driver.send_signal(container.pid, 9)
@@ -171,6 +171,8 @@ def _remove(
     database: Database, paths: Paths, container: Container, *, remove_volumes: bool, ended_with: int | None = None
 ) -> None:
     """`ended_with` is the exit code of a container that still counts as running."""
+    from sampan.volumes import store as volumes
+
     with database.transaction(durable=not container.spec.options.remove):
         if ended_with is not None:
             happenings.ended(database, container, ended_with, _exit_time(paths, container.id))
@@ -178,7 +180,7 @@ def _remove(
         store.delete(database, container.id)
         happenings.record(database, container, "destroy")
         leases.take(database, f"tmp:{container.id}")
-        database.execute("DELETE FROM lease WHERE resource = ?", (creation.lease_of(container.id),))
+        database.execute("DELETE FROM lease WHERE resource = ?", (claims.lease_of(container.id),))
     fault.point("remove.committed")
     volumes.remove_folders(paths, gone)
     remove_files(paths, container.id)
@@ -191,6 +193,8 @@ def remove_files(paths: Paths, container_id: str) -> None:
     The folder is moved away first: a monitor that is about to end finds nothing any more to make files in. What lies
     outside of it goes before, because the folder is what others find it by.
     """
+    from sampan.linux import files
+
     files.remove_below(paths.exits, container_id)
     try:
         os.rename(paths.container(container_id), f"{paths.tmp}/{container_id}")

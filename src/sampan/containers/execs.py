@@ -12,7 +12,7 @@ from sampan.errors import Conflict, StartFailed
 from sampan.linux import files
 from sampan.linux import process as linux_process
 from sampan.runtime import bundle, defaults, failures, probe
-from sampan.runtime.spec import SpecOptions, process_document
+from sampan.runtime.spec import Rlimit, SpecOptions, process_document
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 from sampan.values import NamedTuple
@@ -64,6 +64,7 @@ def process(container: Container, options: ExecOptions) -> str:
             terminal=options.tty,
             capabilities=security.capabilities(wished, available),
             no_new_privileges=security.parse_options(wished.security_options).no_new_privileges,
+            rlimits=tuple(Rlimit(limit.name, limit.soft, limit.hard) for limit in wished.ulimits),
             oom_score_adj=None,
         )
     )

@@ -4,7 +4,7 @@ pause, as Docker's do."""
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sampan.containers import happenings, start
+from sampan.containers import claims, happenings
 from sampan.containers.model import Container
 from sampan.linux import cgroup, fault
 from sampan.storage import leases
@@ -27,8 +27,8 @@ def frozen(database: Database, paths: Paths, container: Container) -> Iterator[N
         leases.take(database, lease_of(container.id))
         happenings.record(database, container, "pause")
     try:
-        cgroup.freeze(start.cgroups_path(paths, container))
-        cgroup.wait_frozen(start.cgroups_path(paths, container), 2.0)
+        cgroup.freeze(claims.cgroups_path(paths, container))
+        cgroup.wait_frozen(claims.cgroups_path(paths, container), 2.0)
         fault.point("frozen.still")
         yield
     finally:
@@ -41,4 +41,4 @@ def frozen(database: Database, paths: Paths, container: Container) -> Iterator[N
 
 def thaw(paths: Paths, container: Container) -> None:
     """Let it go on; one that has ended meanwhile has no group any more, which is no error."""
-    cgroup.thaw(start.cgroups_path(paths, container))
+    cgroup.thaw(claims.cgroups_path(paths, container))

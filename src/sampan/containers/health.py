@@ -8,9 +8,9 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from sampan.containers import execs, happenings, store
+from sampan.containers.claims import cgroups_path
 from sampan.containers.model import Container
 from sampan.containers.options import ExecOptions
-from sampan.containers.start import cgroups_path
 from sampan.containers.streams import Streams
 from sampan.containers.timestamp import rfc3339
 from sampan.errors import SampanError, StartFailed

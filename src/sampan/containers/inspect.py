@@ -9,6 +9,7 @@ from sampan.containers.inspect_network import NetworkFacts, network_settings
 from sampan.containers.model import Container, MountPoint
 from sampan.containers.timestamp import rfc3339
 from sampan.errors import NotFound
+from sampan.networks import endpoints, published
 from sampan.networks import store as networks
 from sampan.oci.config import health_to_json
 from sampan.runtime import probe
@@ -37,17 +38,18 @@ def document(database: Database, paths: Paths, container: Container) -> dict[str
 
 
 def _network_facts(database: Database, paths: Paths, container: Container) -> NetworkFacts:
-    mode = container.spec.options.network
-    network_id = ""
-    if not mode.startswith("container:"):
+    options = container.spec.options
+    known = {}
+    for name in [choice.name for choice in options.connections] or [options.network]:
         try:
-            network_id = networks.find(database, paths, mode).id
+            network = networks.find(database, paths, name)
         except NotFound:
-            network_id = ""
+            continue
+        known[name] = (network.name, network.id)
     return NetworkFacts(
-        network_id=network_id,
-        endpoints=networks.endpoints(database, container_id=container.id),
-        ports=networks.ports(database, container.id),
+        networks=known,
+        endpoints=endpoints.read(database, container_id=container.id),
+        ports=published.ports(database, container.id),
     )
 
 
@@ -130,7 +132,7 @@ def mounts(container: Container) -> list[dict[str, Any]]:
 def _mount(point: MountPoint, is_long_form: bool) -> dict[str, Any]:
     return {
         "Type": point.type,
-        **({"Name": point.volume} if point.type == "volume" else {}),
+        **({"Name": point.volume or point.image} if point.type in ("volume", "image") else {}),
         "Source": point.source,
         "Destination": point.destination,
         **({"Driver": "local"} if point.type == "volume" else {}),

@@ -186,10 +186,7 @@ def _mount(mount: Mount) -> dict[str, Any]:
     document["Target"] = mount.target
     if mount.read_only:
         document["ReadOnly"] = True
-    if mount.type == "bind" and mount.propagation:
-        document["BindOptions"] = {"Propagation": mount.propagation}
-    if mount.type == "volume" and mount.no_copy:
-        document["VolumeOptions"] = {"NoCopy": True}
+    document.update(_kind_options(mount))
     settings = dict(option.partition("=")[::2] for option in mount.options)
     if mount.type == "tmpfs" and settings:
         found = {"SizeBytes": settings.get("size", ""), "Mode": settings.get("mode", "")}
@@ -212,3 +209,34 @@ def port_bindings(ports: tuple[PortBinding, ...]) -> dict[str, list[dict[str, st
 
 def _or_null(values: Any) -> list[Any] | None:
     return list(values) or None
+
+
+def _kind_options(mount: Mount) -> dict[str, Any]:
+    """BindOptions, VolumeOptions and ImageOptions, where something was asked for."""
+    if mount.type == "bind":
+        bind = {
+            **({"Propagation": mount.propagation} if mount.propagation else {}),
+            **({_RECURSION[mount.recursive]: True} if mount.recursive else {}),
+        }
+        return {"BindOptions": bind} if bind else {}
+    if mount.type == "image":
+        return {"ImageOptions": {"Subpath": mount.subpath}} if mount.subpath else {}
+    driver: dict[str, Any] = {
+        **({"Name": mount.driver} if mount.driver else {}),
+        **({"Options": dict(mount.driver_options)} if mount.driver_options else {}),
+    }
+    volume: dict[str, Any] = {
+        **({"NoCopy": True} if mount.no_copy else {}),
+        **({"Labels": dict(mount.volume_labels)} if mount.volume_labels else {}),
+        **({"Subpath": mount.subpath} if mount.subpath else {}),
+    }
+    if mount.type != "volume" or not (volume or driver):
+        return {}
+    return {"VolumeOptions": {**volume, "DriverConfig": driver}}
+
+
+_RECURSION = {
+    "disabled": "NonRecursive",
+    "writable": "ReadOnlyNonRecursive",
+    "readonly": "ReadOnlyForceRecursive",
+}

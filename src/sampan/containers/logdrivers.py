@@ -44,7 +44,7 @@ class Files(NamedTuple):
 
 def check(options: RunOptions) -> None:
     """Raises NotFound, Unavailable, Unsupported or InvalidArgument in Docker's words."""
-    driver, given = options.log_driver, options.log_options
+    driver, given = options.log_driver or "json-file", options.log_options
     if driver in _ELSEWHERE:
         raise Unsupported(
             f"the log driver {driver} is not supported by this version of sampan",

@@ -4,20 +4,34 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sampan.containers.options import Device, DeviceLimit, Mount, PortBinding, RestartPolicy, RunOptions, Ulimit
+from sampan.containers.options import (
+    Device,
+    DeviceLimit,
+    Mount,
+    NetworkChoice,
+    PortBinding,
+    RestartPolicy,
+    RunOptions,
+    Ulimit,
+)
 from sampan.oci.config import (
     ContainerConfig,
     HealthConfig,
     container_config_from_json,
     container_config_to_json,
 )
+from sampan.settings.model import DEFAULT_SHM_BYTES
 from sampan.values import NamedTuple
 
 
 class MountPoint(NamedTuple):
-    """A mount as it was decided at creation: `source` is a host path, `volume` the volume's name or ""."""
+    """A mount as it was decided at creation: `source` is a host path, `volume` the volume's name or "".
 
-    type: str  # bind, volume, tmpfs
+    What has a `backing`, a `subpath` or `layers` is made ready in the container's mount namespace at each start (see
+    containers/staging.py).
+    """
+
+    type: str  # bind, volume, tmpfs, image
     source: str
     destination: str
     volume: str = ""
@@ -26,6 +40,11 @@ class MountPoint(NamedTuple):
     propagation: str = ""
     copy: bool = False  # fill an empty volume from the image at the first start
     mode: str = ""  # as inspect shows it
+    backing: Mapping[str, str] = {}  # options of a volume that is a file system of its own
+    subpath: str = ""
+    recursive: str = ""  # as Mount has it
+    layers: tuple[str, ...] = ()  # of an image, lowest first
+    image: str = ""  # its name, as it was asked for
 
 
 class Spec(NamedTuple):
@@ -78,12 +97,12 @@ def spec_to_json(spec: Spec) -> str:
     options = {
         key: _plain(value)
         for key, value in spec.options._asdict().items()
-        if key not in defaults or value != defaults[key]
+        if key not in defaults or value != defaults[key] or key in _WITHOUT_SETTINGS
     }
     document = {
         "options": options,
         "config": container_config_to_json(spec.config),
-        "mounts": [mount._asdict() for mount in spec.mounts],
+        "mounts": [_plain(mount) for mount in spec.mounts],
     }
     return json.dumps(document, separators=(",", ":"))
 
@@ -100,14 +119,19 @@ def spec_from_json(text: str) -> Spec:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return value._asdict()
+        return {key: _plain(item) for key, item in value._asdict().items()}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return dict(value) if isinstance(value, Mapping) else value
 
 
+def _network(fields: dict[str, Any]) -> NetworkChoice:
+    decoded: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+    return NetworkChoice(**decoded)
+
+
 def _tupled(mount: MountPoint) -> MountPoint:
-    return mount._replace(options=tuple(mount.options))
+    return mount._replace(options=tuple(mount.options), layers=tuple(mount.layers))
 
 
 _DEVICE_LIMITS = tuple(
@@ -129,9 +153,15 @@ def _options(fields: dict[str, Any]) -> RunOptions:
             decoded[key] = tuple(kind(**item) for item in decoded[key])
     if "mounts" in decoded:
         decoded["mounts"] = tuple(Mount(**{**item, "options": tuple(item["options"])}) for item in decoded["mounts"])
+    if decoded.get("networks") is not None:
+        decoded["networks"] = tuple(_network(item) for item in decoded["networks"])
     if "restart" in decoded:
         decoded["restart"] = RestartPolicy(**decoded["restart"])
     if decoded.get("healthcheck") is not None:
         health = decoded["healthcheck"]
         decoded["healthcheck"] = HealthConfig(**{**health, "test": tuple(health["test"])})
-    return RunOptions(**decoded)
+    return RunOptions(**{**_WITHOUT_SETTINGS, **decoded})
+
+
+# What a record means that does not have them: it was made before settings could decide.
+_WITHOUT_SETTINGS: dict[str, Any] = {"log_driver": "json-file", "shm_size_bytes": DEFAULT_SHM_BYTES}

@@ -7,10 +7,12 @@ from sampan.values import NamedTuple
 
 
 class Mount(NamedTuple):
-    """A mount that was asked for. `type` is bind, volume or tmpfs.
+    """A mount that was asked for. `type` is bind, volume, tmpfs or image.
 
-    `source` is a host path (bind), a volume's name ("" = anonymous) or "" (tmpfs). `options` are tmpfs options such as
-    "size=1m". `create_source` makes a missing bind source, as -v does and --mount does not.
+    `source` is a host path (bind), a volume's name ("" = anonymous), an image's name or "" (tmpfs). `options` are tmpfs
+    options such as "size=1m". `create_source` makes a missing bind source, as -v does and --mount does not. `subpath`
+    is the part of a volume or image that is mounted, "" = all of it. The driver's name, options and labels are those of
+    a volume that the mount makes.
     """
 
     type: str
@@ -23,6 +25,11 @@ class Mount(NamedTuple):
     create_source: bool = False
     relabel: str = ""  # the z or Z of -v, shown by inspect, no effect without SELinux
     long_form: bool = False  # written as --mount and not as -v or --tmpfs: inspect shows it elsewhere
+    subpath: str = ""
+    recursive: str = ""  # of a bind: "", disabled, writable or readonly; "" = read-only as far as it is possible
+    driver: str = ""
+    driver_options: Mapping[str, str] = {}
+    volume_labels: Mapping[str, str] = {}
 
 
 class PortBinding(NamedTuple):
@@ -36,6 +43,24 @@ class PortBinding(NamedTuple):
     host_ip: str = ""
     host_port: int = 0
     host_port_end: int = 0
+
+
+class NetworkChoice(NamedTuple):
+    """A network that a container is to be in, and its place there; "" and () leave the choice to sampan.
+
+    `links` are "container:alias", names that it alone knows. The network with the highest `gateway_priority` is the way
+    to everywhere.
+    """
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    ip: str = ""
+    ip6: str = ""
+    mac_address: str = ""
+    links: tuple[str, ...] = ()
+    link_local_ips: tuple[str, ...] = ()
+    driver_options: Mapping[str, str] = {}
+    gateway_priority: int = 0
 
 
 class Ulimit(NamedTuple):
@@ -63,7 +88,7 @@ class RestartPolicy(NamedTuple):
 
 
 class RunOptions(NamedTuple):
-    """Options of `create` and `run`. None and () mean: as the image says, or Docker's default.
+    """Options of `create` and `run`. None, "", 0 and () mean: as the image says, the settings, or Docker.
 
     Sizes in bytes, `nano_cpus` in 1e-9 CPUs, `stop_timeout` in seconds. `user` is "name|uid[:group|gid]".
     """
@@ -84,13 +109,15 @@ class RunOptions(NamedTuple):
     interactive: bool = False
     attach: tuple[str, ...] = ()  # of stdin, stdout, stderr; () = as interactive and detach say
     remove: bool = False
-    init: bool = False
+    init: bool | None = None
     network: str = "bridge"  # none, bridge, host, container:ID, or a network's name
+    networks: tuple[NetworkChoice, ...] | None = None  # all that it is in, None = `network` alone
     network_aliases: tuple[str, ...] = ()
     ip: str = ""
     mac_address: str = ""
     ports: tuple[PortBinding, ...] = ()
     publish_all: bool = False
+    publish_address: str = ""  # of this host, for published ports that name none; "" = all
     expose: tuple[str, ...] = ()
     dns: tuple[str, ...] = ()
     dns_search: tuple[str, ...] = ()
@@ -109,7 +136,7 @@ class RunOptions(NamedTuple):
     device_cgroup_rules: tuple[str, ...] = ()
     sysctls: Mapping[str, str] = {}
     ulimits: tuple[Ulimit, ...] = ()
-    memory_bytes: int = 0
+    memory_bytes: int = 0  # -1 = no limit, whatever the settings say
     memory_reservation_bytes: int = 0
     memory_swap_bytes: int = 0  # memory and swap together, -1 = no limit
     nano_cpus: int = 0
@@ -118,7 +145,7 @@ class RunOptions(NamedTuple):
     cpu_quota: int = 0
     cpuset_cpus: str = ""
     cpuset_mems: str = ""
-    pids_limit: int = 0  # 0 and -1 = no limit
+    pids_limit: int = 0  # -1 = no limit, whatever the settings say
     memory_swappiness: int = -1  # 0 to 100, -1 = as the host's
     blkio_weight_devices: tuple[DeviceLimit, ...] = ()
     device_read_bps: tuple[DeviceLimit, ...] = ()
@@ -127,7 +154,7 @@ class RunOptions(NamedTuple):
     device_write_iops: tuple[DeviceLimit, ...] = ()
     cpu_realtime_period: int = 0  # microseconds
     cpu_realtime_runtime: int = 0
-    shm_size_bytes: int = 67108864
+    shm_size_bytes: int = 0
     oom_score_adj: int = 0
     oom_kill_disable: bool = False
     pid_mode: str = ""
@@ -142,9 +169,18 @@ class RunOptions(NamedTuple):
     runtime: str = ""
     platform: str = ""
     pull: str = "missing"  # always, missing, never
-    log_driver: str = "json-file"
+    log_driver: str = ""
     log_options: Mapping[str, str] = {}
     cidfile: str = ""
+
+    @property
+    def connections(self) -> tuple[NetworkChoice, ...]:
+        """The networks that it has an interface in, none where the network is the host's or another container's."""
+        if self.networks is not None:
+            return self.networks
+        if self.network in ("none", "host") or self.network.startswith("container:"):
+            return ()
+        return (NetworkChoice(self.network, self.network_aliases, self.ip, "", self.mac_address),)
 
 
 class ExecOptions(NamedTuple):

@@ -1,6 +1,6 @@
 """The most memory that a container used, kept beyond its end when it ran out of it."""
 
-from sampan.containers import start
+from sampan.containers import claims
 from sampan.containers.model import Container
 from sampan.linux import cgroup
 from sampan.storage.paths import Paths
@@ -10,7 +10,7 @@ _FILES = ("memory.peak", "memory.max_usage_in_bytes")  # control groups of versi
 
 def keep(paths: Paths, container: Container) -> None:
     """Write the peak down while the control group is still there."""
-    for folder in cgroup.folders(start.cgroups_path(paths, container)):
+    for folder in cgroup.folders(claims.cgroups_path(paths, container)):
         for name in _FILES:
             try:
                 with open(f"{folder}/{name}") as file:

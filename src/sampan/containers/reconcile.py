@@ -3,7 +3,7 @@
 import os
 import time
 
-from sampan.containers import ending, frozen, happenings, start, store
+from sampan.containers import claims, ending, frozen, happenings, store
 from sampan.containers.model import Container
 from sampan.linux import fault, process
 from sampan.networks import connect as networking
@@ -52,6 +52,11 @@ def _void_leases(database: Database, paths: Paths, void: list[leases.Lease]) -> 
             run_id = name.rpartition("/build-")[2]
             driver.abandon(probe.runtime(), paths.runtime, run_id, name)
             leases.forget(database, lease)
+        elif kind == "connection":
+            from sampan.containers import membership
+
+            if membership.repair(database, paths, name):
+                leases.forget(database, lease)
         elif (kind == "frozen" and _held_still(database, paths, name)) or (
             kind == "container" and _interrupted_start(database, paths, name)
         ):
@@ -95,7 +100,7 @@ def _held_still(database: Database, paths: Paths, container_id: str) -> bool:
 def _take_back(database: Database, paths: Paths, container: Container) -> None:
     """Undo a start, as one that failed does itself."""
     runtime = probe.find(container.spec.options.runtime) if container.spec.options.runtime else None
-    driver.abandon(runtime or probe.runtime(), paths.runtime, container.id, start.cgroups_path(paths, container))
+    driver.abandon(runtime or probe.runtime(), paths.runtime, container.id, claims.cgroups_path(paths, container))
     ending.free(database, paths, container)
     with database.transaction():
         store.update(

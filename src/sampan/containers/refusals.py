@@ -22,7 +22,7 @@ def check(options: RunOptions, cpus: int) -> None:
         from sampan.containers import signals
 
         signals.number(options.stop_signal)
-    if options.log_driver != "json-file" or options.log_options:
+    if options.log_driver not in ("", "json-file") or options.log_options:
         from sampan.containers import logdrivers
 
         logdrivers.check(options)

@@ -8,17 +8,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from sampan.containers import start
+from sampan.containers import staging, start
 from sampan.containers.model import Container, MountPoint
 from sampan.errors import Conflict
 from sampan.linux import files, mount, namespace, process, syscall
+from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 from sampan.volumes.populate import populate
 
 T = TypeVar("T")
 
 
-def seen(paths: Paths, container: Container, function: Callable[[int], T]) -> T:
+def seen(database: Database, paths: Paths, container: Container, function: Callable[[int], T]) -> T:
     """Run `function` with a descriptor of the root as the container's processes see it.
 
     Of a container that does not run the mounts are made for that time, in a mount namespace of their own; the caller
@@ -35,7 +36,7 @@ def seen(paths: Paths, container: Container, function: Callable[[int], T]) -> T:
         folder = _mount_stopped(paths, container)
         root = os.open(folder, files.DIRECTORY)
         try:
-            for point in container.spec.mounts:
+            for point in staging.stage(database, paths, container):
                 _mount_point(root, point)
             if container.spec.options.read_only:
                 _make_read_only(folder)
@@ -75,7 +76,7 @@ def _mount_stopped(paths: Paths, container: Container) -> str:
 
 def _mount_point(root: int, point: MountPoint) -> None:
     """Bind one volume or folder of the host to its place; one that is not there is left out, as its files are."""
-    if point.type not in ("volume", "bind") or not os.path.exists(point.source):
+    if point.type == "tmpfs" or not os.path.exists(point.source):
         return
     if point.type == "volume" and point.copy:
         populate(root, point.destination, point.source)

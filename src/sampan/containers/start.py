@@ -53,7 +53,7 @@ def start(database: Database, paths: Paths, container_id: str, hooks: Hooks = NO
             raise Conflict("cannot start a paused container, try unpause instead")
         if container.is_running:
             return False
-        _Start(database, paths, container, hooks).run()
+        _Start(database, paths, joining.with_host_name(database, container), hooks).run()
     return True
 
 
@@ -71,7 +71,7 @@ class _Start:
     """One start. What was done is undone in reverse when a later step fails."""
 
     __slots__ = (
-        "cgroups_path", "connect", "container", "database", "descriptors", "folder", "hooks", "inherited",
+        "cgroups_path", "connect", "container", "database", "descriptors", "folder", "held", "hooks", "inherited",
         "network", "paths", "runtime", "tell_supervisor",
     )  # fmt: skip
 
@@ -88,6 +88,7 @@ class _Start:
         self.connect: Callable[[], None] = lambda: None
         self.tell_supervisor: Callable[[], None] = lambda: None
         self.descriptors: list[int] = []
+        self.held: list[int] = []  # locks of volumes in memory, until this container can be found as running
 
     def run(self) -> None:
         container, paths = self.container, self.paths
@@ -100,6 +101,7 @@ class _Start:
             happenings.mounted(self.database, container)
         with ExitStack() as undo:
             undo.callback(self._forget_failed)
+            undo.callback(self._let_go)
             self._prepare_folder()
             fault.point("start.prepared")
             self._make_network(undo)
@@ -109,6 +111,7 @@ class _Start:
             fault.point("start.created")
             filter_.keep(f"{paths.runtime}/{container.id}")
             self._record(pid)
+            self._let_go()
             fault.point("start.recorded")
             started = store.get(self.database, container.id)
             if self.hooks.before_start is not None and started is not None:
@@ -151,19 +154,21 @@ class _Start:
             self._keep(descriptor, undo)
             # The runtime opens it through us; from then on it lives as long as the container.
             self.network = f"/proc/{os.getpid()}/fd/{descriptor}"
-            has_names = mode not in ("none", "bridge", "default") and not self._is_default_bridge(mode)
+            has_names = any(self._has_names(choice.name) for choice in options.connections)
         etc_files.write(self.folder, self.container, has_names=has_names, joined=joined)
-        if mode not in ("none", "host") and not mode.startswith("container:"):
+        if options.connections:
             connect = self._connection(descriptor, undo, has_names)
             if options.ports or options.publish_all:
                 connect()
             else:
                 self.connect = connect
 
-    def _is_default_bridge(self, reference: str) -> bool:
-        """Whether a network that is not called so is the one without names: it may be told by its id."""
+    def _has_names(self, reference: str) -> bool:
+        """Whether it is not the default bridge, the one without names, which may be told by its id too."""
+        if reference in ("bridge", "default"):
+            return False
         row = self.database.row("SELECT id FROM network WHERE name = 'bridge'")
-        return row is not None and len(reference) >= _ID_BEGINNING and str(row[0]).startswith(reference)
+        return row is None or len(reference) < _ID_BEGINNING or not str(row[0]).startswith(reference)
 
     def _connection(self, descriptor: int, undo: ExitStack, has_names: bool) -> Callable[[], None]:
         def connect() -> None:
@@ -174,7 +179,7 @@ class _Start:
             for reservation in made.reservations:
                 self._keep(reservation, undo)
             self.inherited = tuple(made.reservations)
-            etc_files.add_address(self.folder, self.container, made.endpoint.ip, made.gateway)
+            etc_files.add_addresses(self.folder, self.container, made.addresses, made.gateway)
             if has_names:
                 from sampan.containers import resolving
 
@@ -188,6 +193,10 @@ class _Start:
         """A descriptor that is needed until the container has started."""
         undo.callback(os.close, descriptor)
         self.descriptors.append(descriptor)
+
+    def _let_go(self) -> None:
+        while self.held:
+            os.close(self.held.pop())
 
     def _meanwhile(self) -> None:
         self.connect()
@@ -204,7 +213,8 @@ class _Start:
             compilation.check_mounts(container.spec.mounts)
             identity = bundle.identity(root, container.spec.config.user, container.spec.options.groups)
             _make_working_dir(root, container.spec.config.working_dir)
-            for point in container.spec.mounts:
+            points = self._points()
+            for point in points:
                 _fill(root, point)
             facts = compilation.Facts(
                 folder=self.folder,
@@ -217,11 +227,13 @@ class _Start:
                 seccomp=filter_.document if filter_ else None,
                 annotations=filter_.annotations if filter_ else {},
                 devices=devices.devices(container.spec.options),
-                mounts=container.spec.mounts,
+                mounts=points,
+                has_recursive_read_only=_has_recursive_read_only(),
                 oom_score_adj=_oom_score_adj(),
                 block_io=devices.block_limits(container.spec.options),
                 injected=self._injection(),
                 init_path=probe.init().path if container.spec.options.init else "",
+                shared_memory=self._shared_memory(),
             )
             bundle.write_config(self.folder, compilation.specification(container, facts))
             fault.point("start.mounted")
@@ -237,6 +249,26 @@ class _Start:
             meanwhile=self._meanwhile,
         )
         return filter_ or seccomp.NoFilter(), pid
+
+    def _points(self) -> tuple[MountPoint, ...]:
+        """The mounts, with what needs more than a bind made ready in this namespace."""
+        points = self.container.spec.mounts
+        if not any(
+            point.backing or point.subpath or point.type == "image" or point.recursive == "disabled" for point in points
+        ):
+            return points
+        from sampan.containers import staging
+
+        return staging.stage(self.database, self.paths, self.container, self.held.append)
+
+    def _shared_memory(self) -> str:
+        """Where another container's /dev/shm is, when this one shares it."""
+        mode, _, donor = self.container.spec.options.ipc_mode.partition(":")
+        if mode != "container":
+            return ""
+        from sampan.containers import shared_memory
+
+        return shared_memory.attach(self.database, donor, self.folder)
 
     def _injection(self) -> injection.Injection:
         """What the CDI devices of the options bring along."""
@@ -367,6 +399,12 @@ def _oom_score_adj() -> int | None:
     because without CAP_SYS_RESOURCE it cannot be lowered."""
     with open("/proc/self/oom_score_adj") as file:
         return 0 if int(file.read()) <= 0 else None
+
+
+def _has_recursive_read_only() -> bool:
+    """Whether the kernel has mount_setattr(2), which makes a bind read-only with all that is mounted below it."""
+    major, minor = (int(part) for part in os.uname().release.split("-")[0].split(".")[:2])
+    return (major, minor) >= (5, 12)
 
 
 def _make_working_dir(root: int, path: str) -> None:

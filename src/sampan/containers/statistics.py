@@ -3,7 +3,7 @@
 import os
 import time
 
-from sampan.containers import start
+from sampan.containers import claims
 from sampan.containers.model import Container
 from sampan.linux import accounting, cgroup
 from sampan.runtime import probe
@@ -38,7 +38,7 @@ def sample(paths: Paths, container: Container) -> Sample:
     """Read the counters of a container."""
     if not container.is_running:
         return Sample()
-    folders = cgroup.folders(start.cgroups_path(paths, container))
+    folders = cgroup.folders(claims.cgroups_path(paths, container))
     if probe.cgroup_version() == 1:
         usage = accounting.usage_v1(accounting.read(folders, accounting.FILES_V1))
     else:

@@ -154,7 +154,7 @@ def _inside(database: Database, paths: Paths, side: Side, action: str, function:
             held.enter_context(locks.container(paths, container.id))
             container = store.find(database, container.id)
         try:
-            result = roots.seen(paths, container, lambda root: function(root, container))
+            result = roots.seen(database, paths, container, lambda root: function(root, container))
         except OSError as error:
             raise _explained(error, paths) from error
         fault.point("copy.copied")

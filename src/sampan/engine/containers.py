@@ -232,13 +232,13 @@ class Containers:
 
         Raises InvalidArgument for a filter that is not known or malformed.
         """
-        from sampan.containers import creation, ending, happenings
+        from sampan.containers import claims, ending, happenings
         from sampan.engine.listing import prunable
 
         removed = []
         starting = leases.held(self.database)
         for record in prunable(store.all_containers(self.database), filters or {}):
-            if creation.lease_of(record.id) in starting:
+            if claims.lease_of(record.id) in starting:
                 continue  # somebody made it just now and is about to start it
             try:
                 size = self.size(record)

@@ -7,7 +7,7 @@ from sampan.containers import store as containers
 from sampan.containers.model import Container
 from sampan.linux import cgroup, links
 from sampan.linux.netlink import Netlink
-from sampan.networks import firewall
+from sampan.networks import endpoints, firewall
 from sampan.networks import store as networks
 from sampan.storage import check as storage_check
 from sampan.storage import leases, locks
@@ -117,13 +117,13 @@ def _networks(database: Database, paths: Paths) -> list[Problem]:
         names = {link.name for link in links.list_links(netlink)}
     with database.transaction():
         live = _live(database)
-        endpoints = networks.endpoints(database)
+        held = endpoints.read(database)
         bridges = {network.bridge for network in networks.list_networks(database, paths)}
         has_ports = database.row("SELECT 1 FROM port") is not None
         is_true = not has_ports or firewall.is_true_to(database, paths)
     found = [
         Problem(f"endpoint {endpoint.id}", f"{endpoint.ip} is kept by {endpoint.container_id}, which has ended", _NEXT)
-        for endpoint in endpoints
+        for endpoint in held
         if endpoint.container_id not in live
     ]
     found += [

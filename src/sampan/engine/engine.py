@@ -1,7 +1,7 @@
 """`Engine`: one store on disk, and everything that can be done with it."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sampan.containers import watched
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sampan.engine.networks import Networks
     from sampan.engine.system import System
     from sampan.engine.volumes import Volumes
+    from sampan.storage.events import Event
 
 
 class Engine:
@@ -125,6 +126,18 @@ class Engine:
         from sampan.builder import solver
 
         return solver.build(self.database, self.paths, options, on_event or (lambda event: None))
+
+    def events(
+        self, *, since_ns: int = 0, until_ns: int = 0, filters: "Mapping[str, Sequence[str]] | None" = None
+    ) -> "Iterator[Event]":
+        """What happens, from this call on, for ever; or from `since_ns` to `until_ns` (ns since the epoch, 0 = open).
+
+        `filters` are those of `docker events`, such as {"type": ["container"], "event": ["die"]}. Events before a few
+        thousand ago are forgotten. Raises InvalidArgument when the end lies before the beginning.
+        """
+        from sampan.engine import events
+
+        return events.read(self.database, self.paths, since_ns=since_ns, until_ns=until_ns, filters=filters or {})
 
     def close(self) -> None:
         """Close the store. Containers go on."""

@@ -3,7 +3,7 @@
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sampan
@@ -12,6 +12,8 @@ from sampan.errors import Unsupported
 from sampan.linux import process
 from sampan.oci.platform import host_platform
 from sampan.runtime import probe
+from sampan.settings import sources
+from sampan.settings.model import AddressPool, Registry
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
@@ -27,6 +29,8 @@ def information(database: Database, paths: Paths) -> dict[str, Any]:
     running, paused = _sum(states, _RUNNING), _sum(states, _PAUSED)
     host = os.uname()
     version = probe.cgroup_version()
+    loaded = sources.load(paths.settings)
+    settings = loaded.settings
     return {
         "ID": paths.key,
         "Containers": sum(states.values()),
@@ -40,7 +44,7 @@ def information(database: Database, paths: Paths) -> dict[str, Any]:
         **_abilities(version),
         "Debug": False,
         "SystemTime": rfc3339(time.time_ns()),
-        "LoggingDriver": "json-file",
+        "LoggingDriver": settings.log_driver,
         "CgroupDriver": "cgroupfs",
         "CgroupVersion": str(version),
         "KernelVersion": host.release,
@@ -48,7 +52,7 @@ def information(database: Database, paths: Paths) -> dict[str, Any]:
         "OSType": "linux",
         "Architecture": host.machine,
         "IndexServerAddress": _INDEX,
-        "RegistryConfig": _REGISTRIES,
+        "RegistryConfig": _registries(settings.registries),
         "NCPU": os.cpu_count() or 1,
         "MemTotal": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
         "GenericResources": None,
@@ -61,7 +65,7 @@ def information(database: Database, paths: Paths) -> dict[str, Any]:
         "ExperimentalBuild": False,
         "ServerVersion": sampan.__version__,
         "Runtimes": {name: {"path": found.path} for name in _RUNTIMES if (found := probe.find(name)) is not None},
-        "DefaultRuntime": _default_runtime(),
+        "DefaultRuntime": settings.runtime or _default_runtime(),
         "Swarm": _NO_SWARM,
         "LiveRestoreEnabled": True,
         "Isolation": "",
@@ -69,6 +73,9 @@ def information(database: Database, paths: Paths) -> dict[str, Any]:
         "SecurityOptions": ["name=seccomp,profile=builtin"],
         "FirewallBackend": {"Driver": "nftables"},
         "CDISpecDirs": [],
+        **_pools(settings.address_pools),
+        "SettingsFiles": list(loaded.files),
+        "PublishLocalOnly": settings.publish_local_only,
         "Warnings": _warnings(),
     }
 
@@ -76,11 +83,6 @@ def information(database: Database, paths: Paths) -> dict[str, Any]:
 _STATES = "SELECT status, count(*) FROM container GROUP BY status"
 _LOGS = ["json-file", "local", "none"]
 _INDEX = "https://index.docker.io/v1/"
-_REGISTRIES = {
-    "IndexConfigs": {"docker.io": {"Mirrors": [], "Name": "docker.io", "Official": True, "Secure": True}},
-    "InsecureRegistryCIDRs": ["::1/128", "127.0.0.0/8"],
-    "Mirrors": None,
-}
 _NO_SWARM = {
     "NodeID": "",
     "NodeAddr": "",
@@ -89,6 +91,29 @@ _NO_SWARM = {
     "Error": "",
     "RemoteManagers": None,
 }
+
+
+def _registries(registries: Sequence[Registry]) -> dict[str, Any]:
+    """The settings' registries beside Docker's own; nothing is fetched from any yet."""
+    configs = {"docker.io": {"Name": "docker.io", "Mirrors": [], "Secure": True, "Official": True}}
+    for one in registries:
+        configs[one.name] = {
+            "Name": one.name,
+            "Mirrors": list(one.mirrors),
+            "Secure": not one.insecure,
+            "Official": one.name == "docker.io",
+        }
+    mirrors = [mirror for one in registries if one.name == "docker.io" for mirror in one.mirrors]
+    return {
+        "IndexConfigs": configs,
+        "InsecureRegistryCIDRs": ["::1/128", "127.0.0.0/8"],
+        "Mirrors": mirrors or None,
+    }
+
+
+def _pools(pools: Sequence[AddressPool]) -> dict[str, Any]:
+    """Docker leaves the key out where its own pools hold."""
+    return {"DefaultAddressPools": [{"Base": pool.base, "Size": pool.prefix_length} for pool in pools]} if pools else {}
 
 
 def _sum(states: Mapping[str, int], names: tuple[str, ...]) -> int:

@@ -3,6 +3,8 @@
 from typing import Any
 
 from sampan.engine.usage import Usage
+from sampan.settings import sources
+from sampan.settings.model import Loaded
 from sampan.storage.check import Problem
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -22,6 +24,10 @@ class System:
         from sampan.engine.information import information
 
         return information(self.database, self.paths)
+
+    def settings(self) -> Loaded:
+        """The engine's settings, and which file and line each comes from. Raises InvalidArgument for a mistake."""
+        return sources.load(self.paths.settings)
 
     def version(self) -> dict[str, Any]:
         """The document of `docker version`, with the versions of runtime, monitor and init."""

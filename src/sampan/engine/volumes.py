@@ -81,6 +81,6 @@ def document(volume: Volume) -> dict[str, Any]:
         "Labels": labels_of(volume) or None,
         "Mountpoint": volume.mountpoint,
         "Name": volume.name,
-        "Options": dict(volume.options) or None,
+        "Options": dict(sorted(volume.options.items())) or None,
         "Scope": "local",
     }

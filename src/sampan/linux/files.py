@@ -78,6 +78,17 @@ def open_beneath(root_fd: int, path: str, flags: int, mode: int = 0) -> int:
         os.close(fd)
 
 
+def open_below(root_fd: int, path: str, flags: int, mode: int = 0) -> int:
+    """Open relative `path`, following links as long as they stay below the folder: one that leads out is an OSError
+    (EXDEV). Where the kernel has no openat2(2), such a link is followed inside."""
+    try:
+        return _openat2(root_fd, path or ".", flags, mode, _BENEATH | _NO_MAGICLINKS)
+    except OSError as error:
+        if error.errno != errno.ENOSYS:
+            raise
+    return walk_in_root(root_fd, path, flags, mode)
+
+
 def open_regular(root_fd: int, path: str, *, follow: bool = True) -> int:
     """Open a regular file for reading, in the root or, without `follow`, beneath it. Raises OSError for anything else.
 

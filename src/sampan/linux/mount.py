@@ -50,17 +50,22 @@ def overlay_root(layers_folder: str, lower: Sequence[str], upper: str, work: str
     return namespace.in_private_mounts(body)
 
 
+def lower_view(layers_folder: str, lower: Sequence[str], target: str) -> None:
+    """Mount the merged view of layers (lowest first) at `target`, to read from. Where overlay() may be called."""
+    if not lower:
+        return
+    os.chdir(layers_folder)
+    # Overlayfs wants two at least where nothing can be written.
+    names = [*reversed(lower), *[_empty_folder()] * max(2 - len(lower), 0)]
+    syscall.mount("overlay", target, "overlay", syscall.MS_RDONLY, f"lowerdir={':'.join(names)}")
+
+
 def lower_root(layers_folder: str, lower: Sequence[str]) -> int:
     """A directory descriptor of the merged view of layers (lowest first), to read from; mounted nowhere."""
 
     def body() -> int:
-        os.chdir(layers_folder)
-        # Overlayfs wants two at least where nothing can be written.
-        names = [*reversed(lower), *[_empty_folder()] * max(2 - len(lower), 0)]
-        if len(lower) == 0:
-            return os.open(_empty_folder(), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         target = _empty_folder()
-        syscall.mount("overlay", target, "overlay", syscall.MS_RDONLY, f"lowerdir={':'.join(names)}")
+        lower_view(layers_folder, lower, target)
         return os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     return namespace.in_private_mounts(body)

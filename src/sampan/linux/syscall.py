@@ -10,7 +10,9 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_REMOUNT = 32
 MS_BIND, MS_REC, MS_PRIVATE, MS_SLAVE, MS_SHARED = 4096, 16384, 1 << 18, 1 << 19, 1 << 20
 MNT_DETACH = 2
-_OPEN_TREE = 428  # the same number on every architecture that Linux runs containers on
+_OPEN_TREE, _MOVE_MOUNT = 428, 429  # the same numbers on every architecture that Linux runs containers on
+_FROM_EMPTY_PATH = 4
+_AT_FDCWD = -100
 _CLONE, _CLOEXEC, _EMPTY_PATH = 1, os.O_CLOEXEC, 0x1000
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -62,3 +64,16 @@ def clone_mount(fd: int) -> int:
         ctypes.c_uint(_CLONE | _CLOEXEC | _EMPTY_PATH),
     )
     return _checked(int(number), "open_tree")
+
+
+def move_mount(fd: int, target: str) -> None:
+    """Attach the mount behind `fd`, such as a copy of clone_mount(), at the path `target`. See move_mount(2)."""
+    number = _libc.syscall(
+        ctypes.c_long(_MOVE_MOUNT),
+        ctypes.c_int(fd),
+        ctypes.c_char_p(b""),
+        ctypes.c_int(_AT_FDCWD),
+        ctypes.c_char_p(os.fsencode(target)),
+        ctypes.c_uint(_FROM_EMPTY_PATH),
+    )
+    _checked(int(number), target)

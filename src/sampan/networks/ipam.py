@@ -100,13 +100,25 @@ def default_pools() -> Iterator[Subnet]:
         yield Subnet(parse_address(f"192.168.{third}.0"), 20)
 
 
-def choose_subnet(taken: Iterable[Subnet]) -> Subnet:
-    """The first default pool that overlaps nothing in `taken` (default routes there do not count).
+def pools_of(bases: Iterable[tuple[str, int]]) -> Iterator[Subnet]:
+    """The subnets of some sizes (prefix lengths) that larger ones are divided into; Docker's own without any."""
+    chosen = list(bases)
+    if not chosen:
+        yield from default_pools()
+    for text, prefix_length in chosen:
+        base = parse_range(text, "pool")
+        for number in range(1 << (prefix_length - base.prefix_length)):
+            yield Subnet(base.network + (number << (base.bits - prefix_length)), prefix_length, base.bits)
+
+
+def choose_subnet(taken: Iterable[Subnet], pools: Iterable[Subnet] = ()) -> Subnet:
+    """The first of `pools`, or of the default ones, that overlaps nothing in `taken` (default routes there do not
+    count).
 
     Raises Unavailable when all are taken.
     """
     obstacles = [subnet for subnet in taken if subnet.prefix_length > 0]
-    for pool in default_pools():
+    for pool in pools or default_pools():
         if not any(pool.overlaps(obstacle) for obstacle in obstacles):
             return pool
     raise Unavailable(

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 from sampan.errors import Conflict, InvalidArgument, Unavailable, Unsupported
 from sampan.linux import fault, sockets
-from sampan.networks import firewall, ipam, store
+from sampan.networks import endpoints, firewall, ipam, published
+from sampan.networks.endpoints import Endpoint
+from sampan.networks.published import PublishedPort
 from sampan.networks.ruleset import ALL_ADDRESSES, PROTOCOL_NUMBERS, Forward
-from sampan.networks.store import Endpoint, PublishedPort
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 from sampan.values import NamedTuple
@@ -76,7 +77,7 @@ def _forward(port: PublishedPort, endpoint: Endpoint) -> Forward:
 
 
 def _unowned(database: Database, ports: Sequence[PublishedPort], endpoint: Endpoint) -> list[Forward]:
-    return [_forward(p, endpoint) for p in ports if not store.port_owner(database, p.protocol, p.host_ip, p.host_port)]
+    return [_forward(p, endpoint) for p in ports if not published.owner(database, p.protocol, p.host_ip, p.host_port)]
 
 
 def _take(database: Database, container_id: str, endpoint: Endpoint, binding: PortBinding) -> tuple[PublishedPort, int]:
@@ -96,11 +97,11 @@ def _take(database: Database, container_id: str, endpoint: Endpoint, binding: Po
         return _take_first(database, wanted, sockets.ephemeral_range(), endpoint, failed)
     if binding.host_port_end > binding.host_port:
         return _take_first(database, wanted, (binding.host_port, binding.host_port_end), endpoint, failed)
-    owner = store.port_owner(database, wanted.protocol, host_ip, wanted.host_port)
+    owner = published.owner(database, wanted.protocol, host_ip, wanted.host_port)
     if owner:
         raise Conflict(
             f"{failed()}Bind for {host_ip}:{wanted.host_port} failed: port is already allocated",
-            hint=f"container {store.container_name(database, owner)} has published port {wanted.host_port}:"
+            hint=f"container {endpoints.container_name(database, owner)} has published port {wanted.host_port}:"
             " stop it, or choose another host port",
         )
     try:
@@ -111,7 +112,7 @@ def _take(database: Database, container_id: str, endpoint: Endpoint, binding: Po
 
 def _failure_prefix(database: Database, container_id: str, endpoint: Endpoint) -> Callable[[], str]:
     def text() -> str:
-        name = store.container_name(database, container_id)
+        name = endpoints.container_name(database, container_id)
         return f"driver failed programming external connectivity on endpoint {name} ({endpoint.id}): "
 
     return text
@@ -145,7 +146,7 @@ def _take_first(
     first, last = numbers
     for number in range(first, last + 1):
         port = wanted._replace(host_port=number)
-        if store.port_owner(database, port.protocol, port.host_ip, number):
+        if published.owner(database, port.protocol, port.host_ip, number):
             continue
         try:
             return port, sockets.reserve(port.protocol, port.host_ip, number)

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from sampan.linux import links
 from sampan.linux.netlink import Netlink
-from sampan.networks import bridge, firewall, store
+from sampan.networks import bridge, endpoints, firewall, published, store
 from sampan.networks.store import Network
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -17,15 +17,15 @@ def reconcile(database: Database, paths: Paths, live_container_ids: Collection[s
     next start can.
     """
     with database.transaction():
-        before = store.forwards(database)
+        before = published.forwards(database)
         store.forget_others(database, live_container_ids)
-        live = set(store.forwards(database))
+        live = set(published.forwards(database))
         lost = [forward for forward in before if forward not in live]
         if lost:
             firewall.remove(paths, lost)
-        endpoints = store.endpoints(database)
-        for network in store.list_networks(database, paths) if endpoints else ():
-            if all(endpoint.network_id != network.id for endpoint in endpoints):
+        found = endpoints.read(database)
+        for network in store.list_networks(database, paths) if found else ():
+            if not network.is_bridge or all(endpoint.network_id != network.id for endpoint in found):
                 continue
             bridge.ensure(database, paths, network)
             _reattach(database, network)
@@ -34,7 +34,7 @@ def reconcile(database: Database, paths: Paths, live_container_ids: Collection[s
 
 
 def _reattach(database: Database, network: Network) -> None:
-    names = {endpoint.host_interface for endpoint in store.endpoints(database, network_id=network.id)}
+    names = {endpoint.host_interface for endpoint in endpoints.read(database, network_id=network.id)}
     with Netlink() as netlink:
         index = links.index_of(network.bridge)
         for link in links.list_links(netlink):

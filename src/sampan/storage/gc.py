@@ -33,6 +33,8 @@ def collect(database: Database, paths: Paths, roots: Collection[str] | Callable[
             WHERE id NOT IN (SELECT snapshot_id FROM image_layer)
               AND id NOT IN (SELECT snapshot_id FROM build_step WHERE snapshot_id IS NOT NULL)
               AND id NOT IN (SELECT json_each.value FROM container, json_each(container.layers))
+              AND id NOT IN (SELECT layer.value FROM container, json_each(container.spec, '$.mounts') AS mount,
+                  json_each(mount.value, '$.layers') AS layer)
             """
         )
         gone = [(str(row[0]), int(row[1] or 0)) for row in rows if row[0] not in kept]

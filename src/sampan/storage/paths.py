@@ -74,6 +74,11 @@ class Paths(NamedTuple):
         return self.run + "/sockets"
 
     @property
+    def settings(self) -> str:
+        """The engine's settings as they were read last."""
+        return self.run + "/settings"
+
+    @property
     def bridge(self) -> str:
         """Name of the default bridge, at most 15 bytes: sampan0 for the default root."""
         return "sampan0" if self.root == DEFAULT_ROOT else "sp" + self.key

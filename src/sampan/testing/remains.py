@@ -6,6 +6,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
+from itertools import product
 
 from sampan.linux import cgroup, links, process
 from sampan.linux.netlink import Netlink
@@ -127,9 +128,9 @@ def _forwarded(paths: Paths) -> set[int]:
     """Host ports in the table's maps; their key is protocol, (address,) port, each padded to four bytes."""
     found = set[int]()
     with Firewall() as firewall:
-        for name in (ruleset.PORTS, ruleset.BOUND_PORTS):
+        for family, name in product(("ip", "ip6"), (ruleset.PORTS, ruleset.BOUND_PORTS)):
             try:
-                elements = firewall.elements(paths.firewall_table, name)
+                elements = firewall.elements(family, paths.firewall_table, name)
             except FileNotFoundError:
                 continue
             found.update(int.from_bytes(element.key[-4:-2], "big") for element in elements)

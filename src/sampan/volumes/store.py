@@ -70,25 +70,27 @@ def ensure(
 ) -> Volume:
     """The volume `name`, made when it is not there; "" makes an anonymous one. Joins a surrounding transaction.
 
-    Raises InvalidArgument for a bad name or an unknown driver.
+    Of one that is there, labels and options stay as they are. Raises InvalidArgument for a bad name, an unknown driver
+    or options that the driver does not take (see `volumes.driver`).
     """
     if driver not in ("", "local"):
         raise InvalidArgument(
             f'create {name}: error looking up volume plugin {driver}: plugin "{driver}" not found',
             hint="only the local driver exists",
         )
-    if options:
-        raise InvalidArgument(
-            f'create {name}: invalid option: "{next(iter(options))}"', hint="bind mounts do what they are for"
-        )
     database.require_room()
     anonymous = not name
     chosen = name or os.urandom(32).hex()
     check_name(chosen)
+    if options:
+        from sampan.volumes import driver as local
+
+        local.check(chosen, options)
     with database.transaction():
         is_added = database.execute(
-            "INSERT OR IGNORE INTO volume(name, driver, labels, anonymous, created_at) VALUES(?, 'local', ?, ?, ?)",
-            (chosen, json.dumps(dict(labels or {})), int(anonymous), time.time_ns()),
+            "INSERT OR IGNORE INTO volume(name, driver, labels, options, anonymous, created_at)"
+            " VALUES(?, 'local', ?, ?, ?, ?)",
+            (chosen, json.dumps(dict(labels or {})), json.dumps(dict(options or {})), int(anonymous), time.time_ns()),
         )
         if is_added:
             _tell(database, "create", chosen)
@@ -196,6 +198,19 @@ def size(paths: Paths, name: str) -> int:
             except FileNotFoundError:
                 continue  # a running container removes files too
     return total
+
+
+def lock(paths: Paths, name: str) -> int:
+    """The lock of a volume as a descriptor, waiting for it; it is one of its folder, and leaves nothing behind."""
+    import fcntl
+
+    fd = os.open(f"{paths.volumes}/{name}", files.DIRECTORY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
 
 
 def remove_folders(paths: Paths, names: list[str]) -> None:

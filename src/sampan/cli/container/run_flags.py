@@ -19,16 +19,18 @@ from sampan.cli.values.addresses import read_extra_host, read_ip, read_network, 
 from sampan.cli.values.environment import ENV
 from sampan.cli.values.limits import (
     read_byte_rate,
+    read_device_rule,
     read_rate,
     read_stream,
     read_sysctl,
     read_ulimit,
     read_weight,
 )
-from sampan.cli.values.mounts import read_mount
+from sampan.cli.values.mount_fields import read_mount
 
 ATTACH = Kind("list", read_stream, gathers="list", zero=())
 BYTE_RATES = Kind("list", read_byte_rate, gathers="list", zero=())
+DEVICE_RULES = Kind("list", read_device_rule, gathers="list", zero=())
 DNS = Kind("list", read_ip, gathers="list", zero=())
 DNS_SEARCH = Kind("list", read_search_domain, gathers="list", zero=())
 EXTRA_HOST = Kind("list", read_extra_host, gathers="list", zero=())
@@ -92,7 +94,7 @@ _NETWORK = (
 )
 
 _FILES = (
-    Flag("mount", MOUNT, "Mount, type=bind|volume|tmpfs,src=SOURCE,dst=PATH[,ro]"),
+    Flag("mount", MOUNT, "Mount, type=bind|volume|tmpfs|image,src=SOURCE,dst=PATH[,ro]"),
     Flag("read-only", BOOL, "Make the root file system read-only"),
     Flag("shm-size", BYTES, "Size of /dev/shm, 64m by default"),
     Flag("tmpfs", LIST, "File system in memory, PATH[:OPTIONS]"),
@@ -106,7 +108,7 @@ _SECURITY = (
     Flag("cgroup-parent", STRING, "Parent of the container's cgroup"),
     Flag("cgroupns", STRING, "Cgroup namespace: host or private"),
     Flag("device", LIST, "Device, HOST[:CONTAINER[:rwm]], or a CDI name such as vendor.com/gpu=0"),
-    Flag("device-cgroup-rule", LIST, "Rule of the device cgroup, such as 'c 42:* rmw'"),
+    Flag("device-cgroup-rule", DEVICE_RULES, "Rule of the device cgroup, such as 'c 42:* rmw'"),
     Flag("gpus", STRING, "Graphics processors to pass on: all, a number, or device=0,..."),
     Flag("ipc", STRING, "IPC namespace: private, shareable, host, none or container:ID"),
     Flag("pid", STRING, "PID namespace: host or container:ID"),

@@ -16,6 +16,8 @@ COMMAND = Command(
     examples=(Example("Start it and watch its output", "start -a job"),),
     flags=(
         Flag("attach", BOOL, "Connect stdout and stderr, and pass signals on", "a"),
+        Flag("checkpoint", STRING, "Refused: processes are not kept", hidden=True),
+        Flag("checkpoint-dir", STRING, "Refused: processes are not kept", hidden=True),
         Flag("detach-keys", STRING, "Keys that detach, such as ctrl-p,ctrl-q"),
         Flag("interactive", BOOL, "Connect stdin too", "i"),
     ),
@@ -25,6 +27,12 @@ COMMAND = Command(
 
 def execute(invocation: Invocation) -> int:
     parsed = invocation.parsed
+    for name in ("checkpoint", "checkpoint-dir"):
+        if parsed.is_given(name):
+            raise ClientError(
+                f'"--{name}" is only supported on a Docker daemon with experimental features enabled',
+                hint="'sampan snapshot' keeps a container's files, though not its processes",
+            )
     engine = Engine(invocation.settings.root or None)
     if parsed.boolean("attach") or parsed.boolean("interactive"):
         return _attached(engine, invocation)

@@ -82,7 +82,24 @@ def _server(document: dict[str, Any]) -> list[str]:
         f"Docker Root Dir: {document['DockerRootDir']}",
         "Debug Mode: false",
         "Experimental: false",
+        *_settings(document),
     ]
+
+
+def _settings(document: dict[str, Any]) -> Iterator[str]:
+    """What files of settings say; nothing where there is none."""
+    pools = document.get("DefaultAddressPools", ())
+    if pools:
+        yield "Default Address Pools:"
+        yield from (f"  Base: {pool['Base']}, Size: {pool['Size']}" for pool in pools)
+    insecure = [name for name, one in document["RegistryConfig"]["IndexConfigs"].items() if not one["Secure"]]
+    if insecure:
+        yield "Insecure Registries:"
+        yield from (f"  {name}" for name in insecure)
+    if document["PublishLocalOnly"]:
+        yield "Publish Local Only: true"
+    if document["SettingsFiles"]:
+        yield f"Settings: {', '.join(document['SettingsFiles'])}"
 
 
 def _security_option(option: str) -> Iterator[str]:

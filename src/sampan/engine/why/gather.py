@@ -57,6 +57,7 @@ def _trouble(database: Database, paths: Paths, container: Container) -> program.
         word = current.command[0] if current.command else ""
         try:
             return roots.seen(
+                database,
                 paths,
                 current,
                 lambda root: program.examine(root, word, config.env, config.working_dir, architecture),

@@ -1,0 +1,170 @@
+"""--mount: field {"," field}, a field being key or key=value."""
+
+import os
+import posixpath
+import sys
+
+from sampan.cli.kinds import read_bool, read_size
+from sampan.cli.values.fields import split_fields, split_pair
+from sampan.cli.values.mounts import PROPAGATION
+from sampan.containers.options import Mount
+from sampan.errors import InvalidArgument
+
+_KEYS = {"dst": "target", "destination": "target", "src": "source", "ro": "readonly"}
+_SWITCHES = ("readonly", "ro", "volume-nocopy", "bind-nonrecursive")
+_PLAIN = ("consistency", "image-subpath", "target", "volume-driver", "volume-subpath")
+_PAIRS = ("volume-label", "volume-opt")
+_RECURSION = ("enabled", "disabled", "writable", "readonly")
+_OWNERS = ("bind", "image", "tmpfs", "volume")
+
+
+class _Fields:
+    """What has been read of one --mount. `given` are the keys, under their full names."""
+
+    __slots__ = ("given", "pairs", "tmpfs", "values")
+
+    def __init__(self) -> None:
+        self.given: list[str] = []
+        self.values: dict[str, str] = {"type": "volume"}
+        self.pairs: dict[str, dict[str, str]] = {name: {} for name in _PAIRS}
+        self.tmpfs: list[str] = []
+
+
+def read_mount(text: str) -> Mount:
+    """One --mount. Raises ValueError in docker's words; what the engine would refuse is found by `check_mount`."""
+    fields = _Fields()
+    for field in split_fields(text):
+        key, value, equals = split_pair(field)
+        if not equals:
+            if key not in _SWITCHES:
+                raise ValueError(f"invalid field '{field}' must be a key=value pair")
+            value = "true"
+        elif key == "bind-nonrecursive":
+            print("bind-nonrecursive is deprecated, use bind-recursive=disabled instead", file=sys.stderr)
+        _take(fields, field, key, value)
+    values = fields.values
+    if "target" not in values:
+        raise ValueError("target is required")
+    _check_owners(fields)
+    _check_recursion(values)
+    return Mount(
+        values["type"],
+        values.get("source", ""),
+        values["target"],
+        read_only=values.get("readonly") == "true",
+        options=tuple(fields.tmpfs),
+        propagation=values.get("bind-propagation", ""),
+        no_copy=values.get("volume-nocopy") == "true",
+        long_form=True,
+        subpath=values.get("volume-subpath", "") or values.get("image-subpath", ""),
+        recursive=values.get("bind-recursive", "").replace("enabled", ""),
+        driver=values.get("volume-driver", ""),
+        driver_options=fields.pairs["volume-opt"],
+        volume_labels=fields.pairs["volume-label"],
+    )
+
+
+def _take(fields: _Fields, field: str, key: str, value: str) -> None:
+    name = _KEYS.get(key, key)
+    fields.given.append(name)
+    values = fields.values
+    if name in ("type", "bind-propagation"):
+        values[name] = value.lower()
+    elif name == "source":
+        values[name] = os.path.abspath(value) if value in (".", "..") or value.startswith(("./", "../")) else value
+    elif name in _PLAIN:
+        values[name] = value
+    elif name in _PAIRS:
+        name_, _, text = value.partition("=")
+        fields.pairs[name][name_] = text
+    elif name in _SWITCHES:
+        is_on = _boolean(key, value)
+        if name != "bind-nonrecursive":
+            values[name] = "true" if is_on else "false"
+        elif is_on:
+            values["bind-recursive"] = "disabled"
+    elif name == "bind-recursive":
+        values[name] = _recursion(value)
+    elif name in ("tmpfs-size", "tmpfs-mode"):
+        fields.tmpfs.append(_tmpfs_option(name, value))
+    else:
+        raise ValueError(f"unexpected key '{key}' in '{field}'")
+
+
+def _boolean(key: str, value: str) -> bool:
+    try:
+        return read_bool(value)
+    except ValueError:
+        raise ValueError(f"invalid value for {key}: {value}") from None
+
+
+def _recursion(value: str) -> str:
+    if value not in _RECURSION:
+        raise ValueError(
+            f'invalid value for bind-recursive: {value} (must be "enabled", "disabled", "writable", or "readonly")'
+        )
+    return value
+
+
+def _tmpfs_option(name: str, value: str) -> str:
+    if name == "tmpfs-mode":
+        if not value or not set(value) <= set("01234567"):
+            raise ValueError(f"invalid value for {name}: {value}")
+        return f"mode={value}"
+    try:
+        return f"size={read_size(value)}"
+    except ValueError:
+        raise ValueError(f"invalid value for {name}: {value}") from None
+
+
+def _check_owners(fields: _Fields) -> None:
+    """A key that begins with a mount type belongs to it."""
+    kind = fields.values["type"]
+    for owner in _OWNERS:
+        if owner != kind and any(name.startswith(owner + "-") for name in fields.given):
+            raise ValueError(f"cannot mix '{owner}-*' options with mount type '{kind}'")
+
+
+def _check_recursion(values: dict[str, str]) -> None:
+    recursive = values.get("bind-recursive", "")
+    if recursive not in ("writable", "readonly"):
+        return
+    if values.get("readonly") != "true":
+        raise ValueError(f"option 'bind-recursive={recursive}' requires 'readonly' to be specified in conjunction")
+    if recursive == "readonly" and values.get("bind-propagation", "") != "rprivate":
+        raise ValueError(
+            "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction"
+        )
+
+
+def check_mount(mount: Mount) -> Mount:
+    """What the engine refuses of a --mount before it looks at the disk. Raises InvalidArgument."""
+    prefix = f'invalid mount config for type "{mount.type}": '
+    if mount.type not in ("bind", "volume", "tmpfs", "image"):
+        raise InvalidArgument(f"{prefix}mount type unknown", hint="bind, volume, tmpfs or image")
+    if not mount.target.startswith("/"):
+        raise InvalidArgument(f"{prefix}invalid mount path: '{mount.target}' mount path must be absolute")
+    target = posixpath.normpath(mount.target)
+    if target.lstrip("/") == "":
+        raise InvalidArgument(f"{prefix}invalid specification: destination can't be '/'")
+    if mount.type in ("bind", "image") and not mount.source:
+        raise InvalidArgument(f"{prefix}field Source must not be empty")
+    if mount.type == "bind":
+        if not mount.source.startswith("/"):
+            raise InvalidArgument(f"{prefix}invalid mount path: '{mount.source}' mount path must be absolute")
+        if mount.propagation and mount.propagation not in PROPAGATION:
+            raise InvalidArgument(f"{prefix}invalid propagation mode: {mount.propagation}")
+    if mount.type == "tmpfs" and mount.source:
+        raise InvalidArgument(f"{prefix}field Source must not be specified")
+    if mount.subpath:
+        _check_subpath(mount, prefix)
+    return mount._replace(target=target)
+
+
+def _check_subpath(mount: Mount, prefix: str) -> None:
+    if mount.type == "volume" and not mount.source:
+        raise InvalidArgument(f"{prefix}must not set Subpath when using anonymous volumes")
+    if mount.subpath.startswith("/") or posixpath.normpath(mount.subpath).split("/")[0] == "..":
+        raise InvalidArgument(
+            f"{prefix}subpath must be a relative path within the {mount.type}", hint="such as data or data/2024"
+        )

@@ -1,0 +1,87 @@
+"""What the options of a network mean. Pure."""
+
+from collections.abc import Mapping
+
+from sampan.errors import InvalidArgument, NotFound, PermissionDenied, Unsupported
+
+BRIDGE_NAME = "com.docker.network.bridge.name"
+ICC = "com.docker.network.bridge.enable_icc"
+MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
+HOST_ADDRESS = "com.docker.network.bridge.host_binding_ipv4"
+MTU = "com.docker.network.driver.mtu"
+PARENT = "parent"
+SHARING = ("macvlan", "ipvlan")
+"""The drivers without a bridge: containers share an interface of the host."""
+_MACVLAN_MODES = {"private": 1, "vepa": 2, "bridge": 4, "passthru": 8}
+_IPVLAN_MODES = {"l2": 0, "l3": 1, "l3s": 2}
+_UNSUPPORTED = (
+    "com.docker.network.bridge.inhibit_ipv4",
+    "com.docker.network.bridge.trusted_host_interfaces",
+    "com.docker.network.container_iface_prefix",
+    "com.docker.network.host_ipv4",
+    "com.docker.network.host_ipv6",
+)
+_GATEWAY_MODES = ("com.docker.network.bridge.gateway_mode_ipv4", "com.docker.network.bridge.gateway_mode_ipv6")
+_TRUE, _FALSE = ("1", "t", "true"), ("0", "f", "false")
+
+
+def check(driver: str, options: Mapping[str, str]) -> None:
+    """Raises NotFound (driver), PermissionDenied (host, null), InvalidArgument, Unsupported."""
+    if driver in ("host", "null"):
+        raise PermissionDenied(f'only one instance of "{driver}" network is allowed')
+    if driver != "bridge" and driver not in SHARING:
+        raise NotFound(f'plugin "{driver}" not found', hint="sampan knows the drivers bridge, macvlan and ipvlan")
+    for key in _UNSUPPORTED:
+        if key in options:
+            raise Unsupported(f"the network option {key} is not supported by this version of sampan")
+    for key in _GATEWAY_MODES:
+        if options.get(key, "nat") != "nat":
+            raise Unsupported(
+                f"the network option {key}={options[key]} is not supported by this version of sampan",
+                hint="published ports are translated: nat",
+            )
+    for key in (ICC, MASQUERADE):
+        if options.get(key, "true").lower() not in _TRUE + _FALSE:
+            raise InvalidArgument(
+                f'failed to parse {key} value: {options[key]} (strconv.ParseBool: parsing "{options[key]}":'
+                " invalid syntax)",
+                hint=f"-o {key}=false",
+            )
+    mtu(options)
+    if driver in SHARING:
+        mode(driver, options)
+
+
+def is_on(options: Mapping[str, str], key: str) -> bool:
+    """ICC and MASQUERADE are on unless they are switched off."""
+    return options.get(key, "true").lower() in _TRUE
+
+
+def mtu(options: Mapping[str, str]) -> int:
+    """Bytes, 0 for the kernel's own choice. Raises InvalidArgument."""
+    text = options.get(MTU, "")
+    if text in ("", "0"):
+        return 0
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidArgument(
+            f'failed to parse {MTU} value: {text} (strconv.Atoi: parsing "{text}": invalid syntax)',
+            hint=f"-o {MTU}=1400",
+        )
+    if not 68 <= int(text) <= 65535:
+        raise InvalidArgument(f"invalid argument: {MTU}={text}", hint="68 to 65535 bytes, 1280 at least for IPv6")
+    return int(text)
+
+
+def mode(driver: str, options: Mapping[str, str]) -> int:
+    """The kernel's number for the mode of a macvlan or ipvlan network. Raises InvalidArgument, Unsupported."""
+    modes, usual = (_MACVLAN_MODES, "bridge") if driver == "macvlan" else (_IPVLAN_MODES, "l2")
+    text = options.get(f"{driver}_mode") or usual
+    if text not in modes:
+        raise InvalidArgument(
+            f"requested {driver} mode '{text}' is not valid, '{usual}' mode is the {driver} driver default"
+        )
+    if text in ("l3", "l3s"):
+        raise Unsupported(
+            f"ipvlan_mode={text} is not supported by this version of sampan", hint="l2, with a gateway on the wire"
+        )
+    return modes[text]
