@@ -150,4 +150,7 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE endpoint ADD COLUMN gateway_priority INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE endpoint ADD COLUMN driver_options TEXT NOT NULL DEFAULT '{}';
     """,
+    """
+    ALTER TABLE build_step ADD COLUMN uses INTEGER NOT NULL DEFAULT 1;      -- how often it was made or found
+    """,
 )
