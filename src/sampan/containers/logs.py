@@ -136,11 +136,9 @@ class _Watch:
 
     def wait(self) -> bool:
         """True when the file was written to; False after a while of silence."""
-        import select
+        from sampan.linux import cancellation
 
-        poll = select.poll()
-        poll.register(self._inotify, select.POLLIN)
-        if not poll.poll(200):
+        if not cancellation.wait(self._inotify, 0.2):
             return False
         os.read(self._inotify, _CHUNK)
         return True

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sampan.containers import start
     from sampan.containers.changes import Change
     from sampan.containers.commit import CommitOptions
+    from sampan.containers.logs import LogLine
     from sampan.containers.statistics import Statistics
     from sampan.containers.transfer import Copied
     from sampan.engine.why.facts import Explanation
@@ -255,7 +256,7 @@ class Containers:
 
         return written(self.paths, record)
 
-    def logs(self, reference: str, options: LogOptions = ALL_LINES) -> "Iterator[Any]":
+    def logs(self, reference: str, options: LogOptions = ALL_LINES) -> "Iterator[LogLine]":
         """Lines (time, stream, text) of the container's log."""
         from sampan.containers import ending, logs
 
@@ -359,7 +360,7 @@ class Containers:
         return control.top(self.database, self.paths, store.find(self.database, reference), arguments)
 
     def exec_output(self, reference: str, options: ExecOptions) -> tuple[int, bytes]:
-        """Execute and collect the output of both streams."""
+        """Execute and collect the output of both streams, read to its end: what it leaves running may hold it open."""
         from sampan.containers import execs
         from sampan.containers.streams import Streams
 
@@ -370,8 +371,7 @@ class Containers:
             identity = execs.tell_started(self.database, container, options.command)
         finally:
             os.close(writer)
-        with open(reader, "rb") as output:
-            data = output.read()
+        data = execs.read_output(self.paths, container, running, reader)
         code = execs.wait(self.paths, container, running, options.command[0])
         execs.tell_ended(self.database, container, identity, code)
         return code, data
