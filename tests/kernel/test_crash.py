@@ -50,6 +50,11 @@ SCENARIOS = {
     "network-disconnect": Scenario(DISCONNECT, (NET, BOX, CONNECT), is_repeatable=False),
     "network-create": Scenario(NET, is_repeatable=False),
     "network-prune": Scenario(("network", "prune", "-f"), (NET,)),
+    "system-prune": Scenario(
+        ("system", "prune", "-f", "--volumes"),
+        (ENDED_WITH_DATA, ("volume", "create", "kept"), ("import", "ARCHIVE"), ("run", "-v", "/v", "busybox", "true")),
+    ),
+    "volume-prune": Scenario(("volume", "prune", "-af"), (("volume", "create", "data"), ("volume", "create", "more"))),
     "volume-rm": Scenario(("volume", "rm", "data"), (("volume", "create", "data"),), is_repeatable=False),
 }
 

@@ -4,7 +4,7 @@ from sampan.containers.model import Container
 from sampan.containers.options import NetworkChoice, RunOptions
 from sampan.errors import InvalidArgument, NotFound, SampanError
 from sampan.networks import connect as networking
-from sampan.networks import endpoints, ipam, ports, store
+from sampan.networks import drivers, endpoints, ipam, ports, store
 from sampan.networks.endpoints import Endpoint, EndpointOptions
 from sampan.networks.store import Network
 from sampan.storage.database import Database
@@ -45,19 +45,19 @@ def connect(database: Database, paths: Paths, container: Container, namespace: i
 
 
 def _connect(database: Database, paths: Paths, container: Container, namespace: int) -> Connection:
-    made, gateways = list[Endpoint](), list[str]()
+    made, joined = list[Endpoint](), list[Network]()
     for choice in container.spec.options.connections:
         network = store.find(database, paths, choice.name)
         asked = EndpointOptions(*choice[1:])
         made.append(networking.connect(database, paths, network, container.id, namespace, asked))
-        gateways.append(network.gateway)
+        joined.append(network)
     leading = endpoints.way_out(made) or made[0]
-    gateway = gateways[made.index(leading)]
-    bindings = _bindings(container)
-    if not bindings:
-        return Connection(tuple(made), gateway, ())
+    network = joined[made.index(leading)]
+    if not container.spec.options.ports and not container.spec.options.publish_all:
+        return Connection(tuple(made), network.gateway, ())
+    bindings = _bindings(container, drivers.host_address(network.options))
     published = ports.publish(database, paths, container.id, leading, bindings)
-    return Connection(tuple(made), gateway, tuple(published.reservations))
+    return Connection(tuple(made), network.gateway, tuple(published.reservations))
 
 
 def check_addresses(database: Database, paths: Paths, options: RunOptions) -> None:
@@ -112,10 +112,11 @@ def _problems(network: Network | None, text: str, *, is_ipv6: bool) -> list[str]
     return [] if ipam.parse_subnet(subnet).contains(address) else [outside]
 
 
-def _bindings(container: Container) -> list[ports.PortBinding]:
-    """What -p asked for and, with -P, every exposed port that it did not."""
+def _bindings(container: Container, usual_address: str) -> list[ports.PortBinding]:
+    """What -p asked for and, with -P, every exposed port that it did not. `usual_address` is the network's choice for
+    those that name no address of the host."""
     options = container.spec.options
-    address = options.publish_address
+    address = options.publish_address or usual_address
     bindings = [
         ports.PortBinding(
             port.container_port, port.protocol, port.host_ip or address, port.host_port, port.host_port_end

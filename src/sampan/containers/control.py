@@ -44,7 +44,7 @@ def stop(
     if container.status == "paused":
         cgroup.thaw(claims.cgroups_path(paths, container))
     driver.send_signal(container.pid, number)
-    if not process.wait_gone(container.pid, container.pid_start, 1e6 if grace < 0 else grace):
+    if not process.wait_gone(container.pid, container.pid_start, 1e6 if grace < 0 else grace, is_cancellable=True):
         with database.transaction(durable=False):
             happenings.record(database, container, "kill", signal="9")
         ending.kill_group(paths, container)
@@ -85,7 +85,7 @@ def wait(database: Database, paths: Paths, container_id: str) -> int:
     """Block until a container is not running and return its exit code."""
     container = _get(database, container_id)
     while container.is_running:
-        process.wait_gone(container.pid, container.pid_start, 1e6)
+        process.wait_gone(container.pid, container.pid_start, 1e6, is_cancellable=True)
         code = ending.written_code(paths, container)
         if not locks.is_attended(paths, container.id):
             ending.settle(database, paths, container.id)

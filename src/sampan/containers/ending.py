@@ -182,7 +182,7 @@ def _remove(
         leases.take(database, f"tmp:{container.id}")
         database.execute("DELETE FROM lease WHERE resource = ?", (claims.lease_of(container.id),))
     fault.point("remove.committed")
-    volumes.remove_folders(paths, gone)
+    volumes.remove_folders(database, paths, gone)
     remove_files(paths, container.id)
     leases.release(database, f"tmp:{container.id}")
 

@@ -143,6 +143,55 @@ def _stdio(chosen: tuple[int, int, int]) -> list[tuple[int, ...] | tuple[int, in
     return actions
 
 
+def read_output(paths: Paths, container: Container, running: Running, reader: int) -> bytes:
+    """What the process writes to a pipe whose other end it was given, to the end; closes `reader`.
+
+    When this thread is told to give up, the process is killed and forgotten, and Cancelled raised.
+    """
+    from sampan.linux import cancellation
+
+    parts: list[bytes] = []
+    try:
+        while True:
+            cancellation.wait(reader, _LONGEST_WAIT_SECONDS)
+            data = os.read(reader, _CHUNK)
+            if not data:
+                return b"".join(parts)
+            parts.append(data)
+    except cancellation.Cancelled:
+        _kill(running)
+        running.piping.close()
+        os.waitpid(running.pid, 0)
+        finish(paths, container, running.folder)
+        raise
+    finally:
+        os.close(reader)
+
+
+_LONGEST_WAIT_SECONDS = 1e6
+_CHUNK = 1 << 16
+
+
+def _kill(running: Running) -> None:
+    """Kill the process, so that the runtime ends, which waits for it; one that has not begun yet ends with the runtime.
+
+    As long as the runtime waits, the pid that it has written is nobody else's.
+    """
+    import signal
+
+    pid = 0
+    try:
+        with open(running.folder + "/pid") as file:
+            pid = int(file.read() or 0)
+    except FileNotFoundError:
+        pass
+    if os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        try:
+            os.kill(pid or running.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return  # it has just ended
+
+
 def wait(paths: Paths, container: Container, running: Running, command: str) -> int:
     """Wait for the end of the process: its exit code. Raises StartFailed when `command` could not be executed."""
     try:

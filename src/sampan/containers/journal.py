@@ -8,6 +8,7 @@ from sampan.containers.logline import nanoseconds
 from sampan.containers.options import LogOptions
 from sampan.errors import Unavailable
 from sampan.images import clock
+from sampan.linux import cancellation
 
 _ERROR_PRIORITY = "3"
 _PAUSE_SECONDS = 0.5
@@ -30,7 +31,7 @@ def blocks(read: Read, container_id: str, options: LogOptions, is_running: Calla
             yield b"".join(line for line in map(stored_line, entries) if _is_wanted(line, options))
         if not goes_on:
             return
-        time.sleep(_PAUSE_SECONDS)
+        cancellation.sleep(_PAUSE_SECONDS)
 
 
 def command(container_id: str, options: LogOptions, cursor: str) -> list[str]:

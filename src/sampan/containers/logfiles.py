@@ -296,11 +296,9 @@ class _Watch:
 
     def wait(self, seconds: float) -> bool:
         """True when something was written; False after a while of silence."""
-        import select
+        from sampan.linux import cancellation
 
-        poll = select.poll()
-        poll.register(self._inotify, select.POLLIN)
-        if not poll.poll(seconds * 1000):
+        if not cancellation.wait(self._inotify, seconds):
             return False
         os.read(self._inotify, _TAIL_BLOCK)
         return True

@@ -8,7 +8,6 @@ from sampan.containers import model as records
 from sampan.containers import store
 from sampan.containers.options import ExecOptions, LogOptions, RunOptions
 from sampan.errors import Conflict, NotFound
-from sampan.storage import leases
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 from sampan.values import NamedTuple
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from sampan.containers import start
     from sampan.containers.changes import Change
     from sampan.containers.commit import CommitOptions
+    from sampan.containers.logline import LogLine
     from sampan.containers.statistics import Statistics
     from sampan.containers.transfer import Copied
     from sampan.engine.why.facts import Explanation
@@ -27,7 +27,8 @@ list_of = list  # `Containers.list` hides the builtin in annotations
 
 
 class Container:
-    """One container. `id`, `name` and `image_id` never change; the rest is read anew by `reload()`."""
+    """One container. `id`, `name` and `image_id` never change; the rest is read anew by `reload()`. As a context
+    manager it is removed at the end."""
 
     __slots__ = ("_containers", "record")
 
@@ -61,9 +62,9 @@ class Container:
         """Ask it to end, and kill it when it has not after `timeout_seconds` (default: its own, or 10)."""
         self._containers.stop(self.id, timeout_seconds=timeout_seconds)
 
-    def remove(self, *, force: bool = False) -> None:
-        """Remove it; `force` kills it first."""
-        self._containers.remove(self.id, force=force)
+    def remove(self, *, force: bool = False, volumes: bool = False) -> None:
+        """Remove it; `force` kills it first, `volumes` takes its anonymous volumes along."""
+        self._containers.remove(self.id, force=force, volumes=volumes)
 
     def logs(self, options: LogOptions = ALL_LINES) -> bytes:
         """What it has written so far, both streams in order."""
@@ -77,6 +78,16 @@ class Container:
     def inspect(self) -> dict[str, Any]:
         """Docker's inspect document."""
         return self._containers.inspect(self.id)
+
+    def __enter__(self) -> "Container":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Remove it, running or not, with its anonymous volumes."""
+        try:
+            self.remove(force=True, volumes=True)
+        except NotFound:
+            pass
 
     def __repr__(self) -> str:
         return f"<Container {self.id[:12]} {self.name} {self.status}>"
@@ -227,27 +238,17 @@ class Containers:
         record = store.find(self.database, reference)
         ending.remove(self.database, self.paths, record.id, force=force, remove_volumes=volumes)
 
-    def prune(self, filters: "Mapping[str, Sequence[str]] | None" = None) -> "list_of[tuple[str, int]]":
+    def prune(
+        self, filters: "Mapping[str, Sequence[str]] | None" = None, *, dry_run: bool = False
+    ) -> "list_of[tuple[str, int]]":
         """Remove all that are not running and pass the filters (until, label, label!): [(id, bytes freed)].
 
-        Raises InvalidArgument for a filter that is not known or malformed.
+        With `dry_run` it is only said which they are. Raises InvalidArgument for a filter that is not known or
+        malformed.
         """
-        from sampan.containers import claims, ending, happenings
-        from sampan.engine.listing import prunable
+        from sampan.engine import pruning
 
-        removed = []
-        starting = leases.held(self.database)
-        for record in prunable(store.all_containers(self.database), filters or {}):
-            if claims.lease_of(record.id) in starting:
-                continue  # somebody made it just now and is about to start it
-            try:
-                size = self.size(record)
-                ending.remove(self.database, self.paths, record.id)
-            except (NotFound, Conflict, FileNotFoundError):
-                continue  # removed or started by somebody else meanwhile
-            removed.append((record.id, size))
-        happenings.pruned(self.database, sum(size for _, size in removed))
-        return removed
+        return pruning.containers(self.database, self.paths, filters or {}, dry_run=dry_run)
 
     def size(self, record: records.Container) -> int:
         """Bytes of regular files that the container has written."""
@@ -255,7 +256,7 @@ class Containers:
 
         return written(self.paths, record)
 
-    def logs(self, reference: str, options: LogOptions = ALL_LINES) -> "Iterator[Any]":
+    def logs(self, reference: str, options: LogOptions = ALL_LINES) -> "Iterator[LogLine]":
         """Lines (time, stream, text) of the container's log.
 
         Raises NotFound, or Unsupported when its log driver keeps nothing.
@@ -365,7 +366,7 @@ class Containers:
         return control.top(self.database, self.paths, store.find(self.database, reference), arguments)
 
     def exec_output(self, reference: str, options: ExecOptions) -> tuple[int, bytes]:
-        """Execute and collect the output of both streams."""
+        """Execute and collect the output of both streams, read to its end: what it leaves running may hold it open."""
         from sampan.containers import execs
         from sampan.containers.streams import Streams
 
@@ -376,8 +377,7 @@ class Containers:
             identity = execs.tell_started(self.database, container, options.command)
         finally:
             os.close(writer)
-        with open(reader, "rb") as output:
-            data = output.read()
+        data = execs.read_output(self.paths, container, running, reader)
         code = execs.wait(self.paths, container, running, options.command[0])
         execs.tell_ended(self.database, container, identity, code)
         return code, data

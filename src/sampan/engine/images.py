@@ -47,9 +47,16 @@ class Images:
         """Take a name away, and the image with its last one. Raises NotFound or Conflict."""
         return removal.remove(self.database, self.paths, reference, force=force, in_use=self.users)
 
-    def prune(self, *, all_unused: bool = False, filters: Filters = selection.NO_FILTERS) -> removal.Pruned:
-        """Remove images without a name, or all that no container was made from."""
-        return removal.prune(self.database, self.paths, all_unused=all_unused, filters=filters, in_use=self.users)
+    def prune(
+        self, *, all_unused: bool = False, filters: Filters = selection.NO_FILTERS, dry_run: bool = False
+    ) -> removal.Pruned:
+        """Remove images without a name, or all that no container was made from; with `dry_run` only say which.
+
+        Raises InvalidArgument for a filter that is not known or malformed.
+        """
+        return removal.prune(
+            self.database, self.paths, all_unused=all_unused, filters=filters, in_use=self.users, dry_run=dry_run
+        )
 
     def users(self, image_id: str) -> "list_of[tuple[str, bool]]":
         """(container id, is running) of what was made from an image."""

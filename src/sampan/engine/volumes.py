@@ -9,6 +9,7 @@ from sampan.storage.paths import Paths
 from sampan.volumes import store
 from sampan.volumes.store import Volume
 
+Accept = Callable[[Mapping[str, str]], bool]
 list_of = list  # `Volumes.list` hides the builtin in annotations
 _ANONYMOUS = "com.docker.volume.anonymous"
 
@@ -58,13 +59,15 @@ class Volumes:
         store.remove(self.database, self.paths, name, force=force)
 
     def prune(
-        self, *, include_named: bool = False, accept: Callable[[Mapping[str, str]], bool] = lambda labels: True
+        self, *, include_named: bool = False, accept: Accept = lambda labels: True, dry_run: bool = False
     ) -> "list_of[tuple[str, int]]":
         """Remove anonymous volumes that no container has, `include_named` those with a name too: [(name, bytes)].
 
-        Only those whose labels `accept` takes.
+        Only those whose labels `accept` takes; with `dry_run` it is only said which they are.
         """
-        return store.prune(self.database, self.paths, include_named=include_named, accept=accept)
+        from sampan.volumes import pruning
+
+        return pruning.prune(self.database, self.paths, include_named=include_named, accept=accept, dry_run=dry_run)
 
 
 def labels_of(volume: Volume) -> dict[str, str]:

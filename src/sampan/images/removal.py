@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sampan.errors import Conflict
 from sampan.images import happenings, selection, store
 from sampan.images.model import Deleted, Image, Untagged, chain_ids, short_id
+from sampan.linux import fault
 from sampan.oci import reference
 from sampan.storage import gc
 from sampan.storage.database import Database
@@ -120,17 +121,30 @@ def prune(
     all_unused: bool = False,
     filters: selection.Filters = selection.NO_FILTERS,
     in_use: InUse,
+    dry_run: bool = False,
 ) -> Pruned:
     """`docker image prune [-a]`: take the images without a tag, or all, that no container was made from.
 
-    Raises InvalidArgument for a malformed filter.
+    With `dry_run` it is only said what would go. Raises InvalidArgument for a malformed filter.
     """
-    removed: Removed = []
+    if dry_run:
+        with database.rehearsal():
+            removed = forget_unused(database, all_unused=all_unused, filters=filters, in_use=in_use)
+            freed = sum(size for _, size in gc.forget(database))
+        return Pruned(removed, freed)
     with database.transaction():
-        for image in selection.prunable(database, dangling_only=not all_unused, filters=filters):
-            if not in_use(image.id):
-                removed += [_untag(database, tag) for tag in image.tags]
-                removed += _delete(database, image, [])
+        removed = forget_unused(database, all_unused=all_unused, filters=filters, in_use=in_use)
+    fault.point("images.forgotten")
     freed = gc.collect(database, paths).bytes
     happenings.pruned(database, freed)
     return Pruned(removed, freed)
+
+
+def forget_unused(database: Database, *, all_unused: bool, filters: selection.Filters, in_use: InUse) -> Removed:
+    """The deciding half of prune(): delete the rows of those images, in the caller's transaction."""
+    removed: Removed = []
+    for image in selection.prunable(database, dangling_only=not all_unused, filters=filters):
+        if not in_use(image.id):
+            removed += [_untag(database, tag) for tag in image.tags]
+            removed += _delete(database, image, [])
+    return removed

@@ -114,7 +114,9 @@ def until(text: str) -> datetime:
     try:
         return moment(text)
     except ValueError as error:
-        raise InvalidArgument(f"invalid filter 'until={text}'", hint="write 24h, or 2006-01-02T15:04:05Z") from error
+        raise InvalidArgument(
+            f'failed to parse value as time or duration: "{text}"', hint="write 24h, or 2006-01-02T15:04:05Z"
+        ) from error
 
 
 def moment(created: str) -> datetime:

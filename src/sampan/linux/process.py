@@ -25,8 +25,9 @@ def is_alive(pid: int, started: int) -> bool:
     return pid > 0 and started > 0 and start_time(pid) == started
 
 
-def wait_gone(pid: int, started: int, timeout_seconds: float) -> bool:
-    """Wait until the process that started at `started` has ended."""
+def wait_gone(pid: int, started: int, timeout_seconds: float, *, is_cancellable: bool = False) -> bool:
+    """Wait until the process that started at `started` has ended: whether it has. Raises Cancelled where the caller can
+    bear it."""
     if not is_alive(pid, started):
         return True
     import select
@@ -36,9 +37,14 @@ def wait_gone(pid: int, started: int, timeout_seconds: float) -> bool:
     except ProcessLookupError:
         return True
     try:
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        poll.poll(timeout_seconds * 1000)
+        if is_cancellable:
+            from sampan.linux import cancellation
+
+            cancellation.wait(descriptor, timeout_seconds)
+        else:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            poll.poll(timeout_seconds * 1000)
     finally:
         os.close(descriptor)
     return not is_alive(pid, started)

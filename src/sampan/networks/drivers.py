@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from sampan.errors import InvalidArgument, NotFound, PermissionDenied, Unsupported
+from sampan.networks import ipam
 
 BRIDGE_NAME = "com.docker.network.bridge.name"
 ICC = "com.docker.network.bridge.enable_icc"
@@ -48,6 +49,7 @@ def check(driver: str, options: Mapping[str, str]) -> None:
                 hint=f"-o {key}=false",
             )
     mtu(options)
+    host_address(options)
     if driver in SHARING:
         mode(driver, options)
 
@@ -55,6 +57,17 @@ def check(driver: str, options: Mapping[str, str]) -> None:
 def is_on(options: Mapping[str, str], key: str) -> bool:
     """ICC and MASQUERADE are on unless they are switched off."""
     return options.get(key, "true").lower() in _TRUE
+
+
+def host_address(options: Mapping[str, str]) -> str:
+    """The host's address that ports are published on which name none, "" for all. Raises InvalidArgument."""
+    text = options.get(HOST_ADDRESS, "")
+    try:
+        return "" if not text or ipam.parse_address(text) == 0 else text
+    except InvalidArgument as error:
+        raise InvalidArgument(
+            f"failed to parse {HOST_ADDRESS} value: {text} (nil ip)", hint=f"-o {HOST_ADDRESS}=127.0.0.1"
+        ) from error
 
 
 def mtu(options: Mapping[str, str]) -> int:

@@ -1,5 +1,6 @@
 """The nft tables of one root in the kernel, and accepts where the host drops what it forwards."""
 
+from _socket import AF_INET, AF_INET6
 from collections.abc import Iterable, Sequence
 
 from sampan.linux.nfnetlink import HOOK_FORWARD, POLICY_DROP, Chain, Element, Firewall
@@ -128,12 +129,14 @@ def remove(paths: Paths, forwards: Sequence[Forward]) -> None:
     _forget_flows(forwards)
 
 
-def _forget_flows(forwards: Iterable[Forward]) -> None:
-    ports = {forward.host_port for forward in forwards if forward.protocol == "udp"}
-    if ports:
-        from sampan.linux import conntrack
+def _forget_flows(forwards: Sequence[Forward]) -> None:
+    for family in (AF_INET, AF_INET6):
+        is_ipv6 = family == AF_INET6
+        ports = {f.host_port for f in forwards if f.protocol == "udp" and (f.family == "ip6") == is_ipv6}
+        if ports:
+            from sampan.linux import conntrack
 
-        conntrack.forget_udp(ports)
+            conntrack.forget_udp(ports, family)
 
 
 def is_true_to(database: Database, paths: Paths) -> bool:

@@ -25,23 +25,7 @@ def collect(database: Database, paths: Paths, roots: Collection[str] | Callable[
     A callable `roots` is asked inside the transaction that deletes the rows, so that its answer still holds then.
     """
     with database.transaction():
-        kept = set(roots() if callable(roots) else roots)
-        kept.update(name.removeprefix(_SNAPSHOT) for name in leases.held(database) if name.startswith(_SNAPSHOT))
-        rows = database.rows(
-            """
-            SELECT id, size FROM snapshot
-            WHERE id NOT IN (SELECT snapshot_id FROM image_layer)
-              AND id NOT IN (SELECT snapshot_id FROM build_step WHERE snapshot_id IS NOT NULL)
-              AND id NOT IN (SELECT json_each.value FROM container, json_each(container.layers))
-              AND id NOT IN (SELECT layer.value FROM container, json_each(container.spec, '$.mounts') AS mount,
-                  json_each(mount.value, '$.layers') AS layer)
-            """
-        )
-        gone = [(str(row[0]), int(row[1] or 0)) for row in rows if row[0] not in kept]
-        for snapshot_id, _ in gone:
-            database.execute("DELETE FROM snapshot WHERE id = ?", (snapshot_id,))
-            # If we are killed, the void lease leads others to the folder.
-            leases.take(database, _SNAPSHOT + snapshot_id)
+        gone = forget(database, roots() if callable(roots) else roots)
     for snapshot_id, _ in gone:
         fault.point("gc.forgotten")
         snapshots.remove_folder(paths, snapshot_id)
@@ -50,6 +34,28 @@ def collect(database: Database, paths: Paths, roots: Collection[str] | Callable[
             for snapshot_id, _ in gone:
                 leases.release(database, _SNAPSHOT + snapshot_id)
     return Collected(tuple(snapshot_id for snapshot_id, _ in gone), sum(size for _, size in gone))
+
+
+def forget(database: Database, roots: Collection[str] = ()) -> list[tuple[str, int]]:
+    """The deciding half of collect(): delete the rows, in the caller's transaction: [(id, bytes)]."""
+    kept = {*roots}
+    kept.update(name.removeprefix(_SNAPSHOT) for name in leases.held(database) if name.startswith(_SNAPSHOT))
+    rows = database.rows(
+        """
+        SELECT id, size FROM snapshot
+        WHERE id NOT IN (SELECT snapshot_id FROM image_layer)
+          AND id NOT IN (SELECT snapshot_id FROM build_step WHERE snapshot_id IS NOT NULL)
+          AND id NOT IN (SELECT json_each.value FROM container, json_each(container.layers))
+          AND id NOT IN (SELECT layer.value FROM container, json_each(container.spec, '$.mounts') AS mount,
+              json_each(mount.value, '$.layers') AS layer)
+        """
+    )
+    gone = [(str(row[0]), int(row[1] or 0)) for row in rows if row[0] not in kept]
+    for snapshot_id, _ in gone:
+        database.execute("DELETE FROM snapshot WHERE id = ?", (snapshot_id,))
+        # If we are killed, the void lease leads others to the folder.
+        leases.take(database, _SNAPSHOT + snapshot_id)
+    return gone
 
 
 def sweep(database: Database, paths: Paths) -> list[str]:
