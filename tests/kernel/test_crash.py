@@ -38,6 +38,7 @@ SCENARIOS = {
     "run-detached": Scenario(BOX, is_repeatable=False),
     "start": Scenario(("start", "box"), (ENDED,)),
     "stop": Scenario(("stop", "-t", "0", "box"), (BOX,)),
+    "update": Scenario(("update", "--pids-limit", "50", "--cpu-shares", "300", "box"), (BOX,)),
     "rm": Scenario(("rm", "-f", "-v", "box"), (BOX,), is_repeatable=False),
     "import": Scenario(("import", "ARCHIVE", "other")),
     "rmi": Scenario(("rmi", "other"), (("import", "ARCHIVE", "other"),), is_repeatable=False),

@@ -98,6 +98,7 @@ class AsyncContainers(Facade[Containers]):
     summaries = awaited(Containers.summaries)
     top = awaited(Containers.top)
     unpause = awaited(Containers.unpause)
+    update = awaited(Containers.update)
     wait = awaited(Containers.wait)
     why = awaited(Containers.why)
 

@@ -1,7 +1,7 @@
 """Verbs on a container that runs: stop, kill, wait, pause, unpause, rename."""
 
 from sampan.containers import claims, ending, happenings, signals, store
-from sampan.containers.model import Container
+from sampan.containers.model import KILLED, STOPPED, Container
 from sampan.errors import Conflict, InvalidArgument, NotFound
 from sampan.linux import cgroup, fault, process
 from sampan.runtime import driver
@@ -23,7 +23,7 @@ def stop(
     container = _get(database, container_id)
     if container.status == "restarting":
         with database.transaction():
-            store.update(database, container.id, status="exited", stopped_by_user=1)
+            store.update(database, container.id, status="exited", stopped_by_user=STOPPED)
             happenings.record(database, container, "stop")
         return
     if not container.is_running:
@@ -36,7 +36,7 @@ def stop(
     if grace is None:
         grace = DEFAULT_STOP_SECONDS
     with database.transaction():
-        store.update(database, container.id, stopped_by_user=happenings.STOPPING)
+        store.update(database, container.id, stopped_by_user=STOPPED)
         happenings.record(database, container, "kill", signal=str(number))
         if container.status == "paused":
             happenings.record(database, container, "unpause")
@@ -71,7 +71,7 @@ def kill(database: Database, paths: Paths, container_id: str, signal_name: str =
         raise Conflict(f"container {container.id} is not running")
     if number == 9:
         with database.transaction():
-            store.update(database, container.id, stopped_by_user=1)
+            store.update(database, container.id, stopped_by_user=KILLED)
             happenings.record(database, container, "kill", signal="9")
         ending.kill_group(paths, container)
         finish(database, paths, container)

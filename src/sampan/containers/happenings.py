@@ -3,12 +3,9 @@
 import os
 from collections.abc import Sequence
 
-from sampan.containers.model import Container
+from sampan.containers.model import STOPPED, Container
 from sampan.storage import events
 from sampan.storage.database import Database
-
-STOPPING = 2
-"""The value of `stopped_by_user` that `stop` leaves, so that whoever records the end tells of it."""
 
 
 def record(database: Database, container: Container, action: str, *, at: int = 0, **attributes: str) -> None:
@@ -41,7 +38,7 @@ def unmounted(database: Database, container: Container) -> None:
 def ended(database: Database, container: Container, exit_code: int, finished_at: int) -> None:
     """It ran and has ended. `finished_at` in ns since the epoch."""
     unmounted(database, container)
-    if container.stopped_by_user == STOPPING:
+    if container.stopped_by_user == STOPPED:  # whoever records the end tells of it
         record(database, container, "stop")
     seconds = max(finished_at - container.started_at, 0) // 10**9
     record(database, container, "die", execDuration=str(seconds), exitCode=str(exit_code))

@@ -23,6 +23,9 @@ from sampan.oci.config import (
 from sampan.settings.model import DEFAULT_SHM_BYTES
 from sampan.values import NamedTuple
 
+# Why a restart policy leaves a container alone: a user killed or stopped it, or it had ended before it had that policy.
+KILLED, STOPPED, ENDED_BEFORE = 1, 2, 3
+
 
 class MountPoint(NamedTuple):
     """A mount as it was decided at creation: `source` is a host path, `volume` the volume's name or "".
@@ -77,13 +80,18 @@ class Container(NamedTuple):
     oom_killed: bool = False
     error: str = ""
     restart_count: int = 0
-    stopped_by_user: int = 0  # 1 by kill, 2 by stop
+    stopped_by_user: int = 0  # KILLED, STOPPED or ENDED_BEFORE
     health: dict[str, Any] | None = None
 
     @property
     def is_running(self) -> bool:
         """Running in Docker's sense: a paused container is."""
         return self.status in ("running", "paused")
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether a user ended it, and not it itself."""
+        return self.stopped_by_user in (KILLED, STOPPED)
 
     @property
     def command(self) -> tuple[str, ...]:

@@ -183,6 +183,25 @@ class RunOptions(NamedTuple):
         return (NetworkChoice(self.network, self.network_aliases, self.ip, "", self.mac_address),)
 
 
+class UpdateOptions(NamedTuple):
+    """What `update` changes, in the units of RunOptions. 0, "" and None leave it as it is; `pids_limit` -1 and 0 take
+    the limit away."""
+
+    memory_bytes: int = 0
+    memory_reservation_bytes: int = 0
+    memory_swap_bytes: int = 0
+    nano_cpus: int = 0
+    cpu_shares: int = 0
+    cpu_period: int = 0
+    cpu_quota: int = 0
+    cpuset_cpus: str = ""
+    cpuset_mems: str = ""
+    cpu_realtime_period: int = 0
+    cpu_realtime_runtime: int = 0
+    pids_limit: int | None = None
+    restart: RestartPolicy | None = None
+
+
 class ExecOptions(NamedTuple):
     """Options of `exec`."""
 

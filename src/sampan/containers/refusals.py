@@ -12,9 +12,7 @@ _MINIMUM_MEMORY = 6 << 20
 def check(options: RunOptions, cpus: int) -> None:
     """Raises InvalidArgument, NotFound or Unsupported for options that no container can have. `cpus` is how many the
     host has."""
-    _check_memory(options)
-    _check_cpus(options, cpus)
-    _check_rest(options)
+    check_limits(options, cpus)
     _check_network(options)
     if not -1000 <= options.oom_score_adj <= 1000:
         raise InvalidArgument(f"Invalid value {options.oom_score_adj}, range for oom score adj is [-1000, 1000]")
@@ -32,6 +30,13 @@ def check(options: RunOptions, cpus: int) -> None:
         if name.startswith("run.oci."):
             # These steer crun itself: one of them would replace the seccomp filter.
             raise InvalidArgument(f"annotation {name} is not allowed: run.oci. belongs to the runtime")
+
+
+def check_limits(options: RunOptions, cpus: int) -> None:
+    """The part of `check` about memory and CPUs."""
+    _check_memory(options)
+    _check_cpus(options, cpus)
+    _check_rest(options)
 
 
 def _check_memory(options: RunOptions) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sampan.containers import model as records
 from sampan.containers import store
-from sampan.containers.options import ExecOptions, LogOptions, RunOptions
+from sampan.containers.options import ExecOptions, LogOptions, RunOptions, UpdateOptions
 from sampan.errors import Conflict, NotFound
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -225,6 +225,15 @@ class Containers:
         from sampan.containers import control
 
         control.unpause(self.database, self.paths, store.find(self.database, reference).id)
+
+    def update(self, reference: str, options: UpdateOptions) -> None:
+        """Other limits or another restart policy; a running container has them at once.
+
+        Raises InvalidArgument, Conflict where what is set already stands against it. The container is then as before.
+        """
+        from sampan.containers import update
+
+        update.update(self.database, self.paths, store.find(self.database, reference).id, options)
 
     def rename(self, reference: str, name: str) -> None:
         from sampan.containers import control

@@ -186,7 +186,7 @@ def _memory(facts: Facts) -> list[Reason]:
 
 def _stopped(facts: Facts) -> list[Reason]:
     container = facts.container
-    if not container.stopped_by_user:
+    if not container.was_stopped:
         return []
     if container.exit_code == 137 and not container.oom_killed:
         text = "A user ended it with `stop`, `kill` or `restart`; it did not end by itself and was killed (SIGKILL)."
@@ -198,7 +198,7 @@ def _stopped(facts: Facts) -> list[Reason]:
 def _signal(facts: Facts) -> list[Reason]:
     container = facts.container
     number = container.exit_code - 128
-    if not 0 < number < 65 or container.oom_killed or (container.stopped_by_user and number == 9) or container.error:
+    if not 0 < number < 65 or container.oom_killed or (container.was_stopped and number == 9) or container.error:
         return []
     meaning = words.signal_meaning(number)
     text = f"Exit code {container.exit_code} is {words.signal_name(number)}: {meaning.meaning}."
