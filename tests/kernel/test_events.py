@@ -1,5 +1,6 @@
 """Events: what each verb tells, as Docker tells it, and readers that miss nothing."""
 
+import asyncio
 import json
 import re
 import shlex
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sampan import Engine
+from sampan.aio import AsyncEngine
 from sampan.testing.command import Sampan
 
 TABLE = Path(__file__).parent / "events_as_docker.txt"
@@ -108,6 +110,22 @@ def test_a_live_reader_prints_as_it_happens_and_ends_with_130_when_it_is_interru
 
 def test_a_reader_ends_at_its_time_even_when_nothing_happens(sampan: Sampan) -> None:
     assert sampan("events", "--filter", "type=plugin", "--until", "-300ms").out == ""
+
+
+def test_events_come_to_asyncio_until_nobody_listens(sampan: Sampan) -> None:
+    async def work() -> list[str]:
+        found = []
+        async with AsyncEngine(sampan.root) as engine:
+            async for event in engine.events(since_ns=1, filters={"event": ["create", "destroy"]}):
+                found.append(event.action)
+                if event.action == "create":
+                    await engine.containers.remove(event.actor)
+                else:
+                    return found
+        return found
+
+    sampan("create", "--name", "box", "busybox", "true")
+    assert asyncio.run(work()) == ["create", "destroy"]
 
 
 def test_an_interrupted_start_ends_in_the_events_too(sampan: Sampan) -> None:

@@ -213,4 +213,5 @@ class AsyncEngine(Facade[Engine]):
     build = awaited(Engine.build)
     check_image = awaited(Engine.check_image)
     close = awaited(Engine.close)
+    events = streamed(Engine.events)
     run = awaited_as(Engine.run, AsyncContainer)

@@ -6,13 +6,12 @@ case: none is lost, and none comes twice, because each has a number and the read
 """
 
 import os
-import select
 import time
 from collections.abc import Iterator
 
 from sampan.engine.event_filter import Filters, accepts
 from sampan.errors import InvalidArgument
-from sampan.linux import inotify
+from sampan.linux import cancellation, inotify
 from sampan.storage import events
 from sampan.storage.database import Database
 from sampan.storage.events import Event
@@ -78,9 +77,7 @@ def _rows(database: Database, paths: Paths, cursor: int, until_ns: int) -> Itera
 
 def _wait(log: int, seconds: float) -> bool:
     """Until the log is written to, at most so long; whether it was."""
-    poll = select.poll()
-    poll.register(log, select.POLLIN)
-    if not poll.poll(seconds * 1000):
+    if not cancellation.wait(log, seconds):
         return False
     os.read(log, _CHUNK)
     return True
