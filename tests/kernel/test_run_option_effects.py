@@ -223,6 +223,20 @@ def test_signals_are_passed_on_unless_told_otherwise(yard: Sampan) -> None:
     yard("rm", "-f", "deaf")
 
 
+def test_timings_tell_where_a_start_went(yard: Sampan) -> None:
+    found = yard("run", "--rm", "--timings", "busybox", "echo", "out")
+    assert found.out == "out\n"
+    title, *lines = found.err.splitlines()
+    assert title.strip() == "ms"
+    assert all(re.fullmatch(r" +[0-9]+\.[0-9]  \S.*", line) for line in lines)
+    named = {line[10:]: float(line[:8]) for line in lines}
+    phases = list(named)
+    until_it_runs = phases[: phases.index("in all until it runs")]
+    assert abs(sum(named[phase] for phase in until_it_runs) - named["in all until it runs"]) < 1
+    assert phases[-2:] == ["it ran", "its files are removed"]
+    assert "timings" not in yard("run", "--rm", "busybox", "true").err
+
+
 # options -> what the error has
 REFUSED: dict[tuple[str, ...], str] = {
     ("--device-cgroup-rule", "c 1:3 q"): 'invalid argument "c 1:3 q" for "--device-cgroup-rule" flag:'

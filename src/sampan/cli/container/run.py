@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.container.run_flags import RUN_FLAGS
@@ -26,6 +27,19 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
+    if not invocation.parsed.boolean("timings"):
+        return _run(invocation)
+    from sampan.cli.container.timings import Timings
+
+    timings = Timings()
+    timings.mark("python has started, the command line is read")
+    try:
+        return _run(invocation, timings.mark)
+    finally:
+        timings.show()
+
+
+def _run(invocation: Invocation, mark: Callable[[str], None] = lambda phase: None) -> int:
     from sampan.cli.container.streams import check_input, chosen_streams
 
     parsed = invocation.parsed
@@ -38,15 +52,11 @@ def execute(invocation: Invocation) -> int:
     if not detach:
         check_input(options.interactive, options.tty)
     engine = Engine(invocation.settings.root or None)
+    mark("the store is opened")
     warn(options, parsed)
     options = find_image(engine, options)
     if detach:
-        created: list[str] = []
-        try:
-            engine.containers.run(options, lambda container_id: _created(options, container_id, created))
-        finally:
-            for container_id in created:  # also of one that could not be started: it is there
-                print(container_id)
+        _run_detached(engine, options)
         return 0
     from sampan.engine import foreground
 
@@ -56,6 +66,15 @@ def execute(invocation: Invocation) -> int:
         proxy_signals=parsed.boolean("sig-proxy") and not options.tty,
     )
     return foreground.run(engine, options, how, lambda container_id: write_cidfile(options.cidfile, container_id))
+
+
+def _run_detached(engine: Engine, options: RunOptions) -> None:
+    created: list[str] = []
+    try:
+        engine.containers.run(options, lambda container_id: _created(options, container_id, created))
+    finally:
+        for container_id in created:  # also of one that could not be started: it is there
+            print(container_id)
 
 
 def _created(options: RunOptions, container_id: str, created: list[str]) -> None:

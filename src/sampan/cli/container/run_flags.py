@@ -187,4 +187,5 @@ RUN_FLAGS: tuple[Flag, ...] = (
     Flag("detach", BOOL, "Print the ID and leave it running in the background", "d"),
     Flag("detach-keys", STRING, "Keys that leave the container running, ctrl-p,ctrl-q by default"),
     Flag("sig-proxy", BOOL, "Pass the signals that arrive here on to the process", default=True),
+    Flag("timings", BOOL, "Print to stderr where the milliseconds of the start went"),
 )
