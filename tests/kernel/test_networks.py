@@ -662,3 +662,37 @@ def test_a_subnet_that_the_host_leads_elsewhere_is_refused_or_passed_over(host: 
     assert host.network("chosen", NetworkOptions()).subnet == "172.18.0.0/16"
     with pytest.raises(PermissionDenied, match="Pool overlaps with other one on this address space"):
         host.network("asked", NetworkOptions(subnets=("10.88.4.0/24",)))
+
+
+def test_what_somebody_has_flushed_or_deleted_is_found_and_brought_back(host: Host) -> None:
+    host.network("dual", NetworkOptions(ipv6=True))
+    web, other = host.container("dual"), host.container("dual")
+    host.publish(web, PortBinding(80, "tcp", "", 8080))
+    table, dual = host.paths.firewall_table, store.find(host.database, host.paths, "dual")
+    assert upkeep.damages(host.database, host.paths) == []
+    harms = (
+        ("nft flush ruleset", [f"nft table {table}"]),
+        (f"nft flush table ip {table}", [f"nft table {table}"]),
+        (f"nft delete table ip6 {table}", [f"nft table {table}"]),
+        (f"nft flush map ip {table} ports", [f"nft table {table}"]),
+        (f"ip link delete {dual.bridge}", [f"interface {dual.bridge}"]),
+        (f"ip link set {web.endpoint.host_interface} nomaster", [f"ports of interface {dual.bridge}"]),
+    )
+    with serve(web.fd, 80) as server, serve(web.fd, 81, family=socket.AF_INET6) as newer:
+        for harm, lost in harms:
+            shell(harm)
+            assert upkeep.damages(host.database, host.paths) == lost, harm
+            assert upkeep.restore(host.database, host.paths) == lost
+            assert upkeep.damages(host.database, host.paths) == []
+            answers(server, host.neighbour, (HOST, 8080))
+            answers(server, other.fd, (web.endpoint.ip, 80))
+            answers(newer, other.fd, (web.endpoint.ip6, 81))
+
+
+def test_an_accept_that_was_taken_away_is_brought_back(host: Host) -> None:
+    shell("nft 'table inet mine { chain pass { type filter hook forward priority 0; policy drop; }; }'")
+    container = host.container()
+    shell("nft flush chain inet mine pass")
+    assert upkeep.restore(host.database, host.paths) == [f"accept of the host's rules for {host.paths.bridge}"]
+    with serve(host.neighbour, 9000) as server:
+        answers(server, container.fd, (NEIGHBOUR, 9000))

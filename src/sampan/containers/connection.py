@@ -1,15 +1,20 @@
 """A container's places in its networks: interfaces, addresses, published ports."""
 
+from typing import TYPE_CHECKING
+
 from sampan.containers.model import Container
 from sampan.containers.options import NetworkChoice, RunOptions
 from sampan.errors import InvalidArgument, NotFound, SampanError
 from sampan.networks import connect as networking
-from sampan.networks import drivers, endpoints, ipam, ports, store
+from sampan.networks import drivers, endpoints, ipam, store
 from sampan.networks.endpoints import Endpoint, EndpointOptions
 from sampan.networks.store import Network
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 from sampan.values import NamedTuple
+
+if TYPE_CHECKING:
+    from sampan.networks.ports import PortBinding
 
 disconnect = networking.disconnect
 _NO_SUBNET = "user specified IP address is supported only when connecting to networks with user configured subnets"
@@ -55,6 +60,8 @@ def _connect(database: Database, paths: Paths, container: Container, namespace: 
     network = joined[made.index(leading)]
     if not container.spec.options.ports and not container.spec.options.publish_all:
         return Connection(tuple(made), network.gateway, ())
+    from sampan.networks import ports
+
     bindings = _bindings(container, drivers.host_address(network.options))
     published = ports.publish(database, paths, container.id, leading, bindings)
     return Connection(tuple(made), network.gateway, tuple(published.reservations))
@@ -112,15 +119,15 @@ def _problems(network: Network | None, text: str, *, is_ipv6: bool) -> list[str]
     return [] if ipam.parse_subnet(subnet).contains(address) else [outside]
 
 
-def _bindings(container: Container, usual_address: str) -> list[ports.PortBinding]:
+def _bindings(container: Container, usual_address: str) -> "list[PortBinding]":
     """What -p asked for and, with -P, every exposed port that it did not. `usual_address` is the network's choice for
     those that name no address of the host."""
+    from sampan.networks.ports import PortBinding
+
     options = container.spec.options
     address = options.publish_address or usual_address
     bindings = [
-        ports.PortBinding(
-            port.container_port, port.protocol, port.host_ip or address, port.host_port, port.host_port_end
-        )
+        PortBinding(port.container_port, port.protocol, port.host_ip or address, port.host_port, port.host_port_end)
         for port in options.ports
     ]
     if options.publish_all:
@@ -128,5 +135,5 @@ def _bindings(container: Container, usual_address: str) -> list[ports.PortBindin
         for text in container.spec.config.exposed_ports:
             number, _, protocol = text.partition("/")
             if (int(number), protocol or "tcp") not in bound:
-                bindings.append(ports.PortBinding(int(number), protocol or "tcp", address))
+                bindings.append(PortBinding(int(number), protocol or "tcp", address))
     return bindings

@@ -188,6 +188,12 @@ class Containers:
         )
         return [(int(row[0] or 0), str(row[1]), int(row[2] or 0), str(row[3])) for row in rows]
 
+    def why_ports(self, reference: str) -> "list_of[str]":
+        """Why its published ports are reached from where they are: lines in plain words. Raises NotFound."""
+        from sampan.engine import port_path
+
+        return port_path.why(self.database, self.paths, reference)
+
     def stop(self, reference: str, *, timeout_seconds: int | None = None, signal: str = "") -> None:
         """See `Container.stop`; `signal` instead of the container's own."""
         from sampan.containers import control

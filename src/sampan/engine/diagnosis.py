@@ -7,7 +7,7 @@ from sampan.containers import store as containers
 from sampan.containers.model import Container
 from sampan.linux import cgroup, links
 from sampan.linux.netlink import Netlink
-from sampan.networks import endpoints, firewall
+from sampan.networks import endpoints, upkeep
 from sampan.networks import store as networks
 from sampan.storage import check as storage_check
 from sampan.storage import leases, locks
@@ -119,8 +119,6 @@ def _networks(database: Database, paths: Paths) -> list[Problem]:
         live = _live(database)
         held = endpoints.read(database)
         bridges = {network.bridge for network in networks.list_networks(database, paths)}
-        has_ports = database.row("SELECT 1 FROM port") is not None
-        is_true = not has_ports or firewall.is_true_to(database, paths)
     found = [
         Problem(f"endpoint {endpoint.id}", f"{endpoint.ip} is kept by {endpoint.container_id}, which has ended", _NEXT)
         for endpoint in held
@@ -132,9 +130,10 @@ def _networks(database: Database, paths: Paths) -> list[Problem]:
         if name not in bridges
     ]
     # An interface dies a moment after its container's namespace: only one that stays is a leftover, and it is harmless.
-    if not is_true:
-        what = "it does not hold the ports that the containers have published"
-        found.append(Problem(f"nft table {paths.firewall_table}", what, "restart the containers with published ports"))
+    found += [
+        Problem(lost, "containers that run need it, and it is not whole", "sampan system check --repair")
+        for lost in upkeep.damages(database, paths)
+    ]
     return found
 
 

@@ -110,6 +110,12 @@ class System:
 
         return shut_down(self.database, self.paths, timeout_seconds=timeout_seconds)
 
+    def restore(self) -> list[str]:
+        """Bring back what somebody has taken away that running containers need, bridges and rules: what it was."""
+        from sampan.networks import upkeep
+
+        return upkeep.restore(self.database, self.paths)
+
     def repair(self) -> list[str]:
         """Remove what nothing refers to, in the store and outside of it: what was removed."""
         from sampan.containers import reconcile

@@ -1,7 +1,5 @@
 """A network's bridge in the kernel, made on first use and brought back when it is gone."""
 
-import os
-
 from sampan.errors import Conflict
 from sampan.linux import fault, links
 from sampan.linux.netlink import Netlink
@@ -37,7 +35,7 @@ def _make(database: Database, paths: Paths, network: Network) -> Network:
         if links.index_of(network.bridge):
             take_down(network)  # its maker was killed
         network = _settled(database, network)
-        mac = "02:42:" + ":".join(f"{octet:02x}" for octet in os.urandom(4))
+        mac = ipam.mac_of(ipam.parse_address(network.gateway))  # when it is made anew, containers find it at once
         addresses = [(network.gateway, ipam.parse_subnet(network.subnet).prefix_length)]
         with Netlink() as netlink:
             links.create_bridge(netlink, network.bridge, mac, addresses, drivers.mtu(network.options))

@@ -4,7 +4,7 @@ from _socket import AF_INET, AF_INET6
 from collections.abc import Iterable, Sequence
 
 from sampan.linux.nfnetlink import HOOK_FORWARD, POLICY_DROP, Chain, Element, Firewall
-from sampan.networks import published, ruleset, store
+from sampan.networks import endpoints, published, ruleset, store
 from sampan.networks.ruleset import Forward
 from sampan.networks.store import Network
 from sampan.storage.database import Database
@@ -153,12 +153,23 @@ def is_true_to(database: Database, paths: Paths) -> bool:
     return wanted == set(found)
 
 
-def is_there(database: Database, paths: Paths) -> bool:
-    """Whether the tables are there that the bridge networks need."""
-    networks = store.bridge_rules(database)
-    needed = [*(["ip"] if networks else []), *(["ip6"] if any(network.subnet6 for network in networks) else [])]
+def is_whole(database: Database, paths: Paths) -> bool:
+    """Whether the tables that connected containers need are there, each chain with its rules, and the ports."""
+    networks = [network for network in store.rows(database) if endpoints.read(database, network_id=network.id)]
+    families = ["ip"] if any(network.is_bridge for network in networks) else []
+    families += ["ip6"] if any(network.subnet6 for network in networks) and families else []
     with Firewall() as firewall:
-        return all(firewall.has_table(family, paths.firewall_table) for family in needed)
+        ours = [c for c in firewall.chains(families) if c.table == paths.firewall_table]
+        counts = {(chain.family, chain.name): len(firewall.rules(chain)) for chain in ours}
+    wanted = {(family, name): n for family in families for name, n in ruleset.rule_counts(family).items()}
+    return counts == wanted and is_true_to(database, paths)
+
+
+def lets_through(network: Network) -> bool:
+    """Whether the host's own rules let through what is forwarded to and from a bridge network."""
+    families = _ALL_FAMILIES if network.subnet6 else _ALL_FAMILIES[:2]
+    with Firewall() as firewall:
+        return all(_names(network.bridge, firewall, chain) for chain in _gates(firewall.chains(families)))
 
 
 def delete(paths: Paths) -> None:

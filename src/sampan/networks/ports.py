@@ -180,7 +180,8 @@ def _explained(error: OSError, port: PublishedPort, endpoint: Endpoint, prefix: 
             f"{prefix}failed to bind host port for {where}: cannot assign requested address",
             hint=f"{port.host_ip} is not an address of this host",
         )
-    return Unsupported(f"{prefix}failed to bind host port for {where}: {error.strerror}")
+    hint = f"the kernel of this host has no {port.protocol}" if error.errno == errno.EPROTONOSUPPORT else ""
+    return Unsupported(f"{prefix}failed to bind host port for {where}: {(error.strerror or '').lower()}", hint=hint)
 
 
 def _take_first(

@@ -107,6 +107,19 @@ def _table(family: str, table: str, networks: Sequence[BridgeRules], forwards: S
     )
 
 
+def rule_counts(family: str) -> dict[str, int]:
+    """How many rules each chain of a table has."""
+    counts, name = dict[str, int](), ""
+    for line in (_early(family) + "\n" + _chains(family)).splitlines():
+        words = line.split()
+        if words[:1] == ["chain"]:
+            name = words[1]
+            counts[name] = 0
+        elif words and words[0] not in ("type", "}"):
+            counts[name] += 1
+    return counts
+
+
 def _entry(forward: Forward) -> str:
     return f"{forward.protocol} . {forward.host_port} : {forward.container_ip} . {forward.container_port}"
 

@@ -5,6 +5,7 @@ from sampan.cli.flags import Flag, filter_flag, force_flag
 from sampan.cli.kinds import BOOL
 from sampan.cli.question import confirmed
 from sampan.cli.views.container_filters import gather
+from sampan.cli.views.pruned import section
 from sampan.engine.engine import Engine
 
 COMMAND = Command(
@@ -25,16 +26,10 @@ COMMAND = Command(
 def execute(invocation: Invocation) -> int:
     parsed = invocation.parsed
     filters = gather(parsed.pairs("filter"))
-    networks = Engine(invocation.settings.root or None).networks
-    if parsed.boolean("dry-run"):
-        _show("Networks that would be deleted:", networks.prune(filters, dry_run=True))
-        return 0
+    dry_run = parsed.boolean("dry-run")
     warning = "This will remove all custom networks not used by at least one container."
-    if confirmed(warning, force=parsed.boolean("force"), filters=filters):
-        _show("Deleted Networks:", networks.prune(filters))
+    if not confirmed(warning, force=parsed.boolean("force") or dry_run, filters=filters):
+        return 0
+    names = Engine(invocation.settings.root or None).networks.prune(filters, dry_run=dry_run)
+    print(section("Deleted Networks", names, dry_run=dry_run), end="")
     return 0
-
-
-def _show(title: str, names: list[str]) -> None:
-    if names:
-        print(title, *names, sep="\n", end="\n\n")
