@@ -49,7 +49,7 @@ def test_a_log_has_files_of_a_size(chosen: RunOptions, files: Files) -> None:
         (options("nonsense"), 'error looking up logging plugin nonsense: plugin "nonsense" not found'),
         (options("syslog"), "the log driver syslog is not supported by this version of sampan"),
         (options(nonsense="1"), "unknown log opt 'nonsense' for json-file log driver"),
-        (options("local", labels="a"), "unknown log opt 'labels' for local log driver"),
+        (options("local", labels="a"), "unknown log opt 'labels' for log driver local"),
         (options("journald", max_size="1"), "unknown log opt 'max-size' for journald log driver"),
         (options(mode="zz"), "logger: logging mode not supported: zz"),
         (options(mode="non-blocking"), "the log option mode=non-blocking is not supported"),

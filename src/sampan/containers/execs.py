@@ -224,8 +224,11 @@ def finish(paths: Paths, container: Container, folder: str) -> None:
 
 def run(
     database: Database, paths: Paths, text: str, options: ExecOptions, *, streams: Streams, detach_keys: str = ""
-) -> int:
-    """Execute and wait, with our stdio: the exit code. With `detach` it goes on by itself and 0 is returned."""
+) -> int | None:
+    """Execute and wait, with our stdio: the exit code, None when the user detached.
+
+    With `detach` it goes on by itself and 0 is returned.
+    """
     container = prepare(database, text)
     if options.detach:
         detach(paths, container, options)
@@ -241,7 +244,7 @@ def run(
         from sampan.containers import exec_terminal
 
         if not exec_terminal.relay(running.terminal, streams, detach_sequence(detach_keys)):
-            return 0
+            return None
     code = wait(paths, container, running, options.command[0])
     tell_ended(database, container, identity, code)
     return code

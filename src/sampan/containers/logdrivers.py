@@ -58,7 +58,7 @@ def check(options: RunOptions) -> None:
     for name in given:
         if name not in _KNOWN[driver]:
             known = f"known: {', '.join(_KNOWN[driver])}" if _KNOWN[driver] else ""
-            raise InvalidArgument(f"unknown log opt '{name}' for {driver} log driver", hint=known)
+            raise InvalidArgument(f"unknown log opt '{name}' for {_called(driver)}", hint=known)
     _check_mode(given)
     files(options)
     _check_attributes(given)
@@ -150,3 +150,8 @@ def expand_tag(tag: str, facts: Mapping[str, str]) -> str:
     if "{{" in re.sub(r"\{\{(.*?)\}\}", "", tag):
         raise InvalidArgument(f"{_NOT_INITIALIZED}template: log-tag:1: unclosed action")
     return expanded
+
+
+def _called(driver: str) -> str:
+    """Docker's drivers put these words in two orders."""
+    return "log driver local" if driver == "local" else f"{driver} log driver"

@@ -69,8 +69,8 @@ def _import_the_rest() -> None:
     from sampan.containers import attach, control  # noqa: F401
 
 
-def attach_running(engine: Engine, record: records.Container, how: Foreground) -> int:
-    """`attach`: join a running container. Raises Conflict in Docker's words."""
+def attach_running(engine: Engine, record: records.Container, how: Foreground) -> int | None:
+    """`attach`: join a running container; its exit code, None when the user detached. Raises Conflict."""
     detach_sequence(how.detach_keys)
     if record.status == "paused":
         raise Conflict("You cannot attach to a paused container, unpause it first")
@@ -83,7 +83,7 @@ def attach_running(engine: Engine, record: records.Container, how: Foreground) -
         _proxy_signals(record.pid)
     try:
         if not session.run():
-            return 0
+            return None
     finally:
         session.close()
     return control.wait(engine.database, engine.paths, record.id)

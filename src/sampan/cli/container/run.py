@@ -40,7 +40,7 @@ def execute(invocation: Invocation) -> int:
 
 
 def _run(invocation: Invocation, mark: Callable[[str], None] = lambda phase: None) -> int:
-    from sampan.cli.container.streams import check_input, chosen_streams
+    from sampan.cli.container.streams import check_input, chosen_streams, detach_keys
 
     parsed = invocation.parsed
     options = run_options(parsed)
@@ -62,7 +62,7 @@ def _run(invocation: Invocation, mark: Callable[[str], None] = lambda phase: Non
 
     how = foreground.Foreground(
         streams=chosen_streams(options.attach, interactive=options.interactive),
-        detach_keys=parsed.string("detach-keys"),
+        detach_keys=detach_keys(parsed.string("detach-keys"), invocation.settings) if options.tty else "",
         proxy_signals=parsed.boolean("sig-proxy") and not options.tty,
     )
     return foreground.run(engine, options, how, lambda container_id: write_cidfile(options.cidfile, container_id))

@@ -49,7 +49,7 @@ def execute(invocation: Invocation) -> int:
 
 
 def _attached(engine: Engine, invocation: Invocation) -> int:
-    from sampan.cli.container.streams import check_input, chosen_streams
+    from sampan.cli.container.streams import check_input, chosen_streams, detach_keys
     from sampan.engine import foreground
 
     if len(invocation.arguments) > 1:
@@ -60,9 +60,9 @@ def _attached(engine: Engine, invocation: Invocation) -> int:
     check_input(interactive, options.tty)
     how = foreground.Foreground(
         streams=chosen_streams((), interactive=interactive),
-        detach_keys=invocation.parsed.string("detach-keys"),
+        detach_keys=detach_keys(invocation.parsed.string("detach-keys"), invocation.settings),
         proxy_signals=not options.tty,
     )
     if record.is_running:
-        return foreground.attach_running(engine, record, how)
+        return foreground.attach_running(engine, record, how) or 0
     return foreground.start_attached(engine, record, how)
