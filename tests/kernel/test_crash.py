@@ -56,6 +56,7 @@ SCENARIOS = {
         (ENDED_WITH_DATA, ("volume", "create", "kept"), ("import", "ARCHIVE"), ("run", "-v", "/v", "busybox", "true")),
     ),
     "volume-prune": Scenario(("volume", "prune", "-af"), (("volume", "create", "data"), ("volume", "create", "more"))),
+    "volume-import": Scenario(("volume", "import", "data", "ARCHIVE"), (("volume", "create", "data"),)),
     "volume-rm": Scenario(("volume", "rm", "data"), (("volume", "create", "data"),), is_repeatable=False),
 }
 

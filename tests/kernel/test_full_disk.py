@@ -113,3 +113,13 @@ def test_on_a_full_disk_nothing_begins_and_all_works_once_there_is_room(small: S
     assert small("system", "check").code == 0
     os.unlink(filler)
     assert_as_before(small, layers)
+
+
+def test_a_volume_import_that_fills_the_disk_leaves_the_volume_as_it_was(small: Sampan, big: Path) -> None:
+    layers = os.listdir(small.root + "/layers")
+    small("run", "--rm", "-v", "data:/d", "busybox", "sh", "-c", "echo kept > /d/f")
+    archive = str(big / "big.tar")
+    subprocess.run(["tar", "-C", str(big), "-cf", archive, "big"], check=True)
+    assert refused(small("volume", "import", "data", archive, code=1))
+    assert small("run", "--rm", "-v", "data:/d", "busybox", "sh", "-c", "ls /d; cat /d/f").out == "f\nkept\n"
+    assert_as_before(small, layers)

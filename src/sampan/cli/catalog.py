@@ -93,6 +93,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "system prune": ("system.prune", "Remove containers, networks, images and build results that nothing uses"),
     "system shutdown": ("system.shutdown", "Stop every container and whatever watches them"),
     "volume create": ("volume.create", "Make a volume"),
+    "volume export": ("volume.export", "Write a volume's content as a tar"),
+    "volume import": ("volume.import_", "Replace a volume's content by that of a tar"),
     "volume inspect": ("volume.inspect", "Show everything that is known about volumes"),
     "volume ls": ("volume.ls", "List volumes"),
     "volume prune": ("volume.prune", "Remove volumes that no container uses"),

@@ -6,6 +6,7 @@ from typing import Any
 from sampan.containers.timestamp import rfc3339
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
+from sampan.storage.tar import Readable
 from sampan.volumes import store
 from sampan.volumes.store import Volume
 
@@ -57,6 +58,22 @@ class Volumes:
     def remove(self, name: str, *, force: bool = False) -> None:
         """Remove a volume that no container has. Raises NotFound (not with `force`) or Conflict."""
         store.remove(self.database, self.paths, name, force=force)
+
+    def export(self, name: str, write: Callable[[bytes], object]) -> None:
+        """Give a tar of the volume's content to `write`, in pieces. Raises NotFound."""
+        from sampan.containers import volume_archive
+
+        volume_archive.export(self.database, self.paths, name, write)
+
+    def load(self, name: str, stream: Readable, *, merge: bool = False) -> None:
+        """Replace the content of a volume, made when it is not there, by that of a tar, compressed or not.
+
+        With `merge` the archive is laid over what is there. Raises Conflict while a container runs with the volume
+        (not with `merge`), Corrupt for a damaged or hostile archive, Unavailable when the disk is full.
+        """
+        from sampan.containers import volume_archive
+
+        volume_archive.load(self.database, self.paths, name, stream, merge=merge)
 
     def prune(
         self, *, include_named: bool = False, accept: Accept = lambda labels: True, dry_run: bool = False
