@@ -14,7 +14,7 @@ COMMAND = Command(
     summary="Write a volume's content as a tar",
     examples=(
         Example("To a file", "volume export -o data.tar data"),
-        Example("Compressed", "volume export data | zstd > data.tar.zst"),
+        Example("To stdout, for zstd or tar", "volume export data"),
     ),
     flags=(Flag("output", STRING, "Write to a file instead of stdout", "o"),),
     takes=(1, 1),

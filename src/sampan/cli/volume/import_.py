@@ -13,7 +13,7 @@ COMMAND = Command(
     summary="Replace a volume's content by that of a tar",
     examples=(
         Example("From a backup; the volume is made when it is not there", "volume import data data.tar"),
-        Example("From stdin, over what is there", "volume import --merge data - < more.tar.gz"),
+        Example("From stdin, over what is there", "volume import --merge data -"),
     ),
     flags=(Flag("merge", BOOL, "Lay the archive over what is there, also while containers use the volume"),),
     takes=(1, 2),
