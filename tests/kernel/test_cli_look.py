@@ -1,6 +1,7 @@
 """ps, images, history, inspect, port, top and what else only looks, on real containers."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,6 +85,31 @@ def test_port_and_top(some: Sampan) -> None:
     assert process.endswith("sleep 100000")
     assert some("top", "web", "-o", "pid,comm").out.split()[-1] == "sleep"
     assert "is not running" in some("top", "done", code=1).err
+
+
+def test_top_speaks_as_ps_does(some: Sampan) -> None:
+    titles, process = some("top", "web").out.splitlines()
+    assert re.sub(r" +", " ", titles) == "UID PID PPID C STIME TTY TIME CMD"
+    assert [titles.index(word) for word in ("PID", "PPID", "CMD")] == [
+        process.index(part) for part in (process.split()[1], process.split()[2], "sleep")
+    ]
+    assert some("top", "web", "-o", "pid,comm").out.splitlines()[0].split() == ["PID", "COMMAND"]
+    refused = some("top", "web", "-o", "nonsense", code=1)
+    assert refused.err.startswith(
+        'Error response from daemon: ps: error: unknown user-defined format specifier "nonsense"'
+    )
+    refused = some("top", "web", "-o", "comm", code=1)
+    assert refused.err.startswith("Error response from daemon: Couldn't find PID field in ps output")
+
+
+def test_inspect_tells_sizes_of_containers_alone(some: Sampan) -> None:
+    some("exec", "web", "sh", "-c", "printf 12345 > /five")
+    written, root = some("inspect", "-s", "-f", "{{.SizeRw}} {{.SizeRootFs}}", "web").out.split()
+    assert int(written) == 5
+    assert int(root) > 5
+    assert some("inspect", "-f", "{{.SizeRw}}", "web").out == "<nil>\n"
+    both = some("inspect", "-s", "-f", "{{.Id}}", "web", "busybox")
+    assert both.err == "WARNING: --size ignored for image\n"
 
 
 def test_inspect_finds_containers_images_networks_and_volumes(some: Sampan) -> None:

@@ -268,6 +268,30 @@ def test_top_has_wide_columns() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}", "none"),
+        ("{{with .State.Health}}{{.Status}}{{end}}", ""),
+        ("{{.State.Health}} {{.HostConfig.Init}} {{.SizeRw}} {{.Config.StopTimeout}}", "<nil> <nil> <nil> <nil>"),
+        (
+            "{{.HostConfig.CapAdd}} {{.Config.Shell}} {{.HostConfig.Tmpfs}} {{.Config.ExposedPorts}}",
+            "[] [] map[] map[]",
+        ),
+        ("{{json .State.Health}} {{json .HostConfig.CapAdd}}", "null null"),
+        ("{{range .HostConfig.CapAdd}}x{{end}}.", "."),
+    ],
+)
+def test_a_template_sees_the_fields_that_json_leaves_out(template: str, text: str) -> None:
+    document = {"State": {"Status": "running"}, "HostConfig": {"CapAdd": None}, "Config": {}}
+    assert inspect.Inspection(template).render([document]) == text + "\n"
+
+
+def test_what_is_in_neither_is_an_error_in_the_words_of_the_second_try() -> None:
+    with pytest.raises(inspect.PartialOutput, match='map has no entry for key "Health"'):
+        inspect.Inspection("{{.State.Health.Status}}").render([{"State": {}, "HostConfig": {}, "Config": {}}])
+
+
 def test_inspect_prints_json_or_a_template() -> None:
     value = {"State": {"Status": "running"}, "Config": {"Labels": {"role": "web"}}}
     assert inspect.Inspection("").render([]) == "[]\n"
