@@ -1,6 +1,6 @@
 """Verbs on a container that runs: stop, kill, wait, pause, unpause, rename."""
 
-from sampan.containers import claims, ending, happenings, signals, store
+from sampan.containers import claims, ending, happenings, restart, signals, store
 from sampan.containers.model import KILLED, STOPPED, Container
 from sampan.errors import Conflict, InvalidArgument, NotFound
 from sampan.linux import cgroup, fault, process
@@ -28,19 +28,42 @@ def stop(
         return
     if not container.is_running:
         return
-    name = signal_name or container.spec.config.stop_signal or "TERM"
-    number = signals.number(name)
-    grace = timeout_seconds
-    if grace is None:
-        grace = container.spec.options.stop_timeout
-    if grace is None:
-        grace = DEFAULT_STOP_SECONDS
+    number, grace = _farewell(container, timeout_seconds, signal_name)
     with database.transaction():
         store.update(database, container.id, stopped_by_user=STOPPED)
         happenings.record(database, container, "kill", signal=str(number))
         if container.status == "paused":
             happenings.record(database, container, "unpause")
     fault.point("stop.marked")
+    _end(database, paths, container, number, grace)
+    finish(database, paths, container)
+
+
+def end_unhealthy(database: Database, paths: Paths, container_id: str) -> None:
+    """As `stop`, but for `--restart-unhealthy`: it is not a user who ends it, so that it is started again.
+
+    Nothing happens when it has recovered, was stopped or is paused.
+    """
+    container = store.get(database, container_id)
+    if container is None or container.status != "running" or not restart.is_unhealthy(container):
+        return
+    number, grace = _farewell(container)
+    with database.transaction():
+        happenings.record(database, container, "kill", signal=str(number))
+    _end(database, paths, container, number, grace)
+    ending.written_code(paths, container)
+
+
+def _farewell(container: Container, timeout_seconds: int | None = None, signal_name: str = "") -> tuple[int, int]:
+    """(signal, grace in seconds) of the call, else of the container, else SIGTERM and 10 s."""
+    name = signal_name or container.spec.config.stop_signal or "TERM"
+    for grace in (timeout_seconds, container.spec.options.stop_timeout):
+        if grace is not None:
+            return signals.number(name), grace
+    return signals.number(name), DEFAULT_STOP_SECONDS
+
+
+def _end(database: Database, paths: Paths, container: Container, number: int, grace: int) -> None:
     if container.status == "paused":
         cgroup.thaw(claims.cgroups_path(paths, container))
     driver.send_signal(container.pid, number)
@@ -49,7 +72,6 @@ def stop(
             happenings.record(database, container, "kill", signal="9")
         ending.kill_group(paths, container)
     fault.point("stop.ended")
-    finish(database, paths, container)
 
 
 def finish(database: Database, paths: Paths, container: Container) -> int:

@@ -10,6 +10,7 @@ from sampan.containers import happenings, mounts, names, refusals, store
 from sampan.containers.inherited import inherit
 from sampan.containers.model import Container, Spec
 from sampan.containers.options import RunOptions
+from sampan.errors import InvalidArgument
 from sampan.images import store as images
 from sampan.linux import fault
 from sampan.oci.config import HealthConfig, container_config_from_json
@@ -50,6 +51,11 @@ def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool
         image_id, document, layers = images.start_facts(database, options.image)
         image = container_config_from_json(json.loads(document).get("config"))
         config = compilation.merge(options, image)
+        if options.restart_unhealthy and not has_check(config.healthcheck):
+            raise InvalidArgument(
+                "--restart-unhealthy needs a health check: neither the image nor a flag has one",
+                hint="--health-cmd 'curl -f localhost'",
+            )
         points = mounts.plan(database, paths, container_id, options, image.volumes)
         container = Container(
             id=container_id,

@@ -163,6 +163,7 @@ class RunOptions(NamedTuple):
     cgroupns_mode: str = ""
     cgroup_parent: str = ""
     restart: RestartPolicy = RestartPolicy()
+    restart_unhealthy: bool = False  # end it when its health check fails, and start it again
     stop_signal: str = ""
     stop_timeout: int | None = None
     healthcheck: HealthConfig | None = None  # fields that are set win over the image's

@@ -1,5 +1,6 @@
 """Restart policies (`--restart`), as Docker's engine decides them. Pure."""
 
+from sampan.containers.model import Container
 from sampan.containers.options import RestartPolicy
 
 FIRST_DELAY_SECONDS = 0.1
@@ -38,3 +39,14 @@ def _wants(policy: RestartPolicy, exit_code: int, restart_count: int) -> bool:
     if policy.name == "on-failure":
         return exit_code != 0 and (policy.maximum_retries == 0 or restart_count < policy.maximum_retries)
     return False
+
+
+def is_unhealthy(container: Container) -> bool:
+    """Whether `--restart-unhealthy` wants a container ended, or started again that has ended so."""
+    health = container.health or {}
+    return container.spec.options.restart_unhealthy and health.get("Status") == "unhealthy"
+
+
+def policy_of(container: Container) -> RestartPolicy:
+    """The policy that decides: who ended while it was unhealthy is always started again, where that is asked for."""
+    return RestartPolicy("always") if is_unhealthy(container) else container.spec.options.restart

@@ -20,6 +20,13 @@ def start_time(pid: int) -> int:
     return int(fields[19])
 
 
+def age_seconds(started: int) -> float:
+    """How long ago a process with this start time began, whatever the clock was set to since."""
+    import time
+
+    return max(time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf("SC_CLK_TCK"), 0.0)
+
+
 def is_alive(pid: int, started: int) -> bool:
     """Whether the process `pid` that started at `started` still runs (a zombie does not)."""
     return pid > 0 and started > 0 and start_time(pid) == started

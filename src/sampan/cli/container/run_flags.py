@@ -66,6 +66,7 @@ _PROCESS = (
     Flag(
         "restart", STRING, 'When to start it again: "no", "on-failure[:N]", "always" or "unless-stopped"', default="no"
     ),
+    Flag("restart-unhealthy", BOOL, "Also start it again when its health check says unhealthy"),
     Flag("rm", BOOL, "Remove the container and its anonymous volumes when it ends"),
     Flag("stop-signal", STRING, "Signal that stops it"),
     Flag("stop-timeout", INT, "Seconds between that signal and KILL, -1 for ever"),

@@ -60,6 +60,7 @@ def _with_process(options: RunOptions, parsed: Parsed) -> RunOptions:
         remove=parsed.boolean("rm"),
         init=parsed.boolean("init") if parsed.is_given("init") else None,
         restart=read_restart(parsed.string("restart")),
+        restart_unhealthy=parsed.boolean("restart-unhealthy"),
         stop_signal=parsed.string("stop-signal"),
         stop_timeout=parsed.integer("stop-timeout") if parsed.is_given("stop-timeout") else None,
     )
@@ -230,6 +231,8 @@ _HEALTH_FIELDS = {
 def _check_conflicts(parsed: Parsed) -> None:
     if parsed.boolean("rm") and parsed.string("restart").partition(":")[0] not in ("", "no"):
         raise OptionError("conflicting options: cannot specify both --restart and --rm")
+    if parsed.boolean("rm") and parsed.boolean("restart-unhealthy"):
+        raise OptionError("conflicting options: cannot specify both --restart-unhealthy and --rm")
 
 
 _REFUSED = ("use-api-socket",)

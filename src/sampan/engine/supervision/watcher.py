@@ -35,8 +35,8 @@ class Watcher:
         self._database = Database(paths.database)
         self._presence = presence
         self._loop = Loop()
-        self._checks = Checks(self._database, paths, journal)
         self._restarts = Restarts(self._database, paths, journal)
+        self._checks = Checks(self._database, paths, journal, self._restarts.end_unhealthy)
         self._names = Names(self._database, journal, self._loop)
         self._rotations = Rotations(self._database, paths, journal)
         self._parts = (self._restarts, self._checks, self._rotations, self._names)

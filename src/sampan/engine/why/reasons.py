@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+from sampan.containers.model import Container
 from sampan.containers.program import Trouble
 from sampan.engine.why import words
 from sampan.engine.why.facts import Explanation, Facts, Reason
@@ -247,16 +248,24 @@ def _health(facts: Facts) -> list[Reason]:
 
 def _restarts(facts: Facts) -> list[Reason]:
     container = facts.container
-    policy = container.spec.options.restart
     count = f"{container.restart_count} time{'s' * (container.restart_count != 1)}"
     if facts.restart_seconds is not None and not container.is_running:
         when = f"in {words.span(facts.restart_seconds)}" if facts.restart_seconds > 0 else "at any moment"
-        text = f"Its policy ({policy.name}) has started it again {count}; the next start comes {when}."
+        text = f"{_starter(container)} has started it again {count}; the next start comes {when}."
         hint = "" if facts.is_supervised else "nothing watches at the moment: any sampan command starts the supervisor"
         return [Reason("restarting", text, hint)]
     if container.restart_count:
-        return [Reason("restarted", f"Its policy ({policy.name}) has started it again {count}.")]
+        return [Reason("restarted", f"{_starter(container)} has started it again {count}.")]
     return []
+
+
+def _starter(container: Container) -> str:
+    options = container.spec.options
+    if not options.restart_unhealthy:
+        return f"Its policy ({options.restart.name})"
+    if options.restart.name == "no":
+        return "Its option --restart-unhealthy"
+    return f"Its policy ({options.restart.name}, and --restart-unhealthy)"
 
 
 def _gave_up(facts: Facts) -> list[Reason]:
