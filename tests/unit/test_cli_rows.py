@@ -15,8 +15,6 @@ from sampan.cli.flags import Flag, HelpWanted, parse
 from sampan.cli.main import GLOBAL_FLAGS, load
 
 TOP = Path(__file__).parents[2]
-PENDING = ("network connect", "network disconnect", "network prune", "system prune", "update")
-"""Verbs that are being built; one that is there is checked all the same."""
 REPEATED = {
     "filter", "ipNetSlice", "ipSlice", "list", "map", "mount", "network", "stringSlice", "ulimit",
 }  # fmt: skip
@@ -34,10 +32,6 @@ def full(path: str) -> str:
 
 def flags_of(path: str) -> tuple[Flag, ...]:
     return load(full(path)).COMMAND.flags if path else GLOBAL_FLAGS
-
-
-def is_pending(path: str) -> bool:
-    return full(path) not in COMMANDS and path.removeprefix("container ") in PENDING
 
 
 def is_explained(path: str, flag: str) -> bool:
@@ -77,8 +71,6 @@ def problem(path: str, flag: str, kind: str) -> str:
 def test_a_command_reads_dockers_flags_or_the_docs_say_why_not(path: str) -> None:
     mine = [row for row in rows() if row[0] == path]
     assert mine
-    if is_pending(path):
-        return
     problems = {flag: text for _, flag, kind in mine if (text := problem(path, flag, kind))}
     long = {flag: flag.rpartition("|")[2] for flag in problems}
     assert {flag: text for flag, text in problems.items() if not is_explained(path, long[flag])} == {}
