@@ -114,6 +114,25 @@ def test_a_link_is_a_name_for_one_container_alone(nets: Sampan) -> None:
     assert networks_of(nets, "web")["front"]["Links"] == ["db:base"]
 
 
+def test_a_link_in_the_default_network_is_a_line_of_hosts_and_variables(sampan: Sampan) -> None:
+    sampan("run", "-d", "--name", "db", "-e", "A=1", "--expose", "90", *BOX)
+    sampan("run", "-d", "--name", "web", "--link", "db:store", "busybox", "sh", "-c", "env > /env; sleep 100000")
+    until(lambda: "HOME=" in sampan("exec", "web", "cat", "/env", code=None).out, "it has started")
+    variables = sampan("exec", "web", "cat", "/env").out.splitlines()
+    address = networks_of(sampan, "db")["bridge"]["IPAddress"]
+    assert {f"STORE_PORT_90_TCP=tcp://{address}:90", "STORE_NAME=/web/store", "STORE_ENV_A=1"} <= set(variables)
+    assert is_found(sampan, "web", "store")
+    sampan("stop", "-t", "0", "db")
+    sampan("run", "-d", "--name", "taker", *BOX)
+    sampan("start", "db")
+    assert networks_of(sampan, "db")["bridge"]["IPAddress"] != address
+    assert is_found(sampan, "web", "store"), "it is followed to its other address"
+    sampan("stop", "-t", "0", "db", "web")
+    complaint = "Cannot link to a non running container: /db AS /web/store"
+    assert complaint in sampan("start", "web", code=1).err
+    assert "could not get container for nope" in sampan("create", "--link", "nope", "busybox", code=1).err
+
+
 def test_a_link_local_address_comes_besides(nets: Sampan) -> None:
     nets("run", "-d", "--name", "box", "--network", "name=front,link-local-ip=169.254.3.3", *BOX)
     assert "eth0 169.254.3.3/16" in interfaces(nets, "box")
@@ -165,6 +184,17 @@ def test_two_that_take_one_container_into_a_network_at_once_make_one_place(nets:
         results = list(pool.map(lambda _: nets("network", "connect", "front", "box", code=None), range(4)))
     assert sorted(result.code for result in results) == [0, 1, 1, 1]
     assert len(interfaces(nets, "box")) == 2
+
+
+def test_of_two_that_make_one_network_at_once_one_makes_it(sampan: Sampan) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _: sampan("network", "create", "same", code=None), range(4)))
+    assert sorted(result.code for result in results) == [0, 1, 1, 1]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: sampan("network", "create", f"other{number}"), range(4)))
+    form = "{{range .IPAM.Config}}{{.Subnet}}{{end}}"
+    subnets = sampan("network", "inspect", "-f", form, *(f"other{number}" for number in range(4))).out.split()
+    assert len(set(subnets)) == 4
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ class Facts(NamedTuple):
     oom_score_adj: int | None = None  # None: as ours is
     block_io: Json = {}
     injected: Injection = NOTHING
+    linked: tuple[str, ...] = ()  # variables of links to other containers
     etc_files: tuple[str, ...] = ("resolv.conf", "hostname", "hosts")
     has_recursive_read_only: bool = True
 
@@ -123,10 +124,10 @@ def resources(options: RunOptions) -> Resources:
     )
 
 
-def environment(container: Container, home: str) -> tuple[str, ...]:
-    """The variables of the container's own process."""
+def environment(container: Container, home: str, linked: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The variables of the container's own process; its own ones win over those of links."""
     spec = container.spec
-    return process_environment(spec.config.env, hostname(container), home, tty=spec.options.tty)
+    return process_environment(merge_env(spec.config.env, linked), hostname(container), home, tty=spec.options.tty)
 
 
 def process_environment(env: tuple[str, ...], host: str, home: str, *, tty: bool) -> tuple[str, ...]:
@@ -157,7 +158,7 @@ def specification(container: Container, facts: Facts) -> SpecOptions:
     sysctl = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
     return SpecOptions(
         args=args,
-        env=(*environment(container, facts.identity.home), *facts.injected.env),
+        env=(*environment(container, facts.identity.home, facts.linked), *facts.injected.env),
         rootfs=facts.folder + "/merged",
         cgroups_path=facts.cgroups_path,
         cwd=container.spec.config.working_dir or "/",

@@ -42,6 +42,10 @@ def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool
         from sampan.containers import connection
 
         connection.check_addresses(database, paths, options)
+        if any(choice.links for choice in options.connections):
+            from sampan.containers import linking
+
+            linking.check(database, options)
     if options.network == "host" and not options.hostname:
         options = options._replace(hostname=os.uname().nodename)
     database.require_room()

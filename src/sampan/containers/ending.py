@@ -95,7 +95,7 @@ def _exit_time(paths: Paths, container_id: str) -> int:
 def free(database: Database, paths: Paths, container: Container) -> None:
     """Give back what only a running container needs: network, runtime state, cgroup."""
     options = container.spec.options
-    if options.connections:
+    if options.connections or options.networks is not None:
         from sampan.networks import connect as networking
 
         networking.disconnect(database, paths, container.id)

@@ -10,15 +10,22 @@ from sampan.networks import files, resolver
 _MOST = 1 << 20  # characters that are read of a file that a container may write
 
 
-def write(folder: str, container: Container, *, has_names: bool = False, joined: str = "") -> None:
+def write(
+    folder: str,
+    container: Container,
+    *,
+    has_names: bool = False,
+    joined: str = "",
+    linked: Sequence[tuple[str, str]] = (),
+) -> None:
     """Write the three files into the container's folder, without an address of its own.
 
     `has_names`: it has a name server of its own. `joined` is the folder of the container whose network it shares: the
-    same names are known in both.
+    same names are known in both. `linked` are (names, address) of other containers.
     """
     options = container.spec.options
     is_host = options.network == "host"
-    hosts = _host_hosts() if is_host else files.hosts_text([], _names(container), _extra(container, ""))
+    hosts = _host_hosts() if is_host else files.hosts_text([], _names(container), [*_extra(container, ""), *linked])
     texts = {
         "hostname": compilation.hostname(container) + "\n",
         "hosts": hosts,
@@ -30,10 +37,16 @@ def write(folder: str, container: Container, *, has_names: bool = False, joined:
         _write(f"{folder}/{name}", text)
 
 
-def add_addresses(folder: str, container: Container, addresses: Sequence[str], gateway: str) -> None:
+def add_addresses(
+    folder: str,
+    container: Container,
+    addresses: Sequence[str],
+    gateway: str,
+    linked: Sequence[tuple[str, str]] = (),
+) -> None:
     """Write the hosts file with the container's own addresses; the file stays the same one, it may be mounted
     already."""
-    _write(f"{folder}/hosts", files.hosts_text(addresses, _names(container), _extra(container, gateway)))
+    _write(f"{folder}/hosts", files.hosts_text(addresses, _names(container), [*_extra(container, gateway), *linked]))
 
 
 def change_addresses(folder: str, container: Container, addresses: Sequence[str]) -> None:

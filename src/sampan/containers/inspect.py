@@ -4,6 +4,7 @@ import os
 from typing import Any, NamedTuple
 
 from sampan.containers import compile as compilation
+from sampan.containers import linking
 from sampan.containers.inspect_host import host_config
 from sampan.containers.inspect_network import NetworkFacts, network_settings
 from sampan.containers.model import Container, MountPoint
@@ -77,7 +78,10 @@ def compose(paths: Paths, container: Container, facts: Facts) -> dict[str, Any]:
         "ProcessLabel": "",
         "AppArmorProfile": "",
         "ExecIDs": None,
-        "HostConfig": host_config(options, runtime=facts.runtime, cgroup_version=facts.cgroup_version),
+        "HostConfig": {
+            **host_config(options, runtime=facts.runtime, cgroup_version=facts.cgroup_version),
+            "Links": linking.shown(container),
+        },
         "GraphDriver": {
             "Data": {
                 "ID": container.id,

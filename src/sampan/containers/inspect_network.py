@@ -79,7 +79,7 @@ def _endpoint(
     network_id = facts.networks.get(choice.name, (name, ""))[1] if container.started_at else ""
     return {
         "IPAMConfig": _ipam_config(choice),
-        "Links": list(choice.links) or None,
+        "Links": (list(choice.links) or None) if name != "bridge" else None,
         "Aliases": list(choice.aliases) or None,
         "MacAddress": endpoint.mac if endpoint else "",
         "DriverOpts": dict(choice.driver_options) or None,

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from sampan.containers import compile as compilation
 from sampan.containers import creation, devices, etc_files, happenings, injection, joining, security, store, watched
@@ -17,6 +18,9 @@ from sampan.storage import leases, locks
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 from sampan.values import NamedTuple
+
+if TYPE_CHECKING:
+    from sampan.containers.linking import Linked
 
 
 class Hooks(NamedTuple):
@@ -72,7 +76,7 @@ class _Start:
 
     __slots__ = (
         "cgroups_path", "connect", "container", "database", "descriptors", "folder", "held", "hooks", "inherited",
-        "network", "paths", "runtime", "tell_supervisor",
+        "linked", "network", "paths", "runtime", "tell_supervisor",
     )  # fmt: skip
 
     def __init__(self, database: Database, paths: Paths, container: Container, hooks: Hooks) -> None:
@@ -85,6 +89,7 @@ class _Start:
         self.cgroups_path = cgroups_path(paths, container)
         self.inherited: tuple[int, ...] = ()
         self.network = "private"
+        self.linked: tuple[Linked, ...] = ()
         self.connect: Callable[[], None] = lambda: None
         self.tell_supervisor: Callable[[], None] = lambda: None
         self.descriptors: list[int] = []
@@ -155,7 +160,12 @@ class _Start:
             # The runtime opens it through us; from then on it lives as long as the container.
             self.network = f"/proc/{os.getpid()}/fd/{descriptor}"
             has_names = any(self._has_names(choice.name) for choice in options.connections)
-        etc_files.write(self.folder, self.container, has_names=has_names, joined=joined)
+        if any(choice.links for choice in options.connections):
+            from sampan.containers import linking
+
+            self.linked = linking.resolve(self.database, self.container)
+        lines = [(" ".join(link.called), link.address) for link in self.linked]
+        etc_files.write(self.folder, self.container, has_names=has_names, joined=joined, linked=lines)
         if options.connections:
             connect = self._connection(descriptor, undo, has_names)
             if options.ports or options.publish_all:
@@ -179,7 +189,14 @@ class _Start:
             for reservation in made.reservations:
                 self._keep(reservation, undo)
             self.inherited = tuple(made.reservations)
-            etc_files.add_addresses(self.folder, self.container, made.addresses, made.gateway)
+            lines = [(" ".join(link.called), link.address) for link in self.linked]
+            etc_files.add_addresses(self.folder, self.container, made.addresses, made.gateway, lines)
+            if self.database.row("SELECT 1 FROM endpoint WHERE links != '[]'") is not None:
+                from sampan.containers import linking
+
+                for endpoint in made.endpoints:
+                    if endpoint.network == "bridge":
+                        linking.follow(self.database, self.paths, self.container, endpoint.ip)
             if has_names:
                 from sampan.containers import resolving
 
@@ -232,6 +249,7 @@ class _Start:
                 oom_score_adj=_oom_score_adj(),
                 block_io=devices.block_limits(container.spec.options),
                 injected=self._injection(),
+                linked=tuple(variable for link in self.linked for variable in link.variables),
                 init_path=probe.init().path if container.spec.options.init else "",
                 shared_memory=self._shared_memory(),
             )

@@ -4,13 +4,18 @@ from sampan.cli.errors import OptionError
 from sampan.cli.flags import Parsed
 from sampan.cli.values.addresses import check_mac_address, is_ip
 from sampan.containers.options import NetworkChoice
-from sampan.errors import Unsupported
+from sampan.errors import InvalidArgument
 
+_KINDS = {
+    "host": "host type networking",
+    "none": "none type networking",
+    "container": "container type network",
+}
 _BUILT_IN = ("bridge", "host", "none", "default")
 
 
 def network_choices(parsed: Parsed) -> tuple[NetworkChoice, ...]:
-    """All networks to start in; what the single flags say is about the first. Raises OptionError, Unsupported."""
+    """All networks to start in; what the single flags say is about the first. Raises OptionError, InvalidArgument."""
     choices = parsed.items("network", NetworkChoice) or (NetworkChoice("bridge"),)
     if choices[0].name == "default":
         choices = (choices[0]._replace(name="bridge"), *choices[1:])
@@ -51,17 +56,14 @@ def _with_single_flags(choice: NetworkChoice, parsed: Parsed) -> NetworkChoice:
             raise OptionError(f"conflicting options: cannot specify both {what}")
     if (choice.aliases or aliases) and _is_mode(choice.name):
         raise OptionError("network-scoped aliases are only supported for user-defined networks")
-    if links and _is_mode(choice.name):
-        raise Unsupported(
-            "--link in the default network is not supported by this version of sampan",
-            hint="put both in a network of their own, where each finds the other by its name",
-        )
+    for text in links:
+        _check_link(text)
     for text in local:
         if not is_ip(text):
             raise OptionError(
                 f'invalid argument "{text}" for "--link-local-ip" flag: IP address is not correctly formatted: {text}'
             )
-    return choice._replace(
+    chosen = choice._replace(
         aliases=choice.aliases or aliases,
         ip=choice.ip or parsed.string("ip"),
         ip6=choice.ip6 or parsed.string("ip6"),
@@ -69,3 +71,27 @@ def _with_single_flags(choice: NetworkChoice, parsed: Parsed) -> NetworkChoice:
         links=links,
         link_local_ips=choice.link_local_ips or local,
     )
+    if choice.name in ("host", "none") or choice.name.startswith("container:"):
+        return _without_place(chosen)
+    return chosen
+
+
+def _without_place(choice: NetworkChoice) -> NetworkChoice:
+    """A choice of no network of the container's own. Raises InvalidArgument for what only a place in one can have."""
+    if choice.links:
+        kind = choice.name.partition(":")[0]
+        raise InvalidArgument(
+            f"conflicting options: {_KINDS[kind]} can't be used with links. This would result in undefined behavior"
+        )
+    if choice.ip6 or choice.link_local_ips:
+        raise InvalidArgument(
+            f"invalid config for network {choice.name}: invalid endpoint settings:\n"
+            "user specified IP address is supported on user defined networks only"
+        )
+    return NetworkChoice(choice.name, ip=choice.ip, mac_address=choice.mac_address)
+
+
+def _check_link(text: str) -> None:
+    _, colon, alias = text.partition(":")
+    if ":" in alias or (colon and not alias) or any(character.isspace() for character in text):
+        raise OptionError(f'invalid argument "{text}" for "--link" flag: bad format for links: {text}')
