@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sampan.testing.command import Sampan
+from sampan.testing.terminal import Terminal
 
 
 @pytest.fixture
@@ -56,6 +57,39 @@ def test_ps_lists_what_runs_and_with_a_all(some: Sampan) -> None:
 def test_ps_filters(some: Sampan, filters: tuple[str, ...], expected: list[str]) -> None:
     arguments = [word for text in filters for word in ("--filter", text)]
     assert names(some, "-a", *arguments) == expected
+
+
+def test_ps_leaves_out_what_does_not_run_as_docker_does(some: Sampan) -> None:
+    assert names(some, "--filter", "status=exited") == ["done"]
+    assert names(some, "--filter", "exited=3") == []
+    port = some("port", "web", "80").out.rpartition(":")[2].strip()
+    assert names(some, "-a", "--filter", f"publish={port}") == ["web"]
+    some("stop", "-t", "0", "web")
+    assert names(some, "-a", "--filter", f"publish={port}") == []
+
+
+def test_ps_finds_what_was_made_from_an_image_and_what_was_built_on_it(some: Sampan, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM busybox\nCMD sleep 5\n")
+    some("build", "-q", "-t", "child", str(tmp_path))
+    some("create", "--name", "grown", "child")
+    assert names(some, "-a", "--filter", "ancestor=busybox") == ["grown", "made", "done", "web"]
+    assert names(some, "-a", "--filter", "ancestor=child") == ["grown"]
+
+
+def test_ps_shows_health_restarts_and_limits_where_there_is_room(some: Sampan) -> None:
+    some("update", "--pids-limit", "50", "web")
+    with Terminal(some.command("ps")) as narrow:
+        assert narrow.wait() == 0
+        assert "LIMITS" not in narrow.shown
+    with Terminal(["sh", "-c", 'read go; exec "$0" "$@"', *some.command("ps")]) as wide:
+        wide.resize(24, 250)
+        wide.press("\r")
+        assert wide.wait() == 0
+        assert "NAMES" in wide.shown
+        assert "LIMITS" in wide.shown
+        assert "50 processes" in wide.shown
+        assert "HEALTH" not in wide.shown
+    assert "LIMITS" not in some("ps").out
 
 
 def test_ps_knows_an_image_by_each_of_its_names(some: Sampan) -> None:

@@ -114,6 +114,7 @@ class AsyncImages(Facade[Images]):
     import_rootfs = awaited(Images.import_rootfs)
     inspect = awaited(Images.inspect)
     list = awaited(Images.list)
+    made_from = awaited(Images.made_from)
     prune = awaited(Images.prune)
     remove = awaited(Images.remove)
     tag = awaited(Images.tag)

@@ -29,6 +29,12 @@ class Images:
         """Images by name and filters as `docker images` takes them, newest first. Raises InvalidArgument."""
         return selection.list_images(self.database, name=name, filters=filters)
 
+    def made_from(self, reference: str) -> frozenset[str]:
+        """IDs of the image and of those that were made from it. Raises NotFound."""
+        from sampan.images import descent
+
+        return descent.made_from(self.database, self.get(reference))
+
     def inspect(self, reference: str) -> dict[str, Any]:
         """Docker's inspect document."""
         from sampan.engine.image_document import image_document
