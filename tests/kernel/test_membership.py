@@ -186,6 +186,15 @@ def test_two_that_take_one_container_into_a_network_at_once_make_one_place(nets:
     assert len(interfaces(nets, "box")) == 2
 
 
+def test_a_network_says_where_ports_are_published_that_name_no_address(sampan: Sampan) -> None:
+    option = "com.docker.network.bridge.host_binding_ipv4=127.0.0.1"
+    sampan("network", "create", "-o", option, "local")
+    sampan("run", "-d", "--name", "box", "--network", "local", "-p", "80", "-p", "0.0.0.0::81", *BOX)
+    assert sampan("port", "box", "80").out.startswith("127.0.0.1:")
+    assert sampan("port", "box", "81").out.startswith("0.0.0.0:")
+    assert sampan("port", "--why", "box").out.count("goes around the host's firewall") == 1
+
+
 def test_of_two_that_make_one_network_at_once_one_makes_it(sampan: Sampan) -> None:
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(lambda _: sampan("network", "create", "same", code=None), range(4)))

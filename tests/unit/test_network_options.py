@@ -4,10 +4,13 @@ from typing import Any
 
 import pytest
 
+from sampan.containers.model import Spec, spec_from_json, spec_to_json
+from sampan.containers.options import NetworkChoice, RunOptions
 from sampan.errors import InvalidArgument, NotFound, PermissionDenied, SampanError, Unsupported
 from sampan.networks import drivers, endpoints, pools
 from sampan.networks.endpoints import Endpoint
 from sampan.networks.pools import Pool
+from sampan.oci.config import ContainerConfig
 
 TWO = ("10.1.0.0/16", "fd00:1::/64")
 PLACE = Endpoint("e", "c", "n", "net", "10.0.0.2", 24, "10.0.0.1", "02:42:0a:00:00:02", "v1")
@@ -100,3 +103,19 @@ def test_the_way_out_is_the_highest_priority_then_the_first_name_and_never_inter
     assert endpoints.way_out([first, preferred]) == preferred
     assert endpoints.gateways([first, preferred]) == ["10.0.1.1", "fd00::1"]
     assert endpoints.gateways([inner]) == []
+
+
+def test_the_networks_of_a_container_come_back_from_its_record() -> None:
+    choice = NetworkChoice(
+        "back", ("db",), "10.1.0.9", "fd00::9", "02:00:00:00:00:09", ("web:w",), ("169.254.1.1",), {"k": "v"}, 7
+    )
+    for networks in (None, (), (choice, NetworkChoice("front"))):
+        spec = Spec(RunOptions("x", networks=networks), ContainerConfig())
+        assert spec_from_json(spec_to_json(spec)) == spec
+
+
+def test_a_container_is_connected_to_what_its_options_say() -> None:
+    alone = RunOptions("x", network="front", network_aliases=("a",), ip="10.1.0.9", mac_address="02:00:00:00:00:09")
+    assert alone.connections == (NetworkChoice("front", ("a",), "10.1.0.9", "", "02:00:00:00:00:09"),)
+    assert alone._replace(networks=()).connections == ()
+    assert [RunOptions("x", network=mode).connections for mode in ("none", "host", "container:web")] == [(), (), ()]

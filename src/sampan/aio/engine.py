@@ -141,7 +141,9 @@ class AsyncNetworks(Facade[Networks]):
 
     __slots__ = ()
 
+    connect = awaited(Networks.connect)
     create = awaited(Networks.create)
+    disconnect = awaited(Networks.disconnect)
     endpoints = awaited(Networks.endpoints)
     get = awaited(Networks.get)
     inspect = awaited(Networks.inspect)

@@ -67,7 +67,7 @@ class Engine:
 
     @property
     def networks(self) -> "Networks":
-        """Networks: create, list, inspect, remove."""
+        """Networks: create, connect, disconnect, list, inspect, remove, prune."""
         from sampan.engine.networks import Networks
 
         return Networks(self.database, self.paths)

@@ -40,7 +40,12 @@ def information(database: Database, paths: Paths) -> dict[str, Any]:
         "Images": int(images[0] or 0) if images else 0,
         "Driver": "overlay2",
         "DriverStatus": [["Backing Filesystem", _file_system(paths.root)], ["Supports d_type", "true"]],
-        "Plugins": {"Volume": ["local"], "Network": ["bridge", "host", "null"], "Authorization": None, "Log": _LOGS},
+        "Plugins": {
+            "Volume": ["local"],
+            "Network": ["bridge", "host", "ipvlan", "macvlan", "null"],
+            "Authorization": None,
+            "Log": _LOGS,
+        },
         **_abilities(version),
         "Debug": False,
         "SystemTime": rfc3339(time.time_ns()),
