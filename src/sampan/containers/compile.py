@@ -113,7 +113,7 @@ def resources(options: RunOptions) -> Resources:
         memory_swap=swap,
         cpu_shares=options.cpu_shares,
         cpu_period=period,
-        cpu_quota=quota,
+        cpu_quota=max(quota, 0),  # below it is no limit
         cpuset_cpus=options.cpuset_cpus,
         cpuset_mems=options.cpuset_mems,
         pids=max(options.pids_limit, 0),

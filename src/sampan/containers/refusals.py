@@ -54,6 +54,8 @@ def _check_rest(options: RunOptions) -> None:
     """Limits that few ask for."""
     if not -1 <= options.memory_swappiness <= 100:
         raise InvalidArgument(f"Invalid value: {options.memory_swappiness}, valid memory swappiness range is 0-100")
+    if "" in options.annotations:
+        raise InvalidArgument("invalid Annotations: the empty string is not permitted as an annotation key")
     if options.cpu_realtime_period or options.cpu_realtime_runtime:
         _check_realtime(options)
     for limit in options.blkio_weight_devices:
@@ -78,6 +80,10 @@ _WEIGHT_FILES = (
 
 
 def _check_cpus(options: RunOptions, cpus: int) -> None:
+    if options.cpu_period and not 1000 <= options.cpu_period <= 10**6:
+        raise InvalidArgument("CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)")
+    if 0 < options.cpu_quota < 1000:
+        raise InvalidArgument("CPU cfs quota can not be less than 1ms (i.e. 1000)")
     if options.nano_cpus and (options.cpu_quota or options.cpu_period):
         other = "Quota" if options.cpu_quota else "Period"
         raise InvalidArgument(f"Conflicting options: Nano CPUs and CPU {other} cannot both be set")

@@ -124,7 +124,7 @@ def check_cidfile(path: str, manner: str = "run") -> None:
     if os.path.exists(path):
         raise ClientError(
             f"{prefix}container ID file found, make sure the other container isn't running or delete {path}{trailer}",
-            exit_code=125,
+            exit_code=125 if manner == "run" else 1,
         )
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
@@ -132,7 +132,7 @@ def check_cidfile(path: str, manner: str = "run") -> None:
     except OSError as error:
         raise ClientError(
             f"{prefix}failed to create the container ID file: open {path}: {(error.strerror or '').lower()}{trailer}",
-            exit_code=127,
+            exit_code=127 if manner == "run" else 1,
         ) from error
 
 

@@ -171,7 +171,7 @@ def _with_limits(options: RunOptions, parsed: Parsed) -> RunOptions:
         cpuset_cpus=parsed.string("cpuset-cpus"),
         cpuset_mems=parsed.string("cpuset-mems"),
         pids_limit=parsed.integer("pids-limit") or (-1 if parsed.is_given("pids-limit") else 0),
-        memory_swappiness=parsed.integer("memory-swappiness"),
+        memory_swappiness=_swappiness(parsed.integer("memory-swappiness")),
         blkio_weight_devices=parsed.items("blkio-weight-device", DeviceLimit),
         device_read_bps=parsed.items("device-read-bps", DeviceLimit),
         device_write_bps=parsed.items("device-write-bps", DeviceLimit),
@@ -183,6 +183,12 @@ def _with_limits(options: RunOptions, parsed: Parsed) -> RunOptions:
         oom_score_adj=parsed.integer("oom-score-adj"),
         oom_kill_disable=parsed.boolean("oom-kill-disable"),
     )
+
+
+def _swappiness(value: int) -> int:
+    if not -1 <= value <= 100:
+        raise OptionError(f"invalid value: {value}. Valid memory swappiness range is 0-100")
+    return value
 
 
 def mounts(parsed: Parsed) -> tuple[Mount, ...]:
@@ -291,8 +297,6 @@ def _log_options(driver: str, texts: tuple[str, ...]) -> Mapping[str, str]:
         raise OptionError("invalid logging opts for driver none")
     options: dict[str, str] = {}
     for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise OptionError(f"invalid logging opt: {text}")
+        key, _, value = text.partition("=")
         options[key] = value
     return options
