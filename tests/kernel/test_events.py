@@ -12,6 +12,8 @@ from typing import NamedTuple
 from sampan import Engine
 from sampan.aio import AsyncEngine
 from sampan.testing.command import Sampan
+from sampan.testing.terminal import Terminal
+from sampan.testing.waiting import until
 
 TABLE = Path(__file__).parent / "events_as_docker.txt"
 NOW = ("--since", "0", "--until", "0s")
@@ -106,6 +108,42 @@ def test_a_live_reader_prints_as_it_happens_and_ends_with_130_when_it_is_interru
     reader.send_signal(signal.SIGINT)
     assert reader.communicate() == ("", "")
     assert reader.returncode == 130
+
+
+def test_who_attaches_changes_the_size_and_interrupts_is_told(sampan: Sampan) -> None:
+    with Terminal(sampan.command("run", "-it", "--name", "box", "--network", "none", "busybox", "sh")) as terminal:
+        terminal.expect("#")
+        terminal.resize(31, 91)
+        terminal.press("stty size\r")
+        terminal.expect("31 91")
+        terminal.press("\x10\x11")
+        terminal.wait()
+    with Terminal(sampan.command("attach", "box")) as terminal:
+        terminal.press("\r")
+        terminal.expect("#")
+        terminal.press("exit\r")
+        assert terminal.wait() == 0
+    until(lambda: any(line.startswith("container die") for line in so_far(sampan)), "its end is recorded")
+    events = [line.partition(" ID ") for line in so_far(sampan) if line.startswith("container")]
+    sizes = [tail for head, _, tail in events if head == "container resize"]
+    assert sizes[0] == "(height=24, image=busybox, name=box, width=80)"
+    assert "(height=31, image=busybox, name=box, width=91)" in sizes
+    actions = [head.partition(" ")[2] for head, *_ in events if head != "container resize"]
+    assert actions == ["create", "attach", "start", "attach", "die"]
+
+
+def test_a_signal_that_is_passed_on_is_told(sampan: Sampan) -> None:
+    script = "trap 'exit 5' TERM; echo ready; while :; do sleep 0.05; done"
+    running = sampan.start("run", "--name", "box", "--network", "none", "busybox", "sh", "-c", script)
+    assert running.stdout is not None
+    assert running.stdout.readline() == "ready\n"
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(30) == 5
+    events = [line for line in so_far(sampan) if line.startswith("container")]
+    assert events[-2:] == [
+        "container kill ID (image=busybox, name=box, signal=15)",
+        "container die ID (execDuration=N, exitCode=5, image=busybox, name=box)",
+    ]
 
 
 def test_a_reader_ends_at_its_time_even_when_nothing_happens(sampan: Sampan) -> None:

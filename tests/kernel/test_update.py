@@ -46,10 +46,10 @@ def test_a_stopped_container_has_them_when_it_starts(sampan: Sampan) -> None:
 
 def test_what_the_kernel_refuses_changes_nothing(sampan: Sampan) -> None:
     sampan(*BOX, "--memory", "64m", *SLEEP)
-    wish = ("--memory", "32m", "--memory-swap", "32m", "--pids-limit", "50", "--cpu-quota", "1")
+    wish = ("--memory", "32m", "--memory-swap", "32m", "--cpu-shares", "300", "--pids-limit", "99999999999")
     refusal = sampan("update", *wish, "box", code=1)
     assert refusal.err.startswith("Error response from daemon: Cannot update container ")
-    assert shown(sampan, "Memory", "MemorySwap", "PidsLimit", "CpuQuota") == "67108864 134217728 null 0"
+    assert shown(sampan, "Memory", "MemorySwap", "PidsLimit", "CpuShares") == "67108864 134217728 null 0"
     assert (limit(sampan, MEMORY), limit(sampan, PIDS)) == ("67108864", "max")
 
 

@@ -9,7 +9,7 @@ from sampan.containers import model as records
 from sampan.containers.options import RunOptions
 from sampan.containers.streams import Streams, detach_sequence
 from sampan.engine.engine import Engine
-from sampan.errors import Conflict
+from sampan.errors import Conflict, SampanError
 from sampan.runtime import driver
 from sampan.storage import locks
 from sampan.values import NamedTuple
@@ -51,7 +51,7 @@ def start_attached(engine: Engine, record: records.Container, how: Foreground) -
     def connect(container: records.Container) -> None:
         sessions.append(_session(engine, container, how))
         if how.proxy_signals:
-            _proxy_signals(container.pid)
+            _proxy_signals(engine, container)
 
     hooks = start.Hooks(connect, wake.exit_command(engine.paths, record.id, is_attended=True), _import_the_rest)
     try:
@@ -79,8 +79,9 @@ def attach_running(engine: Engine, record: records.Container, how: Foreground) -
     from sampan.containers import control
 
     session = _session(engine, record, how)
+    _tell(engine, record, "attach")
     if how.proxy_signals:
-        _proxy_signals(record.pid)
+        _proxy_signals(engine, record)
     try:
         if not session.run():
             return None
@@ -99,7 +100,15 @@ def _session(engine: Engine, container: records.Container, how: Foreground) -> "
         how.streams,
         terminal=container.spec.options.tty,
         detach_keys=how.detach_keys,
+        on_resized=lambda rows, columns: _tell(engine, container, "resize", height=str(rows), width=str(columns)),
     )
+
+
+def _tell(engine: Engine, container: records.Container, action: str, **attributes: str) -> None:
+    from sampan.containers import happenings
+
+    with engine.database.transaction(durable=False):
+        happenings.record(engine.database, container, action, **attributes)
 
 
 def _until_end(engine: Engine, container_id: str, session: "Session") -> int:
@@ -116,9 +125,13 @@ def _until_end(engine: Engine, container_id: str, session: "Session") -> int:
     return control.finish(engine.database, engine.paths, container)
 
 
-def _proxy_signals(pid: int) -> None:
+def _proxy_signals(engine: Engine, container: records.Container) -> None:
     def forward(number: int, _: object) -> None:
-        driver.send_signal(pid, number)
+        driver.send_signal(container.pid, number)
+        try:
+            _tell(engine, container, "kill", signal=str(number))
+        except SampanError:
+            return  # the disk is full, which must not end what the signal was meant for
 
     import signal
 
