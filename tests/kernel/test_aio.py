@@ -3,13 +3,16 @@
 import asyncio
 import threading
 from collections.abc import Coroutine, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sampan.aio import AsyncEngine
+from sampan.builder.options import BuildOptions
 from sampan.containers.options import LogOptions, RunOptions
 from sampan.errors import NotFound
+from sampan.linux import process
 from sampan.testing.command import Sampan
 from sampan.testing.roots import busybox_store, copied
 from sampan.testing.waiting import until
@@ -118,5 +121,45 @@ def test_who_is_cancelled_leaves_no_thread_behind(yard: Sampan) -> None:
             _, rows = await engine.containers.top(container.id)
             assert not [row for row in rows if "987654" in row[-1]]
             assert (await container.reload()).status == "running"
+
+    run(yard, work)
+
+
+def test_a_build_that_is_cancelled_ends_its_step(yard: Sampan, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(
+        "FROM busybox AS one\nRUN echo begun && sleep 987653\n"
+        "FROM busybox AS two\nRUN echo begun && sleep 987653\n"
+        "FROM busybox\nCOPY --from=one / /a\nCOPY --from=two / /b\n"
+    )
+
+    async def work(engine: AsyncEngine) -> None:
+        for target in ("one", ""):  # one stage in the calling thread, two in threads of their own
+            loop, ready = asyncio.get_running_loop(), asyncio.Event()
+
+            def heard(event: object, loop: asyncio.AbstractEventLoop = loop, ready: asyncio.Event = ready) -> None:
+                if getattr(event, "line", "") == "begun":
+                    loop.call_soon_threadsafe(ready.set)
+
+            await cancelled(engine.build(BuildOptions(context=str(tmp_path), target=target), heard), ready)
+            assert process.with_argument("987653", ["sleep", "busybox"]) == []
+            assert await engine.system.check() == []
+
+    run(yard, work)
+
+
+def test_what_happens_is_heard(yard: Sampan) -> None:
+    async def work(engine: AsyncEngine) -> None:
+        async def first_end() -> str:
+            async for event in engine.events(filters={"event": ["die"]}):
+                return event.actor
+            raise AssertionError
+
+        listener = asyncio.ensure_future(first_end())
+        async with await engine.run("busybox", ["true"]) as container:
+            await container.wait()
+            while not listener.done():  # it may have begun to listen after the first
+                await engine.containers.restart(container.id, timeout_seconds=0)
+                await container.wait()
+            assert await listener == container.id
 
     run(yard, work)

@@ -81,6 +81,7 @@ class AsyncContainers(Facade[Containers]):
     inspect = awaited(Containers.inspect)
     kill = awaited(Containers.kill)
     list = awaited_as(Containers.list, _all)
+    log_text = streamed(Containers.log_text)
     logs = streamed(Containers.logs)
     pause = awaited(Containers.pause)
     ports = awaited(Containers.ports)
@@ -101,6 +102,7 @@ class AsyncContainers(Facade[Containers]):
     update = awaited(Containers.update)
     wait = awaited(Containers.wait)
     why = awaited(Containers.why)
+    why_ports = awaited(Containers.why_ports)
 
 
 class AsyncImages(Facade[Images]):
@@ -127,9 +129,11 @@ class AsyncVolumes(Facade[Volumes]):
     __slots__ = ()
 
     create = awaited(Volumes.create)
+    export = awaited(Volumes.export)
     get = awaited(Volumes.get)
     inspect = awaited(Volumes.inspect)
     list = awaited(Volumes.list)
+    load = awaited(Volumes.load)
     prune = awaited(Volumes.prune)
     remove = awaited(Volumes.remove)
     size = awaited(Volumes.size)
@@ -160,7 +164,10 @@ class AsyncSystem(Facade[System]):
     check = awaited(System.check)
     disk_usage = awaited(System.disk_usage)
     info = awaited(System.info)
+    prune = awaited(System.prune)
+    prune_cache = awaited(System.prune_cache)
     repair = awaited(System.repair)
+    restore = awaited(System.restore)
     settings = awaited(System.settings)
     shutdown = awaited(System.shutdown)
     version = awaited(System.version)

@@ -45,6 +45,29 @@ class Cancellation:
             self._descriptor = -1
 
 
+def current() -> int:
+    """What a thread that works for this one hands to `adopt`."""
+    return _here.descriptor
+
+
+def adopt(token: int) -> None:
+    """Let this thread be cancelled together with the one that `token` is of, which waits for it."""
+    _here.descriptor = token
+
+
+def events(poll: select.poll) -> list[tuple[int, int]]:
+    """As `poll.poll()`. Raises Cancelled."""
+    cancelled = _here.descriptor
+    if cancelled < 0:
+        return poll.poll()
+    poll.register(cancelled, select.POLLIN)
+    found = poll.poll()
+    poll.unregister(cancelled)
+    if any(descriptor == cancelled for descriptor, _ in found):
+        raise Cancelled
+    return found
+
+
 def wait(descriptor: int, seconds: float) -> bool:
     """Wait until `descriptor` can be read, at most so long: whether it can. Raises Cancelled."""
     poll = select.poll()
