@@ -1,5 +1,7 @@
 """Verbs on a container that runs: stop, kill, wait, pause, unpause, rename."""
 
+import time
+
 from sampan.containers import claims, ending, happenings, restart, signals, store
 from sampan.containers.model import KILLED, STOPPED, Container
 from sampan.errors import Conflict, InvalidArgument, NotFound
@@ -10,6 +12,7 @@ from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
 DEFAULT_STOP_SECONDS = 10
+_RECORDED_SECONDS = 10.0
 
 
 def stop(
@@ -109,8 +112,7 @@ def wait(database: Database, paths: Paths, container_id: str) -> int:
     while container.is_running:
         process.wait_gone(container.pid, container.pid_start, 1e6, is_cancellable=True)
         code = ending.written_code(paths, container)
-        if not locks.is_attended(paths, container.id):
-            ending.settle(database, paths, container.id)
+        _settle(database, paths, container.id)
         if code is not None:
             return code
         found = store.get(database, container_id)
@@ -118,6 +120,22 @@ def wait(database: Database, paths: Paths, container_id: str) -> int:
             return 0  # removed by somebody before its code could be read
         container = found
     return container.exit_code
+
+
+def _settle(database: Database, paths: Paths, container_id: str) -> None:
+    """See that an end is recorded: by who attends the container, or by its monitor's exit command; else by us.
+
+    What is said of it next, such as `rm`, must find that it has ended.
+    """
+    from sampan.linux import cancellation
+
+    until = time.monotonic() + _RECORDED_SECONDS
+    while locks.is_attended(paths, container_id) and time.monotonic() < until:
+        container = store.get(database, container_id)
+        if container is None or not container.is_running:
+            return
+        cancellation.sleep(0.002)
+    ending.settle(database, paths, container_id)
 
 
 def pause(database: Database, paths: Paths, container_id: str) -> None:

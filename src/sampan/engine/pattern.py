@@ -12,27 +12,11 @@ Left out of Go's: classes of Unicode (\\pL) and the flags m, s and U. Look-ahead
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from sampan.engine.character_classes import ESCAPES, PERL, POSIX, WORD
+
 _MOST_REPEATS = 1000
 _MOST_STATES = 20_000
 _DEEPEST = 100
-_WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
-_DIGITS = frozenset("0123456789")
-_SPACES = frozenset("\t\n\f\r ")
-_LETTERS = frozenset(character for character in _WORD if character.isalpha())
-_CLASSES = {"d": _DIGITS, "w": _WORD, "s": _SPACES}
-_POSIX = {
-    "alnum": _LETTERS | _DIGITS,
-    "alpha": _LETTERS,
-    "digit": _DIGITS,
-    "lower": frozenset(character for character in _LETTERS if character.islower()),
-    "punct": frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"),
-    "space": _SPACES | {"\v"},
-    "upper": frozenset(character for character in _LETTERS if character.isupper()),
-    "word": _WORD,
-    "xdigit": frozenset("0123456789abcdefABCDEF"),
-}
-_ESCAPES = {"a": "\a", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
-
 _Test = Callable[[str], bool]  # of one character
 _Place = Callable[[str, int], bool]  # of a position in a text
 
@@ -244,8 +228,8 @@ class _Builder:
 
     def _escaped(self) -> _Part:
         character = self._take()
-        if character.lower() in _CLASSES:
-            members = _CLASSES[character.lower()]
+        if character.lower() in PERL:
+            members = PERL[character.lower()]
             is_member = character.islower()
             return self._one_of(lambda found: (found in members) == is_member)
         if character in "bB":
@@ -257,8 +241,8 @@ class _Builder:
 
     def _literal(self, character: str) -> str:
         """What a character stands for after a backslash."""
-        if character in _ESCAPES:
-            return _ESCAPES[character]
+        if character in ESCAPES:
+            return ESCAPES[character]
         if character.isalnum():
             raise PatternError(f"invalid escape sequence: `\\{character}`")
         return character
@@ -283,8 +267,8 @@ class _Builder:
             low = self._take()
             if low == "\\":
                 low = self._take()
-                if low.lower() in _CLASSES:
-                    tests.append(_class_test(_CLASSES[low.lower()], low.islower()))
+                if low.lower() in PERL:
+                    tests.append(_class_test(PERL[low.lower()], low.islower()))
                     continue
                 low = self._literal(low)
             members.update(self._range(low))
@@ -299,10 +283,10 @@ class _Builder:
 
     def _posix(self) -> frozenset[str]:
         name, closed, _ = self._text[self._position :].partition(":]")
-        if not closed or name not in _POSIX:
+        if not closed or name not in POSIX:
             raise PatternError(f"invalid character class range: `[:{name[:20]}`")
         self._position += len(name) + 2
-        return _POSIX[name]
+        return POSIX[name]
 
     def _range(self, low: str) -> Iterator[str]:
         """The characters from `low` to what stands after a hyphen; `low` alone without one."""
@@ -327,6 +311,6 @@ def _class_test(members: frozenset[str], is_member: bool) -> _Test:
 
 
 def _is_boundary(text: str, position: int) -> bool:
-    before = position > 0 and text[position - 1] in _WORD
-    after = position < len(text) and text[position] in _WORD
+    before = position > 0 and text[position - 1] in WORD
+    after = position < len(text) and text[position] in WORD
     return before != after
