@@ -91,6 +91,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "system info": ("system.info", "Show this host and this store"),
     "system settings": ("system.settings", "Show the engine's settings, and where each comes from"),
     "system prune": ("system.prune", "Remove containers, networks, images and build results that nothing uses"),
+    "system resume": ("system.resume", "Start the containers that are to run after a boot"),
+    "system service": ("system.service", "Let systemd start the containers of this store at boot"),
     "system shutdown": ("system.shutdown", "Stop every container and whatever watches them"),
     "volume create": ("volume.create", "Make a volume"),
     "volume export": ("volume.export", "Write a volume's content as a tar"),

@@ -23,8 +23,9 @@ from sampan.oci.config import (
 from sampan.settings.model import DEFAULT_SHM_BYTES
 from sampan.values import NamedTuple
 
-# Why a restart policy leaves a container alone: a user killed or stopped it, or it had ended before it had that policy.
-KILLED, STOPPED, ENDED_BEFORE = 1, 2, 3
+# Why a restart policy leaves a container alone: a user killed or stopped it, it had ended before it had that policy, or
+# everything was shut down, until it is resumed.
+KILLED, STOPPED, ENDED_BEFORE, SHUT_DOWN = 1, 2, 3, 4
 
 
 class MountPoint(NamedTuple):
@@ -80,7 +81,7 @@ class Container(NamedTuple):
     oom_killed: bool = False
     error: str = ""
     restart_count: int = 0
-    stopped_by_user: int = 0  # KILLED, STOPPED or ENDED_BEFORE
+    stopped_by_user: int = 0  # KILLED, STOPPED, ENDED_BEFORE or SHUT_DOWN
     health: dict[str, Any] | None = None
 
     @property
@@ -91,7 +92,7 @@ class Container(NamedTuple):
     @property
     def was_stopped(self) -> bool:
         """Whether a user ended it, and not it itself."""
-        return self.stopped_by_user in (KILLED, STOPPED)
+        return self.stopped_by_user in (KILLED, STOPPED, SHUT_DOWN)
 
     @property
     def command(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sampan.builder.pruning import Limits
     from sampan.builder.pruning import Pruned as CachePruned
     from sampan.engine.pruning import SystemPruned
+    from sampan.engine.resuming import Resumed
 
 
 class System:
@@ -115,6 +116,12 @@ class System:
         from sampan.networks import upkeep
 
         return upkeep.restore(self.database, self.paths)
+
+    def resume(self) -> "Resumed":
+        """Start the containers that are to run after a boot, or after `shutdown`."""
+        from sampan.engine.resuming import resume
+
+        return resume(self.database, self.paths)
 
     def repair(self) -> list[str]:
         """Remove what nothing refers to, in the store and outside of it: what was removed."""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from sampan.containers.model import Container
+from sampan.containers.model import SHUT_DOWN, Container
 from sampan.containers.program import Trouble
 from sampan.engine.why import words
 from sampan.engine.why.facts import Explanation, Facts, Reason
@@ -187,6 +187,8 @@ def _memory(facts: Facts) -> list[Reason]:
 
 def _stopped(facts: Facts) -> list[Reason]:
     container = facts.container
+    if container.stopped_by_user == SHUT_DOWN:
+        return [Reason("shut-down", "`sampan system shutdown` ended it.", "`sampan system resume`, or start it")]
     if not container.was_stopped:
         return []
     if container.exit_code == 137 and not container.oom_killed:
