@@ -1,6 +1,7 @@
 """Events: what each verb tells, as Docker tells it, and readers that miss nothing."""
 
 import asyncio
+import errno
 import json
 import re
 import shlex
@@ -9,8 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 from sampan import Engine
 from sampan.aio import AsyncEngine
+from sampan.linux import inotify
 from sampan.testing.command import Sampan
 from sampan.testing.terminal import Terminal
 
@@ -84,6 +88,19 @@ def test_a_reader_gets_every_event_once_while_several_processes_write(sampan: Sa
         assert [writer.communicate()[1] for writer in writers] == [""] * len(names)
         sampan("rm", *names)
         assert [next(events).attributes["name"] for _ in names] == names
+
+
+def test_a_reader_does_without_the_kernel_s_watches_where_there_are_none(
+    sampan: Sampan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str) -> int:
+        raise OSError(errno.EMFILE, "inotify_init1")
+
+    monkeypatch.setattr(inotify, "modified", refuse)
+    with Engine(sampan.root) as engine:
+        events = engine.events(filters={"event": ["create"]})
+        sampan("create", "--name", "box", "busybox", "true")
+        assert next(events).attributes["name"] == "box"
 
 
 def test_a_live_reader_prints_as_it_happens_and_ends_with_130_when_it_is_interrupted(sampan: Sampan) -> None:

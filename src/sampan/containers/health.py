@@ -26,6 +26,7 @@ _START_INTERVAL_NS = 5 * 10**9
 _RETRIES = 3
 _LOG_ENTRIES = 5
 _OUTPUT_BYTES = 4096
+_KILLED_CODE = 137
 
 
 class ProbeResult(NamedTuple):
@@ -254,7 +255,8 @@ def record(database: Database, container: Container, result: ProbeResult) -> dic
         store.update(database, container.id, health=json.dumps(state, separators=(",", ":")))
         # Told at once when it is over: that it began is worth no transaction of its own.
         identity = happenings.executed(database, current, command(current.spec.config), at=result.started_at)
-        happenings.execution_ended(database, current, identity, result.exit_code, at=result.ended_at)
+        code = result.exit_code if result.exit_code >= 0 else _KILLED_CODE
+        happenings.execution_ended(database, current, identity, code, at=result.ended_at)
         if state["Status"] != before.get("Status"):
             happenings.record(database, current, f"health_status: {state['Status']}")
     return state

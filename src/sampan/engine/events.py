@@ -21,6 +21,7 @@ __all__ = ["Event", "read"]
 
 _SOON_SECONDS = 0.002
 _LONGEST_PAUSE_SECONDS = 1.0
+_BLIND_PAUSE_SECONDS = 0.1  # where nobody wakes us
 _CHUNK = 1 << 16
 _NO_FILTERS: Filters = {}
 
@@ -54,7 +55,8 @@ def _seconds(moment_ns: int) -> str:
 
 def _rows(database: Database, paths: Paths, cursor: int, until_ns: int) -> Iterator[Event]:
     """Every row after the one with the number `cursor`, until that time."""
-    log = inotify.modified(paths.database + "-wal")
+    log = _watched(paths.database + "-wal")
+    longest = _LONGEST_PAUSE_SECONDS if log >= 0 else _BLIND_PAUSE_SECONDS
     try:
         pause = _SOON_SECONDS
         while True:
@@ -68,11 +70,20 @@ def _rows(database: Database, paths: Paths, cursor: int, until_ns: int) -> Itera
                 continue
             if is_over:
                 return
-            left = max((until_ns - time.time_ns()) / 1e9, 0.0) if until_ns else _LONGEST_PAUSE_SECONDS
+            left = max((until_ns - time.time_ns()) / 1e9, 0.0) if until_ns else longest
             has_changed = _wait(log, min(pause, left))
-            pause = _SOON_SECONDS if has_changed else min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            pause = _SOON_SECONDS if has_changed else min(pause * 2, longest)
     finally:
-        os.close(log)
+        if log >= 0:
+            os.close(log)
+
+
+def _watched(path: str) -> int:
+    """What can be read when the file is written to; -1 where the kernel has no more watches to give (inotify(7))."""
+    try:
+        return inotify.modified(path)
+    except OSError:
+        return -1
 
 
 def _wait(log: int, seconds: float) -> bool:

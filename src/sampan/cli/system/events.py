@@ -4,7 +4,7 @@ import sys
 
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.errors import ClientError
-from sampan.cli.flags import Flag, filter_flag, format_flag
+from sampan.cli.flags import Flag, filter_flag
 from sampan.cli.kinds import STRING
 from sampan.cli.values.times import read_moment
 from sampan.cli.views.container_filters import gather
@@ -21,7 +21,7 @@ COMMAND = Command(
     ),
     flags=(
         filter_flag(),
-        format_flag(),
+        Flag("format", STRING, "Print each one as 'json' or through a Go TEMPLATE"),
         Flag("since", STRING, "Begin with this time (RFC 3339, seconds, or a duration before now such as 10m)"),
         Flag("until", STRING, "End at this time"),
     ),

@@ -106,7 +106,7 @@ def _events(database: Database, container: Container) -> tuple[Happened, ...]:
     """What happened to it last, oldest first; probes of its health are told by the health log."""
     rows = database.rows(
         "SELECT time, action, attributes FROM event WHERE type = 'container' AND actor = ?"
-        " AND action NOT LIKE 'exec%' ORDER BY id DESC LIMIT ?",
+        " AND action NOT LIKE 'exec%' AND action NOT IN ('resize', 'top') ORDER BY id DESC LIMIT ?",
         (container.id, _EVENTS),
     )
     found = []
