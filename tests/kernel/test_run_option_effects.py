@@ -155,6 +155,31 @@ def test_a_private_ipc_namespace_is_not_given_away(yard: Sampan) -> None:
         yard("rm", "-f", "closed")
 
 
+def test_the_first_group_is_among_the_groups(yard: Sampan) -> None:
+    options = ("-u", "1000:1001", "--group-add", "5")
+    assert shell(yard, options, "grep Groups /proc/self/status") == ["Groups:\t5 1001 "]
+
+
+def test_a_read_only_root_has_read_only_hosts(yard: Sampan) -> None:
+    script = "for file in hosts hostname resolv.conf; do (echo x >> /etc/$file) 2>/dev/null || echo held; done"
+    assert shell(yard, ("--read-only",), script) == ["held"] * 3
+    assert shell(yard, (), "echo '# x' >> /etc/hosts && tail -n 1 /etc/hosts") == ["# x"]
+
+
+def test_a_host_name_with_dots_is_known_by_its_first_part_too(yard: Sampan) -> None:
+    assert shell(yard, ("-h", "web.example.test"), "hostname; tail -n 1 /etc/hosts | cut -f 2; hostname -f") == [
+        "web.example.test",
+        "web.example.test web",
+        "web.example.test",
+    ]
+
+
+def test_what_may_hurt_the_host_is_warned_of(yard: Sampan) -> None:
+    found = yard("run", "--rm", "--oom-kill-disable", "busybox", "true")
+    assert found.err.startswith("WARNING: OOM killer is disabled for the container, but no memory limit is set")
+    assert yard("run", "--rm", "-m", "64m", "--oom-kill-disable", "busybox", "true").err == ""
+
+
 def test_an_address_of_hardware_is_given(yard: Sampan) -> None:
     options = ("--mac-address", "92:d0:c6:0a:29:33")
     assert shell(yard, options, "cat /sys/class/net/eth0/address") == ["92:d0:c6:0a:29:33"]

@@ -24,9 +24,9 @@ GROUP = "root:x:0:\nwww:x:33:web,other\nweb:x:1001:\n"
         ("", User(0, 0, (0,)), "/root"),
         ("web", User(1000, 1001, (1001, 33)), "/srv"),
         ("1000", User(1000, 1001, (1001, 33)), "/srv"),
-        ("web:www", User(1000, 33, ()), "/srv"),
+        ("web:www", User(1000, 33, (33,)), "/srv"),
         ("4242", User(4242, 0, (0,)), "/"),
-        ("4242:99", User(4242, 99, ()), "/"),
+        ("4242:99", User(4242, 99, (99,)), "/"),
     ],
 )
 def test_users_are_looked_up_as_docker_does(text: str, expected: User, home: str) -> None:

@@ -172,7 +172,7 @@ def specification(container: Container, facts: Facts) -> SpecOptions:
         capabilities=facts.capabilities,
         no_new_privileges=choices.no_new_privileges,
         rlimits=tuple(Rlimit(limit.name, limit.soft, limit.hard) for limit in options.ulimits),
-        mounts=(*_mounts(facts), *facts.injected.mounts),
+        mounts=(*_mounts(facts, is_read_only=options.read_only), *facts.injected.mounts),
         shm_size=0 if options.ipc_mode == "none" else options.shm_size_bytes,
         shm_source=facts.shared_memory,
         network=facts.network,
@@ -242,10 +242,11 @@ def check_mounts(points: Iterable[MountPoint]) -> None:
             )
 
 
-def _mounts(facts: Facts) -> tuple[SpecMount, ...]:
+def _mounts(facts: Facts, *, is_read_only: bool) -> tuple[SpecMount, ...]:
     asked = {mount.destination for mount in facts.mounts}
+    read_only = ("ro",) if is_read_only else ()
     mounts = [
-        SpecMount(f"/etc/{name}", "bind", f"{facts.folder}/{name}", ("rbind", "rprivate"))
+        SpecMount(f"/etc/{name}", "bind", f"{facts.folder}/{name}", ("rbind", "rprivate", *read_only))
         for name in facts.etc_files
         if f"/etc/{name}" not in asked
     ]

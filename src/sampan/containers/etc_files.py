@@ -81,7 +81,10 @@ def _resolv_conf(container: Container, *, has_names: bool) -> str:
 
 def _names(container: Container) -> list[str]:
     name, domain = compilation.hostname(container), container.spec.options.domainname
-    return [f"{name}.{domain}", name] if domain else [name]
+    if domain:
+        return [f"{name}.{domain}", name]
+    first = name.partition(".")[0]
+    return [name] if first == name else [name, first]
 
 
 def _extra(container: Container, gateway: str) -> list[tuple[str, str]]:

@@ -112,6 +112,12 @@ def warn(options: RunOptions, parsed: Parsed) -> None:
             "WARNING: Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.",
             file=sys.stderr,
         )
+    if options.oom_kill_disable and options.memory_bytes <= 0:
+        print(
+            "WARNING: OOM killer is disabled for the container, but no memory limit is set, this can result in the"
+            " system running out of resources.",
+            file=sys.stderr,
+        )
     if options.network == "host" and (options.ports or options.publish_all):
         print("WARNING: Published ports are discarded when using host network mode", file=sys.stderr)
 
