@@ -91,6 +91,16 @@ def test_a_build_cache_that_images_have_too_frees_nothing_until_they_go(full: Sa
     assert full("builder", "prune", "-f").out == "Total:\t0B\n"
 
 
+def test_the_build_cache_is_listed_with_its_sum(full: Sampan) -> None:
+    lines = full("buildx", "du").out.splitlines()
+    assert lines[0].split() == ["ID", "RECLAIMABLE", "SIZE", "LAST", "ACCESSED"]
+    assert [line.split()[2] for line in lines[1:4]] == ["5B*", "10kB*", "20kB*"]
+    assert lines[4:] == ["Shared:\t\t30kB", "Private:\t0B", "Reclaimable:\t30kB", "Total:\t\t30kB"]
+    assert full("buildx", "du", "--filter", "shared=false").out.splitlines()[1:] == ["Reclaimable:\t0B", "Total:\t\t0B"]
+    assert full("buildx", "du", "--format", "{{.Size}}").out == "5B*\n10kB*\n20kB*\n"
+    assert full("buildx", "du", "--verbose").out.count("Shared:\t\ttrue\n") == 3
+
+
 def test_a_build_cache_is_kept_to_a_size(full: Sampan) -> None:
     full("rm", "box")
     full("system", "prune", "-af", "--filter", "label=keep-the-cache")

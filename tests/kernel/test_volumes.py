@@ -58,6 +58,20 @@ def test_containers_that_run_share_what_a_volume_has_in_memory(sampan: Sampan, t
     assert shell(sampan, "-v", "fast:/x", "ls /x") == ""
 
 
+def test_containers_that_start_at_once_have_one_and_the_same_in_memory(sampan: Sampan) -> None:
+    sampan("volume", "create", *MEMORY, "fast")
+    sampan("volume", "create", *MEMORY, "other")
+    started = [
+        sampan.start(
+            "run", "-d", "--name", f"c{n}", "-v", f"{first}:/x", "-v", f"{second}:/y", "busybox", "sleep", "100000"
+        )
+        for n, (first, second) in enumerate([("fast", "other"), ("other", "fast")] * 2)
+    ]
+    assert [process.wait() for process in started] == [0] * 4
+    sampan("exec", "c0", "sh", "-c", "echo fast > /x/f; echo other > /y/f")
+    assert [sampan("exec", f"c{n}", "cat", "/x/f").out.strip() for n in range(4)] == ["fast", "other", "fast", "other"]
+
+
 def test_a_volume_of_a_folder_of_the_host_is_seen_by_every_verb(sampan: Sampan, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
@@ -130,6 +144,11 @@ def test_an_image_is_mounted_read_only_and_its_layers_stay(sampan: Sampan) -> No
     out = shell(sampan, "--mount", "type=image,src=tools,dst=/y,image-subpath=bin", "ls /y | head -1")
     assert out == "[\n"
     assert "No such image: nope" in sampan("run", "--mount", "type=image,src=nope,dst=/y", "busybox", code=125).err
+
+
+def test_volumes_from_takes_a_mounted_image_too(sampan: Sampan) -> None:
+    sampan("create", "--name", "lender", "--mount", "type=image,src=busybox,dst=/y", "busybox")
+    assert shell(sampan, "--volumes-from", "lender", "ls /y | head -1") == "bin\n"
 
 
 def test_the_layers_of_a_mounted_image_outlive_it(sampan: Sampan, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sampan.errors import InvalidArgument
 from sampan.images import selection
 from sampan.linux import fault
-from sampan.storage import gc
+from sampan.storage import events, gc
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
@@ -108,7 +108,10 @@ def prune(
     with database.transaction():
         removed = forget(database, all_unused=all_unused, filters=filters, excess=excess)
     fault.point("cache.forgotten")
-    return Pruned(removed, gc.collect(database, paths).bytes)
+    freed = gc.collect(database, paths).bytes
+    with database.transaction(durable=False):
+        events.record(database, "builder", "prune", "", {"reclaimed": str(freed)})
+    return Pruned(removed, freed)
 
 
 def forget(

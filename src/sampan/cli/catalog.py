@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "builder build": ("builder.build", "Build an image from a Dockerfile"),
     "builder prune": ("builder.prune", "Remove results of build steps"),
     "buildx build": ("builder.build", "Build an image from a Dockerfile"),
+    "buildx du": ("builder.du", "Show how much room results of build steps take"),
     "buildx prune": ("builder.prune", "Remove results of build steps"),
     "container attach": ("container.attach", "Connect this terminal to a running container"),
     "container clone": ("container.clone", "Make a container like a stopped one, with its files and settings"),

@@ -11,7 +11,7 @@ from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
 if TYPE_CHECKING:
-    from sampan.builder.pruning import Limits
+    from sampan.builder.pruning import Cached, Limits
     from sampan.builder.pruning import Pruned as CachePruned
     from sampan.engine.pruning import SystemPruned
     from sampan.engine.resuming import Resumed
@@ -72,6 +72,15 @@ class System:
             filters=filters or {},
             dry_run=dry_run,
         )
+
+    def build_cache(self, filters: "Mapping[str, Sequence[str]] | None" = None) -> "list[Cached]":
+        """Results of build steps, the one used last first; those that pass filters as prune_cache() takes them.
+
+        Raises InvalidArgument.
+        """
+        from sampan.builder import pruning
+
+        return pruning.choose(pruning.cached(self.database), all_unused=True, filters=filters or {})
 
     def prune_cache(
         self,

@@ -1,17 +1,16 @@
 """`sampan builder prune` and `sampan buildx prune`."""
 
 import time
-from collections.abc import Sequence
 
-from sampan.builder.pruning import Cached, Limits
+from sampan.builder.pruning import Limits
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import Flag, filter_flag, force_flag
 from sampan.cli.kinds import BOOL, BYTES, STRING
 from sampan.cli.output import human_size
 from sampan.cli.question import says_yes
+from sampan.cli.views.cache import details, table
 from sampan.cli.views.container_filters import gather
 from sampan.cli.views.pruned import dry_run_flag
-from sampan.cli.views.times import ago
 from sampan.engine.engine import Engine
 
 COMMAND = Command(
@@ -60,24 +59,3 @@ def execute(invocation: Invocation) -> int:
     exact = f" ({pruned.bytes} bytes)" if dry_run else ""
     print(f"{'Would free' if dry_run else 'Total'}:\t{human_size(pruned.bytes)}{exact}")
     return 0
-
-
-def table(entries: Sequence[Cached], now_ns: int) -> str:
-    """One line a result, in columns set with tabs as buildx sets them; a star at the size of what images have too."""
-    if not entries:
-        return ""
-    text = "ID" + "\t" * 6 + "RECLAIMABLE\tSIZE\t\tLAST ACCESSED\n"
-    for entry in entries:
-        size = human_size(entry.size) + "*" * entry.is_shared
-        text += f"{entry.id:<40}\t{'true':<5}\t\t{size:<10}\t{ago(entry.used_at, now_ns)}\n"
-    return text
-
-
-def details(entries: Sequence[Cached], now_ns: int) -> str:
-    """A paragraph a result."""
-    return "".join(
-        f"ID:\t\t{entry.id}\nCreated at:\t{ago(entry.created_at, now_ns)}\nMutable:\tfalse\nReclaimable:\ttrue\n"
-        f"Shared:\t\t{str(entry.is_shared).lower()}\nSize:\t\t{human_size(entry.size)}\n"
-        f"Last used:\t{ago(entry.used_at, now_ns)}\nType:\t\tregular\n\n"
-        for entry in entries
-    )
