@@ -186,6 +186,24 @@ def test_two_that_take_one_container_into_a_network_at_once_make_one_place(nets:
     assert len(interfaces(nets, "box")) == 2
 
 
+def test_a_place_names_its_interface_and_sets_sysctls_of_it(nets: Sampan) -> None:
+    name, settings = (f"com.docker.network.endpoint.{key}" for key in ("ifname", "sysctls"))
+    options = ("--driver-opt", f"{name}=wan0", "--driver-opt", f"{settings}=net.ipv4.conf.IFNAME.log_martians=1")
+    nets("run", "-d", "--name", "box", *BOX)
+    nets("network", "connect", *options, "front", "box")
+    assert interfaces(nets, "box")[1].startswith("wan0 ")
+    assert nets("exec", "box", "cat", "/proc/sys/net/ipv4/conf/wan0/log_martians").out == "1\n"
+    wrong = ("--driver-opt", f"{settings}=net.ipv4.conf.IFNAME.nope=1")
+    assert "is not a sysctl file" in nets("network", "connect", *wrong, "back", "box", code=1).err
+    assert sorted(networks_of(nets, "box")) == ["bridge", "front"]
+    assert len(interfaces(nets, "box")) == 2, "what failed is undone"
+    assert (
+        'an interface "eth0" already'
+        in nets("network", "connect", "--driver-opt", f"{name}=eth0", "back", "box", code=1).err
+    )
+    nets("network", "connect", "back", "box")
+
+
 def test_a_network_says_where_ports_are_published_that_name_no_address(sampan: Sampan) -> None:
     option = "com.docker.network.bridge.host_binding_ipv4=127.0.0.1"
     sampan("network", "create", "-o", option, "local")

@@ -119,3 +119,35 @@ def test_a_container_is_connected_to_what_its_options_say() -> None:
     assert alone.connections == (NetworkChoice("front", ("a",), "10.1.0.9", "", "02:00:00:00:00:09"),)
     assert alone._replace(networks=()).connections == ()
     assert [RunOptions("x", network=mode).connections for mode in ("none", "host", "container:web")] == [(), (), ()]
+
+
+def test_a_place_may_name_its_interface_and_set_sysctls_of_it() -> None:
+    settings = "net.ipv4.conf.IFNAME.log_martians=1,net.ipv6.conf.IFNAME.accept_ra=0"
+    options = {drivers.INTERFACE_NAME: "wan0", drivers.INTERFACE_SETTINGS: settings}
+    assert drivers.interface_name(options) == "wan0"
+    assert drivers.interface_settings(options, "wan0") == [
+        ("net/ipv4/conf/wan0/log_martians", "1"),
+        ("net/ipv6/conf/wan0/accept_ra", "0"),
+    ]
+    assert (drivers.interface_name({}), drivers.interface_settings({}, "eth0")) == ("", [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nonsense",
+        "net.ipv4.conf.eth0.x=1",
+        "net.ipv4.conf.IFNAME.x",
+        "kernel.x.y.IFNAME.z=1",
+        "net.ipv4.a/b.IFNAME.c=1",
+    ],
+)
+def test_a_sysctl_that_is_not_the_interfaces_is_refused(text: str) -> None:
+    with pytest.raises(InvalidArgument, match="unrecognised network interface sysctl"):
+        drivers.interface_settings({drivers.INTERFACE_SETTINGS: text}, "eth0")
+
+
+@pytest.mark.parametrize("name", ["a/b", "waytoolongname000000", "a b", ".."])
+def test_a_name_that_no_interface_can_have_is_refused(name: str) -> None:
+    with pytest.raises(InvalidArgument, match="invalid interface name"):
+        drivers.interface_name({drivers.INTERFACE_NAME: name})

@@ -71,7 +71,7 @@ def check_addresses(database: Database, paths: Paths, options: RunOptions) -> No
     """Whether the addresses that were asked for can be given in their networks. Raises InvalidArgument in Docker's
     words; a network that does not exist is found out when the container starts."""
     for choice in options.connections or (NetworkChoice(options.network, ip=options.ip),):
-        if not choice.ip and not choice.ip6:
+        if not choice.ip and not choice.ip6 and not choice.driver_options:
             continue
         mode = choice.name
         try:
@@ -81,6 +81,7 @@ def check_addresses(database: Database, paths: Paths, options: RunOptions) -> No
         problems = [
             *(_problems(network, choice.ip, is_ipv6=False) if choice.ip else []),
             *(_problems(network, choice.ip6, is_ipv6=True) if choice.ip6 else []),
+            *_interface_problems(choice),
         ]
         if problems:
             raise InvalidArgument(f"invalid config for network {mode}: {_shown(problems)}")
@@ -95,8 +96,17 @@ def check_choice(network: Network, choice: NetworkChoice) -> None:
         problems += _problems(network, choice.ip, is_ipv6=False)
     if choice.ip6:
         problems += _problems(network, choice.ip6, is_ipv6=True)
+    problems += _interface_problems(choice)
     if problems:
         raise InvalidArgument(_shown(problems))
+
+
+def _interface_problems(choice: NetworkChoice) -> list[str]:
+    try:
+        drivers.interface_settings(choice.driver_options, drivers.interface_name(choice.driver_options))
+    except InvalidArgument as error:
+        return [error.message]
+    return []
 
 
 def _shown(problems: list[str]) -> str:

@@ -43,7 +43,7 @@ def connect(database: Database, paths: Paths, network: Network, container_id: st
             with database.transaction():
                 _remember(database, container, (*others, chosen))
             return
-        with _changing(database, container, "") as namespace:
+        with _changing(database, paths, container, "") as namespace:
             asked = EndpointOptions(*chosen[1:])
             networking.connect(database, paths, network, container.id, namespace, asked, moves_ports=True)
             fault.point("membership.connected")
@@ -76,7 +76,7 @@ def disconnect(database: Database, paths: Paths, network: Network, container_id:
                 happenings.record(database, network.id, "disconnect", container.id)
             return
         marks = [f"/{e.ip}/{e.host_interface}" for e in held]
-        with _changing(database, container, "".join(marks)) as namespace:
+        with _changing(database, paths, container, "".join(marks)) as namespace:
             with database.transaction():
                 gone = networking.withdraw(database, paths, container.id, network)
                 _remember(database, container, rest)
@@ -104,18 +104,23 @@ def repair(database: Database, paths: Paths, lease: str) -> bool:
         except Conflict:
             return True  # it has just ended: nothing of it is left
         try:
-            wanted = {choice.name for choice in _named(database, paths, container)}
-            for endpoint in endpoints.read(database, container_id=container.id):
-                if endpoint.network not in wanted:
-                    network = networks.find(database, paths, endpoint.network_id)
-                    _take_away(networking.withdraw(database, paths, container.id, network), namespace)
-            _take_away(_marked(database, container, rest), namespace)
-            _settle(database, paths, container, namespace)
+            _mend(database, paths, container, rest, namespace)
         finally:
             os.close(namespace)
     finally:
         os.close(lock)
     return True
+
+
+def _mend(database: Database, paths: Paths, container: Container, marks: str, namespace: int) -> None:
+    """Make of a change that was not completed one that was not begun, or the whole of it."""
+    wanted = {choice.name for choice in _named(database, paths, container)}
+    for endpoint in endpoints.read(database, container_id=container.id):
+        if endpoint.network not in wanted:
+            network = networks.find(database, paths, endpoint.network_id)
+            _take_away(networking.withdraw(database, paths, container.id, network), namespace)
+    _take_away(_marked(database, container, marks), namespace)
+    _settle(database, paths, container, namespace)
 
 
 def _marked(database: Database, container: Container, marks: str) -> list[Endpoint]:
@@ -168,16 +173,21 @@ def _remember(database: Database, container: Container, choices: tuple[NetworkCh
 
 
 @contextmanager
-def _changing(database: Database, container: Container, marks: str) -> Iterator[int]:
-    """The network namespace of a running container, as a descriptor, with a lease while it is changed."""
+def _changing(database: Database, paths: Paths, container: Container, marks: str) -> Iterator[int]:
+    """The network namespace of a running container, as a descriptor, with a lease while it is changed. What fails in
+    the middle is mended; what cannot be is left to `repair`, which the lease calls for when this process has ended."""
     namespace = _open_namespace(container)
     resource = f"{LEASE}:{container.id}{marks}"
     try:
         leases.take(database, resource)
         try:
             yield namespace
-        finally:
+        except BaseException:
+            changed = store.get(database, container.id) or container
+            _mend(database, paths, changed, marks.removeprefix("/"), namespace)
             leases.release(database, resource)
+            raise
+        leases.release(database, resource)
     finally:
         os.close(namespace)
 

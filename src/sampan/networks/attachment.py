@@ -3,7 +3,7 @@
 import errno
 import os
 
-from sampan.errors import Unavailable
+from sampan.errors import Conflict, Unavailable
 from sampan.linux import fault, links, netns
 from sampan.linux.netlink import Netlink
 from sampan.networks import drivers, endpoints, hostnet
@@ -18,9 +18,10 @@ _LINK_LOCAL_BITS = {4: 16, 6: 64}
 def attach(
     database: Database, network: Network, endpoint: Endpoint, namespace: int, *, link_local_ips: tuple[str, ...] = ()
 ) -> Endpoint:
-    """Make the endpoint's interface in a network namespace, given as a descriptor: the next free one of eth0, eth1...
+    """Make the endpoint's interface in a network namespace, given as a descriptor.
 
-    Returns the endpoint as its row then is. Raises OSError, Unavailable.
+    It is called as its options say, or the next free one of eth0, eth1... Returns the endpoint as its row then is.
+    Raises OSError, Unavailable, Conflict (the name is taken), InvalidArgument (a sysctl that it has not).
     """
     if network.is_bridge:
         endpoint, name = _plug(database, network, endpoint, namespace)
@@ -28,9 +29,13 @@ def attach(
         name = _share(network, endpoint, namespace)
     fault.point("network.attached")
 
+    settings = drivers.interface_settings(endpoint.driver_options, name)
+
     def set_up() -> None:
         if not endpoint.ip6:
             hostnet.disable_ipv6(name)
+        for path, value in settings:
+            hostnet.set_parameter(path, value)
         with Netlink() as netlink:
             extra = [(address, _LINK_LOCAL_BITS[6 if ":" in address else 4]) for address in link_local_ips]
             gateways = [endpoint.gateway] if endpoint.gateway else []
@@ -52,7 +57,8 @@ def _configure6(netlink: Netlink, name: str, endpoint: Endpoint) -> None:
 
 def _plug(database: Database, network: Network, endpoint: Endpoint, namespace: int) -> tuple[Endpoint, str]:
     """Make a pair of interfaces whose outer end is a port of the network's bridge; also the name of the inner one."""
-    name = "eth0"
+    asked = drivers.interface_name(endpoint.driver_options)
+    name = asked or "eth0"
     hairpin = hostnet.is_bridge_filtered()
     index = links.index_of(network.bridge)
     if not index:
@@ -77,7 +83,9 @@ def _plug(database: Database, network: Network, endpoint: Endpoint, namespace: i
                 # container's id begins alike; or the name inside is taken.
                 if attempt + 1 == _ATTEMPTS:
                     raise
-                name = _free_name(namespace)
+                if asked and not links.index_of(endpoint.host_interface):
+                    raise Conflict(f'the container has an interface "{asked}" already') from None
+                name = asked or _free_name(namespace)
                 if links.index_of(endpoint.host_interface):
                     endpoint = endpoints.rename(database, endpoint, endpoint.host_interface[:9] + os.urandom(3).hex())
     return endpoint, name
@@ -91,7 +99,7 @@ def _share(network: Network, endpoint: Endpoint, namespace: int) -> str:
         raise Unavailable(
             f"network {network.name}: there is no interface {parent} on this host", hint="ip link shows those there are"
         )
-    name = _free_name(namespace)
+    name = drivers.interface_name(endpoint.driver_options) or _free_name(namespace)
     with Netlink() as netlink:
         links.create_on_parent(
             netlink,

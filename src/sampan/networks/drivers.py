@@ -1,4 +1,4 @@
-"""What the options of a network mean. Pure."""
+"""What the options of a network, and of a place in it, mean. Pure."""
 
 from collections.abc import Mapping
 
@@ -10,6 +10,8 @@ ICC = "com.docker.network.bridge.enable_icc"
 MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
 HOST_ADDRESS = "com.docker.network.bridge.host_binding_ipv4"
 MTU = "com.docker.network.driver.mtu"
+INTERFACE_NAME = "com.docker.network.endpoint.ifname"
+INTERFACE_SETTINGS = "com.docker.network.endpoint.sysctls"
 PARENT = "parent"
 SHARING = ("macvlan", "ipvlan")
 """The drivers without a bridge: containers share an interface of the host."""
@@ -23,6 +25,7 @@ _UNSUPPORTED = (
     "com.docker.network.host_ipv6",
 )
 _GATEWAY_MODES = ("com.docker.network.bridge.gateway_mode_ipv4", "com.docker.network.bridge.gateway_mode_ipv6")
+_LAYERS = ("ipv4", "ipv6", "mpls")
 _TRUE, _FALSE = ("1", "t", "true"), ("0", "f", "false")
 
 
@@ -52,6 +55,39 @@ def check(driver: str, options: Mapping[str, str]) -> None:
     host_address(options)
     if driver in SHARING:
         mode(driver, options)
+
+
+def interface_name(options: Mapping[str, str]) -> str:
+    """What a container's interface is to be called, "" for the next of eth0, eth1... Raises InvalidArgument."""
+    name = options.get(INTERFACE_NAME, "")
+    if name and (len(name) > 15 or name in (".", "..") or any(c in "/:" or c.isspace() for c in name)):
+        raise InvalidArgument(
+            f"invalid interface name {name}: {INTERFACE_NAME}", hint="at most 15 characters, no / or :"
+        )
+    return name
+
+
+def interface_settings(options: Mapping[str, str], name: str) -> list[tuple[str, str]]:
+    """Sysctls of a container's interface: (path below /proc/sys, value). Raises InvalidArgument."""
+    found = []
+    for text in filter(None, options.get(INTERFACE_SETTINGS, "").split(",")):
+        key, equals, value = text.partition("=")
+        parts = key.strip().split(".")
+        is_plain = all(part.replace("_", "").isalnum() and part.isascii() for part in parts)
+        if (
+            not equals
+            or len(parts) != 5
+            or parts[0] != "net"
+            or parts[1] not in _LAYERS
+            or parts[3] != "IFNAME"
+            or not is_plain
+        ):
+            raise InvalidArgument(
+                f"unrecognised network interface sysctl '{text}'; represent 'net.X.Y.ethN.Z=V' as"
+                " 'net.X.Y.IFNAME.Z=V', 'X' must be 'ipv4', 'ipv6' or 'mpls'"
+            )
+        found.append(("/".join((*parts[:3], name, parts[4])), value.strip()))
+    return found
 
 
 def is_on(options: Mapping[str, str], key: str) -> bool:

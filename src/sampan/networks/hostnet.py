@@ -6,7 +6,7 @@ from _socket import AF_INET6
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sampan.errors import Unsupported
+from sampan.errors import InvalidArgument, Unsupported
 from sampan.linux import links
 from sampan.linux.netlink import Netlink
 from sampan.networks import ipam
@@ -102,6 +102,16 @@ def enable_ipv6(interface: str) -> None:
             "the kernel of this host has no IPv6",
             hint="make the network without --ipv6, or boot without ipv6.disable=1",
         ) from error
+
+
+def set_parameter(path: str, value: str) -> None:
+    """A sysctl of this thread's network namespace, `path` below /proc/sys. Raises InvalidArgument."""
+    try:
+        _write(f"/proc/sys/{path}", value)
+    except FileNotFoundError as error:
+        raise InvalidArgument(f"/proc/sys/{path} is not a sysctl file") from error
+    except OSError as error:
+        raise InvalidArgument(f"/proc/sys/{path} does not take {value}: {(error.strerror or '').lower()}") from error
 
 
 def is_bridge_filtered() -> bool:
