@@ -49,6 +49,7 @@ def test_what_the_kernel_refuses_changes_nothing(sampan: Sampan) -> None:
     wish = ("--memory", "32m", "--memory-swap", "32m", "--cpu-shares", "300", "--pids-limit", "99999999999")
     refusal = sampan("update", *wish, "box", code=1)
     assert refusal.err.startswith("Error response from daemon: Cannot update container ")
+    assert " did not terminate successfully: exit status 1: " in refusal.err
     assert shown(sampan, "Memory", "MemorySwap", "PidsLimit", "CpuShares") == "67108864 134217728 null 0"
     assert (limit(sampan, MEMORY), limit(sampan, PIDS)) == ("67108864", "max")
 

@@ -69,8 +69,10 @@ def update(runtime: Program, runtime_root: str, container_id: str, resources: st
     command = [runtime.path, "--root", runtime_root, "update", "--resources", resources, container_id]
     code, out, err = process.run(command)
     if code != 0:
-        reason = (err.strip() or out.strip()).splitlines() or [f"exit code {code}"]
-        raise Unavailable(f"{runtime.name}: {reason[-1]}")
+        from sampan.runtime import failures
+
+        reason = failures.plain(err or out)
+        raise Unavailable(f"{runtime.name} did not terminate successfully: exit status {code}: {reason}")
 
 
 def call(runtime: Program, runtime_root: str, arguments: Sequence[str], *, quiet: bool = False) -> int:
