@@ -38,14 +38,14 @@ def prepare(database: Database, text: str) -> Container:
     return container
 
 
-def process(container: Container, options: ExecOptions) -> str:
+def process(paths: Paths, container: Container, options: ExecOptions) -> str:
     """The `process` document, with the user looked up inside the container. Raises InvalidArgument, Conflict when it
     has ended, StartFailed when the command is not there."""
     cwd = options.working_dir or container.spec.config.working_dir or "/"
     root = _open_root(container)
     try:
         who = bundle.identity(root, options.user or container.spec.config.user, container.spec.options.groups)
-        env = _environment(container, options, who.home)
+        env = _environment(paths, container, options, who.home)
         executable.check(root, options.command[0], env, cwd)
     finally:
         os.close(root)
@@ -83,10 +83,14 @@ def _open_root(container: Container) -> int:
     return root
 
 
-def _environment(container: Container, options: ExecOptions, home: str) -> tuple[str, ...]:
+def _environment(paths: Paths, container: Container, options: ExecOptions, home: str) -> tuple[str, ...]:
     from sampan.containers.compile import hostname, merge_env, process_environment
 
     env = merge_env(options.env, container.spec.config.env)
+    if any(choice.links for choice in container.spec.options.connections):
+        from sampan.containers import linking
+
+        env = merge_env(env, linking.recorded(paths, container))
     return process_environment(env, hostname(container), home, tty=options.tty)
 
 
@@ -101,7 +105,7 @@ def spawn(paths: Paths, container: Container, options: ExecOptions, streams: Str
     piping = Piping()
     try:
         with open(folder + "/process.json", "w") as file:
-            file.write(process(container, options))
+            file.write(process(paths, container, options))
         command = _command(paths, runtime, folder)
         if not options.tty or not runtime.is_crun:
             chosen = (streams.stdin if options.interactive else -1, streams.stdout, streams.stderr)
@@ -269,7 +273,7 @@ def detach(paths: Paths, container: Container, options: ExecOptions) -> None:
     os.mkdir(folder, 0o700)
     try:
         with open(folder + "/process.json", "w") as file:
-            file.write(process(container, options._replace(tty=False)))
+            file.write(process(paths, container, options._replace(tty=False)))
         command = [*_command(paths, runtime, folder), "--detach", container.id]
         pid = os.posix_spawn(runtime.path, command, _ENV, file_actions=_stdio((-1, -1, -1)))
         if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0:

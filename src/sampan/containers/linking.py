@@ -4,6 +4,7 @@ There containers have no names, so one that is made with links knows others by l
 variables. In networks of a user's own a link is a name (`networks/naming`).
 """
 
+import json
 from collections.abc import Sequence
 
 from sampan.containers import store
@@ -124,6 +125,14 @@ def _ranges(ports: Sequence[tuple[str, int]]) -> list[tuple[str, int, int]]:
         else:
             runs.append((protocol, number, number))
     return [run for run in runs if run[2] - run[1] >= _RANGE - 1]
+
+
+def recorded(paths: Paths, container: Container) -> tuple[str, ...]:
+    """The variables of links that a running container was started with."""
+    prefixes = tuple(link.alias.upper().replace("-", "_") + "_" for link in links(container.spec.options))
+    with open(paths.container(container.id) + "/config.json") as file:
+        environment = json.load(file)["process"]["env"]
+    return tuple(entry for entry in environment if prefixes and entry.startswith(prefixes))
 
 
 def follow(database: Database, paths: Paths, target: Container, address: str) -> None:

@@ -105,7 +105,7 @@ def _running(paths: Paths, connection: sqlite3.Connection) -> Iterator[str]:
     yield from (f"attach socket {name}" for name in set(os.listdir(paths.sockets)) - live)
     connected = _names(connection, "SELECT container_id FROM endpoint")
     yield from (f"endpoint of {name}" for name in connected - live)
-    expected = _names(connection, "SELECT host_interface FROM endpoint")
+    expected = _names(connection, "SELECT host_interface FROM endpoint WHERE host_interface != ''")
     with Netlink() as netlink:
         present = {link.name for link in links.list_links(netlink) if link.name.startswith("v" + paths.key)}
     yield from (f"interface {name}" for name in present - expected)
