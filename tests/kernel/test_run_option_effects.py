@@ -180,6 +180,18 @@ def test_what_may_hurt_the_host_is_warned_of(yard: Sampan) -> None:
     assert yard("run", "--rm", "-m", "64m", "--oom-kill-disable", "busybox", "true").err == ""
 
 
+def test_older_names_of_options_mean_the_same(yard: Sampan) -> None:
+    yard("network", "create", "older")
+    yard(
+        "create", "--name", "older", "--net", "older", "--net-alias", "alias", "--dns-opt", "ndots:4", "busybox", "true"
+    )
+    document = json.loads(yard("inspect", "older").out)[0]
+    assert "alias" in document["NetworkSettings"]["Networks"]["older"]["Aliases"]
+    assert document["HostConfig"]["DnsOptions"] == ["ndots:4"]
+    yard("rm", "older")
+    yard("network", "rm", "older")
+
+
 def test_an_address_of_hardware_is_given(yard: Sampan) -> None:
     options = ("--mac-address", "92:d0:c6:0a:29:33")
     assert shell(yard, options, "cat /sys/class/net/eth0/address") == ["92:d0:c6:0a:29:33"]
