@@ -216,3 +216,35 @@ def test_volumes_from_takes_volumes_binds_and_parts_but_no_tmpfs(sampan: Sampan,
     assert sampan("create", "--volumes-from", "lender:nonsense", "busybox", code=1).err.startswith(
         "Error response from daemon: invalid mode: nonsense"
     )
+
+
+PROPAGATED = """
+mount --make-rshared / && cd {folder} || exit 9
+{run} -d --runtime {runtime} --name {runtime} \
+  --mount type=bind,src={folder},dst=/y,bind-propagation=rslave busybox sleep 99
+mount -t tmpfs none below && {sampan} exec {runtime} grep -c " /y/below " /proc/mounts
+umount below; {sampan} exec {runtime} grep -c " /y/below " /proc/mounts
+{run} --rm --runtime {runtime} -v {folder}:/y:rshared busybox echo shared
+"""
+
+
+@pytest.mark.parametrize("runtime", ["crun", "runc"])
+def test_mounts_that_the_host_makes_later_reach_a_container_that_asked_for_them(
+    sampan: Sampan, tmp_path: Path, runtime: str
+) -> None:
+    (tmp_path / "below").mkdir()
+    program = " ".join(sampan.command())
+    script = PROPAGATED.format(folder=tmp_path, runtime=runtime, sampan=program, run=f"{program} run --network none")
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", script], capture_output=True, text=True)
+    assert done.stdout.splitlines()[1:] == ["1", "0", "shared"], done.stderr
+
+
+def test_a_bind_that_the_host_does_not_share_says_so(sampan: Sampan, tmp_path: Path) -> None:
+    program = " ".join(
+        sampan.command("run", "--rm", "--network", "none", "-v", f"{tmp_path}:/y:rshared", "busybox", "true")
+    )
+    done = subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c", program], capture_output=True, text=True
+    )
+    assert done.returncode == 125
+    assert f"path {tmp_path} is mounted on /" in done.stderr and " but it is not a shared mount" in done.stderr

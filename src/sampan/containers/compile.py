@@ -183,6 +183,7 @@ def specification(container: Container, facts: Facts) -> SpecOptions:
         resources=resources(options)._replace(block_io=facts.block_io),
         devices=(*facts.devices, *facts.injected.devices),
         hooks=facts.injected.hooks,
+        rootfs_propagation=_propagation(facts.mounts),
         device_rules=security.device_rules(options.device_cgroup_rules),
         sysctl={**(sysctl if facts.network != "host" else {}), **options.sysctls},
         annotations={**options.annotations, **facts.annotations},
@@ -264,6 +265,12 @@ def _mounts(facts: Facts, *, is_read_only: bool) -> tuple[SpecMount, ...]:
             options = (bind, mount.propagation or "rprivate", *access)
             mounts.append(SpecMount(mount.destination, "bind", mount.source, options))
     return tuple(mounts)
+
+
+def _propagation(points: Iterable[MountPoint]) -> str:
+    """What the root must be so that mounts of the host reach those that ask for it: crun makes all private else."""
+    asked = {point.propagation.removeprefix("r") for point in points}
+    return "rshared" if "shared" in asked else "rslave" if "slave" in asked else ""
 
 
 def _bind_access(mount: MountPoint, has_recursive: bool) -> tuple[str, ...]:

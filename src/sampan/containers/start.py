@@ -225,6 +225,10 @@ class _Start:
         conmon = probe.required("conmon")
         capabilities = security.capabilities(container.spec.options, devices.available_capabilities())
         filter_ = self._filter(capabilities)
+        if any(point.propagation.removeprefix("r") in ("shared", "slave") for point in container.spec.mounts):
+            from sampan.containers import propagation
+
+            propagation.check(container.spec.mounts)
 
         def inside(root: int) -> int:
             compilation.check_mounts(container.spec.mounts)

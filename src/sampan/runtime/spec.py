@@ -96,6 +96,7 @@ class SpecOptions(NamedTuple):
     seccomp: Json | None = None
     oom_score_adj: int | None = 0
     hooks: Mapping[str, tuple[Json, ...]] = {}
+    rootfs_propagation: str = ""  # "" leaves it to the runtime
 
 
 def make_spec(options: SpecOptions) -> Json:
@@ -208,6 +209,8 @@ def _linux(options: SpecOptions) -> Json:
         "maskedPaths": list(options.masked_paths),
         "readonlyPaths": list(options.readonly_paths),
     }
+    if options.rootfs_propagation:
+        linux["rootfsPropagation"] = options.rootfs_propagation
     if options.sysctl:
         linux["sysctl"] = dict(options.sysctl)
     if options.devices:
