@@ -1,6 +1,6 @@
 # One command per need; `make help` lists them. Each one that needs the set-up does it first: a second time it is instant.
 .DEFAULT_GOAL := help
-.PHONY: help setup check lint test demo bench docs install clean
+.PHONY: help setup check lint test demo bench soak docs install clean
 BIN := .venv/bin
 # Processes that run tests; they wait for the kernel more than they compute.
 WORKERS ?= 4
@@ -30,6 +30,9 @@ demo: setup ## build, run, look at and remove a web service, step by step
 
 bench: setup ## measure beside docker and podman where they are; writes docs/benchmarks.md
 	@$(BIN)/python -m bench $(BENCH)
+
+soak: setup ## random verbs for SOAK_SECONDS (900) and 1,000 short containers; fails when anything is left
+	@$(BIN)/python scripts/soak
 
 docs: setup ## write docs/commands.md, the reference of the commands
 	@$(BIN)/python scripts/reference

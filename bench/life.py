@@ -74,7 +74,27 @@ def crowd(engine: Engine) -> None:
         engine("run", "-d", "--network", "none", "--name", name, IMAGE, "sleep", "100000")
 
 
+LINES = 1_000_000
+LOGGED_MEGABYTES = 300
+
+
+def with_log(engine: Engine) -> None:
+    engine.try_to("rm", "-f", "bench")
+    engine("run", "-d", "--network", "none", "--name", "bench", IMAGE, "seq", str(LINES))
+    engine("wait", "bench")
+
+
+def write_log(engine: Engine) -> float:
+    """A container that writes as fast as its log takes it."""
+    engine.try_to("rm", "-f", "bench")
+    script = f"yes {'x' * 99} | head -c {LOGGED_MEGABYTES}000000"
+    engine("run", "-d", "--network", "none", "--name", "bench", IMAGE, "sh", "-c", script)
+    return engine("wait", "bench").seconds
+
+
 LIFE = (
+    Scenario(f"logs of {LINES:,} lines", lambda engine: engine("logs", "bench").seconds, with_log, 0.8, rounds=3),
+    Scenario(f"{LOGGED_MEGABYTES} MB into a log", write_log, lambda _engine: None, 1.0, rounds=5),
     Scenario("stop of an obedient process", stop, lambda _engine: None, 0.6),
     Scenario(f"cp of {MEGABYTES} MB into a container", copy_in, with_file, 0.8, rounds=3),
     Scenario(f"cp of {MEGABYTES} MB out of a container", copy_out, with_file, 0.8, rounds=3),

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from types import FrameType
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from sampan.storage.paths import DEFAULT_RUN, paths_of
 from sampan.testing import leftovers
@@ -14,6 +15,10 @@ from sampan.testing.roots import private_folder
 
 BASE = "SAMPAN_TEST_BASE"
 HANGS_AFTER_SECONDS = 600
+
+# A machine that is busy is slow, and not wrong.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 class Hangs(BaseException):

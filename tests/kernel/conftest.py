@@ -10,6 +10,16 @@ import pytest
 from sampan.testing.command import Sampan
 from sampan.testing.roots import busybox_store, closed, copied, python_store
 
+_SHARED = {"yard", "harbour"}  # fixtures that are one root for the tests of a module
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share a root run in one worker: two would each make it, and one would sweep it away."""
+    for item in items:
+        if isinstance(item, pytest.Function) and _SHARED & set(item.fixturenames):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
 
 @pytest.fixture(scope="session")
 def base() -> str:

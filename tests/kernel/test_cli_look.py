@@ -1,12 +1,14 @@
 """ps, images, history, inspect, port, top and what else only looks, on real containers."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sampan.testing.command import Sampan
+from sampan.testing.terminal import Terminal
 
 
 @pytest.fixture
@@ -57,6 +59,39 @@ def test_ps_filters(some: Sampan, filters: tuple[str, ...], expected: list[str])
     assert names(some, "-a", *arguments) == expected
 
 
+def test_ps_leaves_out_what_does_not_run_as_docker_does(some: Sampan) -> None:
+    assert names(some, "--filter", "status=exited") == ["done"]
+    assert names(some, "--filter", "exited=3") == []
+    port = some("port", "web", "80").out.rpartition(":")[2].strip()
+    assert names(some, "-a", "--filter", f"publish={port}") == ["web"]
+    some("stop", "-t", "0", "web")
+    assert names(some, "-a", "--filter", f"publish={port}") == []
+
+
+def test_ps_finds_what_was_made_from_an_image_and_what_was_built_on_it(some: Sampan, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM busybox\nCMD sleep 5\n")
+    some("build", "-q", "-t", "child", str(tmp_path))
+    some("create", "--name", "grown", "child")
+    assert names(some, "-a", "--filter", "ancestor=busybox") == ["grown", "made", "done", "web"]
+    assert names(some, "-a", "--filter", "ancestor=child") == ["grown"]
+
+
+def test_ps_shows_health_restarts_and_limits_where_there_is_room(some: Sampan) -> None:
+    some("update", "--pids-limit", "50", "web")
+    with Terminal(some.command("ps")) as narrow:
+        assert narrow.wait() == 0
+        assert "LIMITS" not in narrow.shown
+    with Terminal(["sh", "-c", 'read go; exec "$0" "$@"', *some.command("ps")]) as wide:
+        wide.resize(24, 250)
+        wide.press("\r")
+        assert wide.wait() == 0
+        assert "NAMES" in wide.shown
+        assert "LIMITS" in wide.shown
+        assert "50 processes" in wide.shown
+        assert "HEALTH" not in wide.shown
+    assert "LIMITS" not in some("ps").out
+
+
 def test_ps_knows_an_image_by_each_of_its_names(some: Sampan) -> None:
     some("tag", "busybox", "other:2")
     image = some("images", "-q", "--no-trunc", "busybox").out.strip()
@@ -84,6 +119,31 @@ def test_port_and_top(some: Sampan) -> None:
     assert process.endswith("sleep 100000")
     assert some("top", "web", "-o", "pid,comm").out.split()[-1] == "sleep"
     assert "is not running" in some("top", "done", code=1).err
+
+
+def test_top_speaks_as_ps_does(some: Sampan) -> None:
+    titles, process = some("top", "web").out.splitlines()
+    assert re.sub(r" +", " ", titles) == "UID PID PPID C STIME TTY TIME CMD"
+    assert [titles.index(word) for word in ("PID", "PPID", "CMD")] == [
+        process.index(part) for part in (process.split()[1], process.split()[2], "sleep")
+    ]
+    assert some("top", "web", "-o", "pid,comm").out.splitlines()[0].split() == ["PID", "COMMAND"]
+    refused = some("top", "web", "-o", "nonsense", code=1)
+    assert refused.err.startswith(
+        'Error response from daemon: ps: error: unknown user-defined format specifier "nonsense"'
+    )
+    refused = some("top", "web", "-o", "comm", code=1)
+    assert refused.err.startswith("Error response from daemon: Couldn't find PID field in ps output")
+
+
+def test_inspect_tells_sizes_of_containers_alone(some: Sampan) -> None:
+    some("exec", "web", "sh", "-c", "printf 12345 > /five")
+    written, root = some("inspect", "-s", "-f", "{{.SizeRw}} {{.SizeRootFs}}", "web").out.split()
+    assert int(written) == 5
+    assert int(root) > 5
+    assert some("inspect", "-f", "{{.SizeRw}}", "web").out == "<nil>\n"
+    both = some("inspect", "-s", "-f", "{{.Id}}", "web", "busybox")
+    assert both.err == "WARNING: --size ignored for image\n"
 
 
 def test_inspect_finds_containers_images_networks_and_volumes(some: Sampan) -> None:

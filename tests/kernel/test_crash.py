@@ -33,11 +33,14 @@ SAVED = str(Path(__file__).parent.parent / "corpus" / "archives" / "docker.tar.g
 TINY = "sha256:b4539758df3d67612283d4c51b1650959f0f2cdcc66c277c4ccc48dae14b3d1f"
 ENDED = ("run", "--name", "box", "-p", "0:80", "busybox", "true")
 ENDED_WITH_DATA = ("run", "--name", "box", "-v", "/data", "busybox", "touch", "/data/x", "/y")
+NET = ("network", "create", "apart")
+CONNECT, DISCONNECT = (("network", verb, "apart", "box") for verb in ("connect", "disconnect"))
 SCENARIOS = {
     "run": Scenario(("run", "--rm", "-p", "0:80", "-v", "/data", "-v", "named:/n", "busybox", "true")),
     "run-detached": Scenario(BOX, is_repeatable=False),
     "start": Scenario(("start", "box"), (ENDED,)),
     "stop": Scenario(("stop", "-t", "0", "box"), (BOX,)),
+    "update": Scenario(("update", "--pids-limit", "50", "--cpu-shares", "300", "box"), (BOX,)),
     "rm": Scenario(("rm", "-f", "-v", "box"), (BOX,), is_repeatable=False),
     "import": Scenario(("import", "ARCHIVE", "other")),
     "rmi": Scenario(("rmi", "other"), (("import", "ARCHIVE", "other"),), is_repeatable=False),
@@ -48,6 +51,16 @@ SCENARIOS = {
     "clone": Scenario(("container", "clone", "--name", "twin", "box"), (ENDED_WITH_DATA,), is_repeatable=False),
     "cp-into-running": Scenario(("cp", "ARCHIVE", "box:/data"), (BOX,)),
     "cp-into-stopped": Scenario(("cp", "ARCHIVE", "box:/data"), (ENDED_WITH_DATA,)),
+    "network-connect": Scenario(CONNECT, (NET, BOX), is_repeatable=False),
+    "network-disconnect": Scenario(DISCONNECT, (NET, BOX, CONNECT), is_repeatable=False),
+    "network-create": Scenario(NET, is_repeatable=False),
+    "network-prune": Scenario(("network", "prune", "-f"), (NET,)),
+    "system-prune": Scenario(
+        ("system", "prune", "-f", "--volumes"),
+        (ENDED_WITH_DATA, ("volume", "create", "kept"), ("import", "ARCHIVE"), ("run", "-v", "/v", "busybox", "true")),
+    ),
+    "volume-prune": Scenario(("volume", "prune", "-af"), (("volume", "create", "data"), ("volume", "create", "more"))),
+    "volume-import": Scenario(("volume", "import", "data", "ARCHIVE"), (("volume", "create", "data"),)),
     "volume-rm": Scenario(("volume", "rm", "data"), (("volume", "create", "data"),), is_repeatable=False),
 }
 
@@ -64,6 +77,7 @@ def remove_all(sampan: Sampan) -> None:
     names = sampan("ps", "-aq").out.split()
     if names:
         sampan("rm", "-f", "-v", *names)
+    sampan("network", "prune", "-f")
     if os.listdir(sampan.root + "/volumes"):
         sampan("volume", "prune", "-a", "-f")
     remains.assert_none(sampan.root)

@@ -130,4 +130,30 @@ def test_a_load_that_does_not_fit_leaves_the_store_as_it_was(small: Sampan, disk
     filler = fill(disk)
     assert NO_SPACE in small("load", "-i", archive, code=1).err
     os.unlink(filler)
+
+
+def test_a_volume_import_that_fills_the_disk_leaves_the_volume_as_it_was(small: Sampan, big: Path) -> None:
+    layers = os.listdir(small.root + "/layers")
+    small("run", "--rm", "-v", "data:/d", "busybox", "sh", "-c", "echo kept > /d/f")
+    archive = str(big / "big.tar")
+    subprocess.run(["tar", "-C", str(big), "-cf", archive, "big"], check=True)
+    assert refused(small("volume", "import", "data", archive, code=1))
+    assert small("run", "--rm", "-v", "data:/d", "busybox", "sh", "-c", "ls /d; cat /d/f").out == "f\nkept\n"
+    assert_as_before(small, layers)
+
+
+def test_a_cp_or_commit_that_fills_the_disk_says_so_and_leaves_the_store_whole(small: Sampan, big: Path) -> None:
+    layers = os.listdir(small.root + "/layers")
+    small("create", "--name", "box", "busybox")
+    assert refused(small("cp", str(big / "big"), "box:/big", code=1))
+    assert small("system", "check").code == 0
+    small("rm", "box")
+    assert_as_before(small, layers)
+    # Half of the disk is written, so that a copy of it as a layer does not fit.
+    small(
+        "run", "--name", "box", "busybox", "dd", "if=/dev/zero", "of=/half", "bs=1M", f"count={DISK_BYTES >> 20 >> 1}"
+    )
+    assert refused(small("commit", "box", "made", code=1))
+    assert small("images", "-q").out.count("\n") == 1
+    small("rm", "box")
     assert_as_before(small, layers)

@@ -76,7 +76,7 @@ def test_a_passwd_file_that_is_none_knows_no_user(sampan: Sampan, tmp_path: Path
 @pytest.mark.parametrize(
     ("place", "reason"),
     [
-        ("/", '"/" is on the top of rootfs'),
+        ("/", "destination can't be '/'"),
         ("/proc", "cannot be mounted because it is not of type proc"),
         ("//proc", "cannot be mounted because it is not of type proc"),
         ("/x/../proc/sys", "cannot be mounted because it is inside /proc"),

@@ -8,16 +8,21 @@ from typing import NamedTuple
 
 import pytest
 
-from sampan.errors import Conflict, InvalidArgument, PermissionDenied, Unavailable
+from sampan.errors import Conflict, InvalidArgument, PermissionDenied, SampanError, Unavailable, Unsupported
 from sampan.linux import links, netns, syscall
 from sampan.linux.netlink import Netlink
-from sampan.networks import bridge, connect, firewall, ports, store, upkeep
+from sampan.networks import attachment, bridge, connect, creation, endpoints, firewall, ports, published, store, upkeep
+from sampan.networks.creation import NetworkOptions
+from sampan.networks.endpoints import NO_OPTIONS, Endpoint, EndpointOptions
 from sampan.networks.ports import PortBinding
-from sampan.networks.store import Endpoint
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths, paths_of
 
 HOST, NEIGHBOUR = "10.99.0.1", "10.99.0.2"
+HOST6, NEIGHBOUR6 = "fd99::1", "fd99::2"
+ICC = "com.docker.network.bridge.enable_icc"
+MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
+MTU = "com.docker.network.driver.mtu"
 SECONDS = 5.0
 
 
@@ -38,11 +43,11 @@ class Host:
         self.neighbour = self.namespace()
         with Netlink() as netlink:
             links.create_veth(netlink, "up0", peer="eth0", peer_mac="02:00:00:00:00:01", namespace_fd=self.neighbour)
-            links.configure(netlink, "up0", (HOST, 24))
+            links.configure(netlink, "up0", (HOST, 24), (HOST6, 64))
 
         def plug() -> None:
             with Netlink() as netlink:
-                links.configure(netlink, "eth0", (NEIGHBOUR, 24), gateways=[HOST])
+                links.configure(netlink, "eth0", (NEIGHBOUR, 24), (NEIGHBOUR6, 64), gateways=[HOST, HOST6])
 
         netns.inside(self.neighbour, plug)
 
@@ -50,15 +55,18 @@ class Host:
         self.open.append(netns.create())
         return self.open[-1]
 
-    def container(self, network: str = "bridge") -> Container:
+    def container(self, network: str = "bridge", asked: EndpointOptions = NO_OPTIONS) -> Container:
         fd, container_id = self.namespace(), os.urandom(32).hex()
         found = store.find(self.database, self.paths, network)
-        return Container(container_id, fd, connect.connect(self.database, self.paths, found, container_id, fd))
+        return Container(container_id, fd, connect.connect(self.database, self.paths, found, container_id, fd, asked))
 
-    def publish(self, container: Container, *bindings: PortBinding) -> list[store.PublishedPort]:
-        published = ports.publish(self.database, self.paths, container.id, container.endpoint, bindings)
-        self.open += published.reservations
-        return list(published.ports)
+    def network(self, name: str, options: NetworkOptions) -> store.Network:
+        return creation.create(self.database, self.paths, name, options)
+
+    def publish(self, container: Container, *bindings: PortBinding) -> list[published.PublishedPort]:
+        made = ports.publish(self.database, self.paths, container.id, container.endpoint, bindings)
+        self.open += made.reservations
+        return list(made.ports)
 
     def close(self) -> None:
         for fd in self.open:
@@ -83,13 +91,18 @@ def host(tmp_path: object) -> Iterator[Host]:
         os.close(real)
 
 
-def serve(fd: int, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+def serve(
+    fd: int,
+    port: int,
+    kind: socket.SocketKind = socket.SOCK_STREAM,
+    family: socket.AddressFamily = socket.AF_INET,
+) -> socket.socket:
     """A server in a namespace."""
 
     def make() -> socket.socket:
-        server = socket.socket(socket.AF_INET, kind)
+        server = socket.socket(family, kind)
         server.settimeout(SECONDS)
-        server.bind(("0.0.0.0", port))
+        server.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", port))
         if kind == socket.SOCK_STREAM:
             server.listen()
         return server
@@ -97,20 +110,29 @@ def serve(fd: int, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> s
     return netns.inside(fd, make)
 
 
-def client(fd: int | None, kind: socket.SocketKind = socket.SOCK_STREAM, seconds: float = SECONDS) -> socket.socket:
+def client(
+    fd: int | None,
+    kind: socket.SocketKind = socket.SOCK_STREAM,
+    seconds: float = SECONDS,
+    family: socket.AddressFamily = socket.AF_INET,
+) -> socket.socket:
     """A socket in a namespace, None for the host's."""
 
     def make() -> socket.socket:
-        made = socket.socket(socket.AF_INET, kind)
+        made = socket.socket(family, kind)
         made.settimeout(seconds)
         return made
 
     return make() if fd is None else netns.inside(fd, make)
 
 
+def family_of(address: tuple[str, int]) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+
+
 def answers(server: socket.socket, fd: int | None, address: tuple[str, int]) -> str:
     """Send through TCP both ways; returns the client's address as the server saw it."""
-    with client(fd) as caller:
+    with client(fd, family=family_of(address)) as caller:
         caller.connect(address)
         accepted, peer = server.accept()
         with accepted:
@@ -123,7 +145,7 @@ def answers(server: socket.socket, fd: int | None, address: tuple[str, int]) -> 
 
 
 def answers_udp(server: socket.socket, fd: int | None, address: tuple[str, int]) -> None:
-    with client(fd, socket.SOCK_DGRAM) as caller:
+    with client(fd, socket.SOCK_DGRAM, family=family_of(address)) as caller:
         caller.connect(address)
         caller.send(b"ping")
         data, peer = server.recvfrom(10)
@@ -133,7 +155,7 @@ def answers_udp(server: socket.socket, fd: int | None, address: tuple[str, int])
 
 def is_silent(fd: int | None, address: tuple[str, int]) -> bool:
     """Whether a packet to there is dropped, or refused by whoever is asked."""
-    with client(fd, seconds=0.3) as caller:
+    with client(fd, seconds=0.3, family=family_of(address)) as caller:
         try:
             caller.connect(address)
         except (TimeoutError, OSError):
@@ -223,7 +245,7 @@ def test_it_works_where_another_table_drops_what_is_forwarded(host: Host) -> Non
 
 
 def test_nothing_enters_a_network_but_through_published_ports(host: Host) -> None:
-    store.create(host.database, host.paths, "back")
+    creation.create(host.database, host.paths, "back")
     web, other = host.container(), host.container("back")
     host.publish(web, PortBinding(80, "tcp", "", 8080), PortBinding(81, "tcp", "127.0.0.1", 8081))
     with serve(web.fd, 80) as server, serve(web.fd, 81) as local:
@@ -256,7 +278,7 @@ def test_the_hosts_loopback_cannot_be_reached_from_outside(host: Host) -> None:
 
 
 def test_an_internal_network_leads_nowhere(host: Host) -> None:
-    store.create(host.database, host.paths, "inner", internal=True)
+    creation.create(host.database, host.paths, "inner", NetworkOptions(internal=True))
     one, other = host.container("inner"), host.container("inner")
     assert one.endpoint.gateway == ""
     with serve(one.fd, 80) as server, serve(host.neighbour, 9000):
@@ -265,9 +287,13 @@ def test_an_internal_network_leads_nowhere(host: Host) -> None:
 
 
 def test_a_container_of_two_networks_has_two_interfaces_and_one_default_route(host: Host) -> None:
-    back = store.create(host.database, host.paths, "back", subnet="10.89.0.0/24", gateway="10.89.0.9")
+    back = creation.create(
+        host.database, host.paths, "back", NetworkOptions(subnets=("10.89.0.0/24",), gateways=("10.89.0.9",))
+    )
     container = host.container()
-    endpoint = connect.connect(host.database, host.paths, back, container.id, container.fd, ip="10.89.0.10")
+    endpoint = connect.connect(
+        host.database, host.paths, back, container.id, container.fd, EndpointOptions(ip="10.89.0.10")
+    )
     assert (endpoint.ip, endpoint.gateway, endpoint.mac) == ("10.89.0.10", "10.89.0.9", "02:42:0a:59:00:0a")
 
     def look() -> tuple[list[str], int]:
@@ -279,6 +305,7 @@ def test_a_container_of_two_networks_has_two_interfaces_and_one_default_route(ho
     with pytest.raises(PermissionDenied, match="already exists in network back"):
         connect.connect(host.database, host.paths, back, container.id, container.fd)
     connect.disconnect(host.database, host.paths, container.id, back)
+    attachment.lead_out(endpoints.read(host.database, container_id=container.id), container.fd)
     assert netns.inside(container.fd, look) == (["lo", "eth0"], 1)
     bridge.remove(host.database, host.paths, back)
     assert links.index_of(back.bridge) == 0
@@ -294,7 +321,7 @@ def test_a_port_of_another_container_is_refused_by_name(host: Host) -> None:
         " Bind for 127.0.0.1:8080 failed: port is already allocated"
     )
     assert first.id[:12] in caught.value.hint
-    assert store.ports(host.database, second.id) == []
+    assert published.ports(host.database, second.id) == []
     assert firewall.is_true_to(host.database, host.paths)
     host.publish(second, PortBinding(80, "udp", "", 8080))
 
@@ -346,7 +373,7 @@ def test_a_range_gives_its_first_free_port(host: Host) -> None:
         assert [port.host_port for port in host.publish(second, asked)] == [8082]
         with pytest.raises(Unavailable, match=r"on endpoint .*: all ports are allocated"):
             host.publish(third, asked)
-    assert store.ports(host.database, third.id) == []
+    assert published.ports(host.database, third.id) == []
     assert [port.host_port for port in host.publish(third, asked)] == [8081]
 
 
@@ -372,8 +399,8 @@ def test_twenty_processes_at_once_get_twenty_addresses_and_ports(host: Host) -> 
                 os._exit(status)
         children.append(pid)
     assert [os.waitpid(pid, 0)[1] for pid in children] == [0] * 20
-    assert len({endpoint.ip for endpoint in store.endpoints(host.database)}) == 20
-    assert len({forward.host_port for forward in store.forwards(host.database)}) == 20
+    assert len({endpoint.ip for endpoint in endpoints.read(host.database)}) == 20
+    assert len({forward.host_port for forward in published.forwards(host.database)}) == 20
     assert firewall.is_true_to(host.database, host.paths)
 
 
@@ -420,12 +447,12 @@ def test_reconcile_frees_what_the_dead_hold_and_restores_what_the_living_need(ho
     with Netlink() as netlink:
         links.delete_link(netlink, host.paths.bridge)
     upkeep.reconcile(host.database, host.paths, {living.id})
-    assert [endpoint.container_id for endpoint in store.endpoints(host.database)] == [living.id]
-    assert [forward.host_port for forward in store.forwards(host.database)] == [8080]
+    assert [endpoint.container_id for endpoint in endpoints.read(host.database)] == [living.id]
+    assert [forward.host_port for forward in published.forwards(host.database)] == [8080]
     with serve(living.fd, 80) as server:
         answers(server, host.neighbour, (HOST, 8080))
     upkeep.reconcile(host.database, host.paths, set())
-    assert store.endpoints(host.database) == [] and firewall.is_true_to(host.database, host.paths)
+    assert endpoints.read(host.database) == [] and firewall.is_true_to(host.database, host.paths)
 
 
 def test_an_entry_that_nobody_owns_is_replaced(host: Host) -> None:
@@ -444,7 +471,7 @@ def test_disconnect_frees_everything_and_may_be_repeated(host: Host) -> None:
     host.publish(container, PortBinding(80, "tcp", "", 8080))
     connect.disconnect(host.database, host.paths, container.id)
     connect.disconnect(host.database, host.paths, container.id)
-    assert store.endpoints(host.database) == [] and store.ports(host.database, container.id) == []
+    assert endpoints.read(host.database) == [] and published.ports(host.database, container.id) == []
     assert firewall.is_true_to(host.database, host.paths)
     firewall.delete(host.paths)
     again = host.container()
@@ -454,7 +481,7 @@ def test_disconnect_frees_everything_and_may_be_repeated(host: Host) -> None:
 
 
 def test_shutdown_leaves_nothing_in_the_kernel(host: Host) -> None:
-    store.create(host.database, host.paths, "back")
+    creation.create(host.database, host.paths, "back")
     for network in ("bridge", "back"):
         host.publish(host.container(network), PortBinding(80))
     for fd in host.open[1:]:
@@ -473,22 +500,26 @@ def test_shutdown_leaves_nothing_in_the_kernel(host: Host) -> None:
 
 
 def test_networks_are_refused_in_dockers_words(host: Host) -> None:
-    front = store.create(host.database, host.paths, "front", subnet="10.89.0.0/24")
-    for arguments, message in (
-        ({"name": "bridge"}, "operation is not permitted on predefined bridge network"),
-        ({"name": "front"}, "network with name front already exists"),
-        ({"name": "x", "driver": "nope"}, 'plugin "nope" not found'),
+    front = creation.create(host.database, host.paths, "front", NetworkOptions(subnets=("10.89.0.0/24",)))
+    subnet, overlapping = ("10.90.0.0/24",), ("10.89.0.0/25",)
+    for name, options, message in (
+        ("bridge", NetworkOptions(), "operation is not permitted on predefined bridge network"),
+        ("front", NetworkOptions(), "network with name front already exists"),
+        ("x", NetworkOptions(driver="nope"), 'plugin "nope" not found'),
         (
-            {"name": "x", "subnet": "10.89.0.0/25"},
+            "x",
+            NetworkOptions(subnets=overlapping),
             "invalid pool request: Pool overlaps with other one on this address space",
         ),
-        ({"name": "x", "subnet": "10.90.0.0/24", "gateway": "10.91.0.1"}, "no matching subnet for gateway 10.91.0.1"),
+        ("x", NetworkOptions(subnets=subnet, gateways=("10.91.0.1",)), "no matching subnet for gateway 10.91.0.1"),
     ):
-        with pytest.raises(Exception) as caught:
-            store.create(host.database, host.paths, **arguments)  # type: ignore[arg-type]
+        with pytest.raises(SampanError) as caught:
+            creation.create(host.database, host.paths, name, options)
         assert str(caught.value) == message
     with pytest.raises(Conflict, match="conflicts with an interface"):
-        store.create(host.database, host.paths, "x", options={"com.docker.network.bridge.name": "up0"})
+        creation.create(
+            host.database, host.paths, "x", NetworkOptions(options={"com.docker.network.bridge.name": "up0"})
+        )
     container = host.container("front")
     with pytest.raises(PermissionDenied, match="error while removing network: network front has active endpoints"):
         bridge.remove(host.database, host.paths, front)
@@ -496,3 +527,172 @@ def test_networks_are_refused_in_dockers_words(host: Host) -> None:
     bridge.remove(host.database, host.paths, front)
     with pytest.raises(PermissionDenied, match="bridge is a pre-defined network and cannot be removed"):
         bridge.remove(host.database, host.paths, store.find(host.database, host.paths, "bridge"))
+
+
+def test_a_network_with_ipv6_gives_addresses_and_ways_of_both_kinds(host: Host) -> None:
+    host.network("dual", NetworkOptions(ipv6=True, subnets=("fd00:71::/64",)))
+    one, other = host.container("dual"), host.container("dual", EndpointOptions(ip6="fd00:71::9"))
+    assert (one.endpoint.ip6, one.endpoint.gateway6) == ("fd00:71::2", "fd00:71::1")
+    assert other.endpoint.ip6 == "fd00:71::9"
+    with serve(one.fd, 80, family=socket.AF_INET6) as server, serve(one.fd, 81) as old:
+        assert answers(server, other.fd, ("fd00:71::2", 80)) == "fd00:71::9"
+        answers(old, other.fd, (one.endpoint.ip, 81))
+        answers(server, None, ("fd00:71::2", 80))
+    with serve(host.neighbour, 9000, family=socket.AF_INET6) as outside:
+        assert answers(outside, one.fd, (NEIGHBOUR6, 9000)) == HOST6
+
+
+def test_a_port_is_published_on_ipv6_too_where_the_container_has_it(host: Host) -> None:
+    host.network("dual", NetworkOptions(ipv6=True))
+    web, other = host.container("dual"), host.container("dual")
+    made = host.publish(web, PortBinding(80, "tcp", "", 8080))
+    assert [port.host_ip for port in made] == ["0.0.0.0", "::"]
+    with serve(web.fd, 80, family=socket.AF_INET6) as server:
+        assert answers(server, host.neighbour, (HOST6, 8080)) == NEIGHBOUR6
+        answers(server, None, (HOST6, 8080))
+        answers(server, other.fd, (HOST6, 8080))
+        answers(server, web.fd, (HOST6, 8080))
+        assert answers(server, host.neighbour, (HOST, 8080)) == f"::ffff:{NEIGHBOUR}"
+        assert is_silent(host.neighbour, (web.endpoint.ip6, 80))
+        assert is_silent(None, ("::1", 8080))
+    bound = host.publish(web, PortBinding(80, "udp", HOST6, 8081), PortBinding(80, "tcp", "::", 8082))
+    assert [port.host_ip for port in bound] == [HOST6, "::"]
+    with serve(web.fd, 80, socket.SOCK_DGRAM, socket.AF_INET6) as names:
+        answers_udp(names, host.neighbour, (HOST6, 8081))
+    ephemeral = host.publish(web, PortBinding(80))
+    assert len({port.host_port for port in ephemeral}) == 1
+    assert firewall.is_true_to(host.database, host.paths)
+    connect.disconnect(host.database, host.paths, web.id)
+    assert firewall.is_true_to(host.database, host.paths)
+
+
+def test_addresses_of_ipv6_that_cannot_be_published_on_are_refused_with_a_way_out(host: Host) -> None:
+    host.network("dual", NetworkOptions(ipv6=True))
+    with pytest.raises(Unsupported, match=r"cannot publish a port on \[::1\]") as caught:
+        host.publish(host.container("dual"), PortBinding(80, "tcp", "::1", 8080))
+    assert "127.0.0.1" in caught.value.hint
+    with pytest.raises(InvalidArgument, match="the container has none in network bridge") as refused:
+        host.publish(host.container(), PortBinding(80, "tcp", "::", 8080))
+    assert "--ipv6" in refused.value.hint
+
+
+def test_networks_of_ipv6_are_apart_too(host: Host) -> None:
+    for name, options in (("one", NetworkOptions(ipv6=True)), ("two", NetworkOptions(ipv6=True, internal=True))):
+        host.network(name, options)
+    one, two = host.container("one"), host.container("two")
+    host.publish(two, PortBinding(80, "tcp", "", 8080))
+    with (
+        serve(one.fd, 80, family=socket.AF_INET6),
+        serve(two.fd, 80, family=socket.AF_INET6),
+        serve(host.neighbour, 80, family=socket.AF_INET6),
+    ):
+        assert is_silent(two.fd, (one.endpoint.ip6, 80))
+        assert is_silent(one.fd, (two.endpoint.ip6, 80))
+        assert is_silent(two.fd, (NEIGHBOUR6, 80))
+        assert is_silent(host.neighbour, (one.endpoint.ip6, 80))
+        assert is_silent(one.fd, (HOST6, 8080)), "not through what an internal network has published either"
+        assert is_silent(one.fd, (HOST, 8080))
+        assert is_silent(host.neighbour, (HOST, 8080))
+
+
+def test_where_containers_are_not_to_talk_only_published_ports_lead_to_another(host: Host) -> None:
+    with open("/proc/sys/net/bridge/bridge-nf-call-iptables", "w") as file:
+        file.write("0")
+    host.network("shy", NetworkOptions(options={ICC: "false"}))
+    web, other = host.container("shy"), host.container("shy")
+    host.publish(web, PortBinding(80, "tcp", "", 8080))
+    with serve(web.fd, 80) as server, serve(host.neighbour, 9000) as outside:
+        assert is_silent(other.fd, (web.endpoint.ip, 80))
+        netns.inside(other.fd, lambda: shell(f"ip route add {web.endpoint.ip} via {web.endpoint.gateway}"))
+        assert is_silent(other.fd, (web.endpoint.ip, 80)), "not by way of the host either"
+        answers(server, other.fd, (HOST, 8080))
+        answers(outside, other.fd, (NEIGHBOUR, 9000))
+
+
+def test_without_masquerading_others_see_the_containers_own_address(host: Host) -> None:
+    host.network("open", NetworkOptions(options={MASQUERADE: "false"}))
+    container = host.container("open")
+    with serve(host.neighbour, 9000) as server:
+        assert answers(server, container.fd, (NEIGHBOUR, 9000)) == container.endpoint.ip
+
+
+def test_the_mtu_of_a_network_holds_for_its_bridge_and_interfaces(host: Host) -> None:
+    made = host.network("small", NetworkOptions(options={MTU: "1400"}))
+    container = host.container("small")
+
+    def mtu(name: str) -> str:
+        return shell(f"ip -o link show {name}").partition(" mtu ")[2].split()[0]
+
+    assert netns.inside(container.fd, lambda: mtu("eth0")) == "1400"
+    assert (mtu(made.bridge), mtu(container.endpoint.host_interface)) == ("1400", "1400")
+
+
+def test_addresses_come_from_the_range_and_never_from_the_reserved_ones(host: Host) -> None:
+    options = NetworkOptions(
+        subnets=("10.89.0.0/24",),
+        ip_ranges=("10.89.0.128/30",),
+        gateways=("10.89.0.254",),
+        aux_addresses={"router": "10.89.0.129"},
+    )
+    host.network("back", options)
+    found = [host.container("back").endpoint for _ in range(3)]
+    assert [endpoint.ip for endpoint in found] == ["10.89.0.128", "10.89.0.130", "10.89.0.131"]
+    with pytest.raises(Unavailable, match="no available IPv4 addresses"):
+        host.container("back")
+    assert host.container("back", EndpointOptions(ip="10.89.0.7")).endpoint.gateway == "10.89.0.254"
+    with pytest.raises(Conflict, match="Address already in use"):
+        host.container("back", EndpointOptions(ip="10.89.0.129"))
+
+
+def test_a_macvlan_network_puts_containers_onto_the_hosts_wire(host: Host) -> None:
+    subnet = NetworkOptions(driver="macvlan", subnets=("10.99.0.0/24",), gateways=(HOST,), options={"parent": "up0"})
+    host.network("wire", subnet)
+    container = host.container("wire", EndpointOptions(ip="10.99.0.50"))
+    with serve(host.neighbour, 9000) as server:
+        assert answers(server, container.fd, (NEIGHBOUR, 9000)) == "10.99.0.50"
+    found = endpoints.read(host.database, container_id=container.id)
+    attachment.detach(found[0], container.fd)
+    assert netns.inside(container.fd, lambda: shell("ip -o -4 addr show up | grep -vc ' lo ' || true")) == "0\n"
+    connect.disconnect(host.database, host.paths, container.id)
+    bridge.remove(host.database, host.paths, store.find(host.database, host.paths, "wire"))
+
+
+def test_a_subnet_that_the_host_leads_elsewhere_is_refused_or_passed_over(host: Host) -> None:
+    shell(f"ip route add 172.17.0.0/16 via {NEIGHBOUR}; ip route add 10.88.0.0/16 via {NEIGHBOUR}")
+    assert host.network("chosen", NetworkOptions()).subnet == "172.18.0.0/16"
+    with pytest.raises(PermissionDenied, match="Pool overlaps with other one on this address space"):
+        host.network("asked", NetworkOptions(subnets=("10.88.4.0/24",)))
+
+
+def test_what_somebody_has_flushed_or_deleted_is_found_and_brought_back(host: Host) -> None:
+    host.network("dual", NetworkOptions(ipv6=True))
+    web, other = host.container("dual"), host.container("dual")
+    host.publish(web, PortBinding(80, "tcp", "", 8080))
+    table, dual = host.paths.firewall_table, store.find(host.database, host.paths, "dual")
+    assert upkeep.damages(host.database, host.paths) == []
+    harms = (
+        ("nft flush ruleset", [f"nft table {table}"]),
+        (f"nft flush table ip {table}", [f"nft table {table}"]),
+        (f"nft delete table ip6 {table}", [f"nft table {table}"]),
+        (f"nft flush map ip {table} ports", [f"nft table {table}"]),
+        (f"ip link delete {dual.bridge}", [f"interface {dual.bridge}"]),
+        (f"ip link set {web.endpoint.host_interface} nomaster", [f"ports of interface {dual.bridge}"]),
+    )
+    with serve(web.fd, 80) as server, serve(web.fd, 81, family=socket.AF_INET6) as newer:
+        for harm, lost in harms:
+            shell(harm)
+            assert upkeep.damages(host.database, host.paths) == lost, harm
+            assert upkeep.restore(host.database, host.paths) == lost
+            assert upkeep.damages(host.database, host.paths) == []
+            answers(server, host.neighbour, (HOST, 8080))
+            answers(server, other.fd, (web.endpoint.ip, 80))
+            answers(newer, other.fd, (web.endpoint.ip6, 81))
+
+
+def test_an_accept_that_was_taken_away_is_brought_back(host: Host) -> None:
+    shell("nft 'table inet mine { chain pass { type filter hook forward priority 0; policy drop; }; }'")
+    container = host.container()
+    shell("nft flush chain inet mine pass")
+    assert upkeep.restore(host.database, host.paths) == [f"accept of the host's rules for {host.paths.bridge}"]
+    with serve(host.neighbour, 9000) as server:
+        answers(server, container.fd, (NEIGHBOUR, 9000))

@@ -157,7 +157,7 @@ def test_a_cdi_device_brings_its_environment_nodes_mounts_and_hooks(yard: Sampan
 
 # options -> what the first line of the error has
 REFUSED: dict[tuple[str, ...], str] = {
-    ("--memory-swappiness", "101"): "Invalid value: 101, valid memory swappiness range is 0-100",
+    ("--memory-swappiness", "101"): "invalid value: 101. Valid memory swappiness range is 0-100",
     ("--device-read-bps", "x"): 'invalid argument "x" for "--device-read-bps" flag: bad format: x',
     ("--device-read-bps", "/x:1"): "bad format for device path: /x:1",
     ("--device-write-iops", "/dev/null:a"): "invalid rate for device: /dev/null:a",

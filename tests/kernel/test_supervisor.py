@@ -11,7 +11,7 @@ from sampan.containers.options import PortBinding, RestartPolicy, RunOptions
 from sampan.engine import Engine
 from sampan.engine.containers import Container
 from sampan.engine.supervision import presence
-from sampan.errors import NotFound
+from sampan.errors import InvalidArgument, NotFound
 from sampan.linux import process
 from sampan.oci.config import HealthConfig
 from sampan.testing.engines import opened
@@ -158,3 +158,29 @@ def test_check_tells_of_what_is_left_over(engine: Engine) -> None:
     assert all(problem.what and problem.hint for problem in found.values())
     os.rmdir(engine.paths.container("0" * 64))
     os.rmdir(engine.paths.runtime + "/" + "1" * 64)
+
+
+CHECK = HealthConfig(("CMD-SHELL", "! test -e /dev/shm/ill"), interval_ns=10**8, retries=2)
+
+
+@pytest.mark.parametrize("policy", ["no", "always"])
+def test_an_unhealthy_container_is_started_again_where_that_is_asked_for(engine: Engine, policy: str) -> None:
+    script = "trap 'echo bye; exit 0' TERM; while :; do sleep 0.1; done"
+    wanted = options(script, RestartPolicy(policy))._replace(healthcheck=CHECK, restart_unhealthy=True)
+    container = engine.containers.run(wanted)
+    until(lambda: container.inspect()["State"]["Health"]["Status"] == "healthy", "it is healthy")
+    container.exec(["touch", "/dev/shm/ill"])
+    until(lambda: container.reload().record.restart_count == 1 and container.status == "running", "it is restarted")
+    until(lambda: container.inspect()["State"]["Health"]["Status"] == "healthy", "it is healthy again")
+    assert b"bye" in container.logs()
+    reasons = engine.containers.why(container.id).reasons
+    assert "restarted" in [reason.kind for reason in reasons]
+    container.exec(["touch", "/dev/shm/ill"])
+    container.stop(timeout_seconds=0)
+    until(lambda: presence.holder(engine.paths) is None, "nothing is to be watched")
+    assert container.reload().status == "exited"
+
+
+def test_to_restart_when_unhealthy_needs_a_check(engine: Engine) -> None:
+    with pytest.raises(InvalidArgument, match="--restart-unhealthy needs a health check"):
+        engine.containers.create(options("true")._replace(restart_unhealthy=True))

@@ -58,6 +58,20 @@ def test_containers_that_run_share_what_a_volume_has_in_memory(sampan: Sampan, t
     assert shell(sampan, "-v", "fast:/x", "ls /x") == ""
 
 
+def test_containers_that_start_at_once_have_one_and_the_same_in_memory(sampan: Sampan) -> None:
+    sampan("volume", "create", *MEMORY, "fast")
+    sampan("volume", "create", *MEMORY, "other")
+    started = [
+        sampan.start(
+            "run", "-d", "--name", f"c{n}", "-v", f"{first}:/x", "-v", f"{second}:/y", "busybox", "sleep", "100000"
+        )
+        for n, (first, second) in enumerate([("fast", "other"), ("other", "fast")] * 2)
+    ]
+    assert [process.wait() for process in started] == [0] * 4
+    sampan("exec", "c0", "sh", "-c", "echo fast > /x/f; echo other > /y/f")
+    assert [sampan("exec", f"c{n}", "cat", "/x/f").out.strip() for n in range(4)] == ["fast", "other", "fast", "other"]
+
+
 def test_a_volume_of_a_folder_of_the_host_is_seen_by_every_verb(sampan: Sampan, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
@@ -132,6 +146,11 @@ def test_an_image_is_mounted_read_only_and_its_layers_stay(sampan: Sampan) -> No
     assert "No such image: nope" in sampan("run", "--mount", "type=image,src=nope,dst=/y", "busybox", code=125).err
 
 
+def test_volumes_from_takes_a_mounted_image_too(sampan: Sampan) -> None:
+    sampan("create", "--name", "lender", "--mount", "type=image,src=busybox,dst=/y", "busybox")
+    assert shell(sampan, "--volumes-from", "lender", "ls /y | head -1") == "bin\n"
+
+
 def test_the_layers_of_a_mounted_image_outlive_it(sampan: Sampan, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM busybox\nCOPY Dockerfile /tool\n")
     sampan("build", "-q", "-t", "tools", str(tmp_path))
@@ -197,3 +216,35 @@ def test_volumes_from_takes_volumes_binds_and_parts_but_no_tmpfs(sampan: Sampan,
     assert sampan("create", "--volumes-from", "lender:nonsense", "busybox", code=1).err.startswith(
         "Error response from daemon: invalid mode: nonsense"
     )
+
+
+PROPAGATED = """
+mount --make-rshared / && cd {folder} || exit 9
+{run} -d --runtime {runtime} --name {runtime} \
+  --mount type=bind,src={folder},dst=/y,bind-propagation=rslave busybox sleep 99
+mount -t tmpfs none below && {sampan} exec {runtime} grep -c " /y/below " /proc/mounts
+umount below; {sampan} exec {runtime} grep -c " /y/below " /proc/mounts
+{run} --rm --runtime {runtime} -v {folder}:/y:rshared busybox echo shared
+"""
+
+
+@pytest.mark.parametrize("runtime", ["crun", "runc"])
+def test_mounts_that_the_host_makes_later_reach_a_container_that_asked_for_them(
+    sampan: Sampan, tmp_path: Path, runtime: str
+) -> None:
+    (tmp_path / "below").mkdir()
+    program = " ".join(sampan.command())
+    script = PROPAGATED.format(folder=tmp_path, runtime=runtime, sampan=program, run=f"{program} run --network none")
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", script], capture_output=True, text=True)
+    assert done.stdout.splitlines()[1:] == ["1", "0", "shared"], done.stderr
+
+
+def test_a_bind_that_the_host_does_not_share_says_so(sampan: Sampan, tmp_path: Path) -> None:
+    program = " ".join(
+        sampan.command("run", "--rm", "--network", "none", "-v", f"{tmp_path}:/y:rshared", "busybox", "true")
+    )
+    done = subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c", program], capture_output=True, text=True
+    )
+    assert done.returncode == 125
+    assert f"path {tmp_path} is mounted on /" in done.stderr and " but it is not a shared mount" in done.stderr

@@ -248,7 +248,7 @@ def test_a_missing_file_is_named() -> None:
 def test_labels_win_over_their_file(tmp_path: Path) -> None:
     file = tmp_path / "labels"
     file.write_text("a=1\nb\n")
-    assert labels([str(file)], ["a=2", "c=x=y"]) == {"a": "2", "b": "", "c": "x=y"}
+    assert labels([str(file)], ["a=2", "c=x=y", "d"]) == {"a": "2", "c": "x=y", "d": ""}
 
 
 def test_limits_and_devices() -> None:

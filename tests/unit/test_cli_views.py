@@ -1,5 +1,7 @@
 """Listings look as docker's do."""
 
+from typing import Any
+
 import pytest
 
 from sampan.cli import format, output
@@ -7,9 +9,9 @@ from sampan.cli.container.run_flags import RUN_FLAGS
 from sampan.cli.container.run_options import run_options
 from sampan.cli.errors import ClientError
 from sampan.cli.flags import parse
-from sampan.cli.views import container_filters, containers, details, images, inspect, networks, times, volumes
+from sampan.cli.views import container_filters, containers, details, images, inspect, limits, networks, times, volumes
 from sampan.cli.views.containers import ContainerFacts, PublishedPort
-from sampan.containers.options import PortBinding
+from sampan.containers.options import PortBinding, RunOptions
 from sampan.errors import SampanError
 from sampan.oci.config import HealthConfig
 
@@ -161,6 +163,28 @@ def test_status_says_state_age_and_health(change: dict[str, object], status: str
     assert containers.status(FULL._replace(**change), NOW) == status  # type: ignore[arg-type]
 
 
+def test_a_roomy_terminal_shows_what_there_is_to_say_of_health_restarts_and_limits() -> None:
+    limited = FULL._replace(restarts=3, limits="64MiB, 0.5 CPUs")
+    rows = [containers.row(facts, NOW) for facts in (limited, DONE)]
+    columns = containers.LISTING.columns
+    assert containers.with_room(rows, columns, 500) == (*columns, "Health", "Restarts", "Limits")
+    assert containers.with_room(rows, columns, 80) == columns
+    assert containers.with_room([containers.row(DONE, NOW)], columns, 500) == columns
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, ""),
+        ({"memory_bytes": 64 << 20, "nano_cpus": 5 * 10**8, "pids_limit": 100}, "64MiB, 0.5 CPUs, 100 processes"),
+        ({"cpu_quota": 150000, "cpuset_cpus": "0-1"}, "1.5 CPUs, CPU 0-1"),
+        ({"nano_cpus": 10**9, "pids_limit": -1}, "1 CPU"),
+    ],
+)
+def test_limits_in_words(options: Any, words: str) -> None:
+    assert limits.in_words(RunOptions("busybox", **options)) == words
+
+
 def test_ports_become_ranges_in_dockers_order() -> None:
     both = [(6000, "tcp", 6000), (7000, "tcp", 7000), (7001, "tcp", 7001), (9000, "tcp", 9001), (6000, "udp", 6000)]
     found = [PublishedPort(private, kind, public, "0.0.0.0") for private, kind, public in both]
@@ -188,6 +212,13 @@ def test_ports_become_ranges_in_dockers_order() -> None:
         ({"publish": ["8080"]}, ["full"]),
         ({"publish": ["5353/udp"]}, ["full"]),
         ({"expose": ["80/tcp"]}, ["full"]),
+        ({"expose": ["81"], "publish": ["5353/udp"]}, ["full"]),
+        ({"expose": ["70-90"]}, ["full"]),
+        ({"name": ["(a+)+$", "["]}, []),
+        ({"name": ["["]}, []),
+        ({"name": ["(?i)^/FULL$"]}, ["full"]),
+        ({"is-task": ["true"]}, []),
+        ({"isolation": ["x"]}, ["full", "done"]),
         ({"health": ["healthy"]}, ["full"]),
         ({"since": ["done"]}, ["full"]),
         ({"before": ["full"]}, ["done"]),
@@ -210,6 +241,16 @@ def test_filters_choose_containers(filters: dict[str, list[str]], names: list[st
             "paused, restarting, removing, exited, dead",
         ),
         ({"before": ["nope"]}, "No such container: nope"),
+        ({"is-task": ["x"]}, "invalid filter 'is-task=[x]'"),
+        ({"exited": ["x"]}, "invalid filter 'exited=x': strconv.Atoi: parsing \"x\": invalid syntax"),
+        (
+            {"publish": ["x"]},
+            'error while looking up for publish x: strconv.ParseUint: parsing "x": invalid syntax',
+        ),
+        (
+            {"expose": ["99999999"]},
+            'error while looking up for expose 99999999: strconv.ParseUint: parsing "99999999": value out of range',
+        ),
     ],
 )
 def test_a_bad_filter_is_answered_in_dockers_words(filters: dict[str, list[str]], message: str) -> None:
@@ -266,6 +307,30 @@ def test_top_has_wide_columns() -> None:
     assert details.process_table(["PID", "COMMAND"], [["22686", "sleep"]]) == (
         "PID                 COMMAND\n22686               sleep\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}", "none"),
+        ("{{with .State.Health}}{{.Status}}{{end}}", ""),
+        ("{{.State.Health}} {{.HostConfig.Init}} {{.SizeRw}} {{.Config.StopTimeout}}", "<nil> <nil> <nil> <nil>"),
+        (
+            "{{.HostConfig.CapAdd}} {{.Config.Shell}} {{.HostConfig.Tmpfs}} {{.Config.ExposedPorts}}",
+            "[] [] map[] map[]",
+        ),
+        ("{{json .State.Health}} {{json .HostConfig.CapAdd}}", "null null"),
+        ("{{range .HostConfig.CapAdd}}x{{end}}.", "."),
+    ],
+)
+def test_a_template_sees_the_fields_that_json_leaves_out(template: str, text: str) -> None:
+    document = {"State": {"Status": "running"}, "HostConfig": {"CapAdd": None}, "Config": {}}
+    assert inspect.Inspection(template).render([document]) == text + "\n"
+
+
+def test_what_is_in_neither_is_an_error_in_the_words_of_the_second_try() -> None:
+    with pytest.raises(inspect.PartialOutput, match='map has no entry for key "Health"'):
+        inspect.Inspection("{{.State.Health.Status}}").render([{"State": {}, "HostConfig": {}, "Config": {}}])
 
 
 def test_inspect_prints_json_or_a_template() -> None:

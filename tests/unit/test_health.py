@@ -20,7 +20,7 @@ def probe(exit_code: int, after_seconds: int = 1, output: str = "") -> ProbeResu
 def states(results: list[ProbeResult], check: HealthConfig) -> list[tuple[str, int]]:
     health, found = FRESH, []
     for result in results:
-        health = next_state(health, result, check, START, result.started_at)
+        health = next_state(health, result, check, result.started_at - START)
         found.append((health["Status"], health["FailingStreak"]))
     return found
 
@@ -55,7 +55,7 @@ def test_failures_in_the_start_period_do_not_count_until_the_first_success() -> 
 def test_the_log_keeps_the_last_five_probes_in_dockers_shape() -> None:
     health = FRESH
     for number in range(7):
-        health = next_state(health, probe(number, number, f"out {number}"), HealthConfig(("CMD", "x")), START, START)
+        health = next_state(health, probe(number, number, f"out {number}"), HealthConfig(("CMD", "x")), 0)
     assert [entry["ExitCode"] for entry in health["Log"]] == [2, 3, 4, 5, 6]
     assert health["Log"][-1] == {
         "Start": "1970-01-12T13:46:46Z",
@@ -79,7 +79,7 @@ def test_the_log_keeps_the_last_five_probes_in_dockers_shape() -> None:
 def test_the_start_interval_counts_while_it_starts(
     check: HealthConfig, status: str, after_seconds: int, pause_seconds: int
 ) -> None:
-    pause = pause_ns({"Status": status}, check, START, START + after_seconds * SECOND)
+    pause = pause_ns({"Status": status}, check, after_seconds * SECOND)
     assert pause == pause_seconds * SECOND
 
 
@@ -102,3 +102,12 @@ def test_durations_read_as_go_prints_them() -> None:
     assert {value: go_duration(value) for value in expected} == expected
     assert go_duration(3600 * SECOND) == "1h0m0s"
     assert go_duration(1500 * 10**6) == "1.5s"
+
+
+def test_the_start_period_is_not_over_because_the_clock_was_set() -> None:
+    """Ages come from the boot's own clock: times of day in the result decide nothing."""
+    check = HealthConfig(("CMD", "x"), start_period_ns=60 * SECOND, retries=1)
+    year = 365 * 86400 * SECOND
+    late = ProbeResult(START + year, START + year, 1, "")
+    assert next_state({}, late, check, 59 * SECOND)["Status"] == "starting"
+    assert next_state({}, late, check, 60 * SECOND)["Status"] == "unhealthy"

@@ -11,7 +11,8 @@ from sampan.containers.inspect_host import host_config
 from sampan.containers.inspect_network import NetworkFacts, network_settings
 from sampan.containers.model import Container, MountPoint, Spec, spec_from_json, spec_to_json
 from sampan.containers.options import Device, Mount, PortBinding, RestartPolicy, RunOptions, Ulimit
-from sampan.networks.store import Endpoint, PublishedPort
+from sampan.networks.endpoints import Endpoint
+from sampan.networks.published import PublishedPort
 from sampan.oci.config import ContainerConfig, HealthConfig
 from sampan.storage.paths import Paths
 
@@ -104,7 +105,7 @@ CONTAINER = Container(
 )
 SHOWN = DOCKER["NetworkSettings"]["Networks"]["front"]
 NETWORK = NetworkFacts(
-    network_id=SHOWN["NetworkID"],
+    networks={"front": ("front", SHOWN["NetworkID"])},
     endpoints=[
         Endpoint(
             SHOWN["EndpointID"],
@@ -190,7 +191,7 @@ def test_the_flags_of_a_state(status: str, running: bool, paused: bool, restarti
 
 
 def test_a_stopped_container_keeps_its_network_but_no_address() -> None:
-    settings = network_settings(CONTAINER._replace(status="exited"), NetworkFacts(network_id="n1"))
+    settings = network_settings(CONTAINER._replace(status="exited"), NetworkFacts({"front": ("front", "n1")}))
     assert (settings["SandboxID"], settings["Ports"]) == ("", {})
     endpoint = settings["Networks"]["front"]
     assert (endpoint["NetworkID"], endpoint["EndpointID"], endpoint["DNSNames"]) == ("n1", "", None)

@@ -4,7 +4,8 @@ import json
 
 from sampan.engine import image_document, networks, volumes
 from sampan.images.model import Image
-from sampan.networks.store import Endpoint, Network
+from sampan.networks.endpoints import Endpoint
+from sampan.networks.store import Network
 from sampan.oci.config import ContainerConfig, HealthConfig, History, ImageConfig
 from sampan.storage.paths import Paths
 from sampan.volumes.store import Volume
@@ -110,6 +111,33 @@ def test_a_network_shows_who_is_in_it() -> None:
             "IPv6Address": "",
         }
     }
+
+
+def test_a_network_shows_all_that_was_asked_of_it() -> None:
+    back = Network(
+        "n1", "back", "bridge", "b", "10.89.0.0/24", "10.89.0.254", True, {"b": "2", "a": "1"}, {"o": "1"}, 1, False,
+        "fd00::/64", "fd00::1", "10.89.0.128/25", "", {"router": "10.89.0.2", "six": "fd00::9"}, {"i": "1"}, True,
+    )  # fmt: skip
+    endpoint = Endpoint(
+        "e1", "c1", "n1", "back", "10.89.0.10", 24, "", "02:42:0a:59:00:0a", "v1", ip6="fd00::2", prefix_length6=64
+    )
+    shown = networks.document(back, [endpoint], str)
+    assert (shown["EnableIPv6"], shown["Internal"], shown["Attachable"]) == (True, True, True)
+    assert shown["IPAM"] == {
+        "Driver": "default",
+        "Options": {"i": "1"},
+        "Config": [
+            {
+                "Subnet": "10.89.0.0/24",
+                "IPRange": "10.89.0.128/25",
+                "Gateway": "10.89.0.254",
+                "AuxiliaryAddresses": {"router": "10.89.0.2"},
+            },
+            {"Subnet": "fd00::/64", "Gateway": "fd00::1", "AuxiliaryAddresses": {"six": "fd00::9"}},
+        ],
+    }
+    assert shown["Containers"]["c1"]["IPv6Address"] == "fd00::2/64"
+    assert list(shown["Labels"]) == ["a", "b"]
 
 
 def test_host_and_none_have_no_addresses() -> None:

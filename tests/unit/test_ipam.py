@@ -84,3 +84,34 @@ def test_settings_say_where_subnets_come_from() -> None:
     taken = [ipam.parse_subnet(text) for text in ("10.200.0.0/24", "10.201.0.0/25")]
     assert str(ipam.choose_subnet(taken, ipam.pools_of(pools))) == "10.201.1.0/24"
     assert list(ipam.pools_of(())) == list(ipam.default_pools())
+
+
+def test_addresses_and_subnets_of_ipv6() -> None:
+    subnet = ipam.parse_subnet("fd00:71::/64")
+    assert (str(subnet), subnet.bits) == ("fd00:71::/64", 128)
+    assert ipam.format_address(ipam.choose_address(subnet, {subnet.network + 1}), 128) == "fd00:71::2"
+    assert not subnet.overlaps(ipam.parse_subnet("10.0.0.0/8"))
+    with pytest.raises(InvalidArgument, match="it should be fd00:71::/64"):
+        ipam.parse_subnet("fd00:71::1/64")
+    with pytest.raises(InvalidArgument, match="invalid IPv6 address"):
+        ipam.parse_address6("fd00::%eth0")
+
+
+@given(st.integers(0, 2**128 - 1))
+def test_an_address_of_ipv6_survives_being_written(address: int) -> None:
+    assert ipam.parse_any(ipam.format_address(address, 128)) == (address, 128)
+
+
+def test_a_root_has_a_prefix_of_ipv6_of_its_own() -> None:
+    first = ipam.choose_subnet6(b"12345", [])
+    assert str(first).startswith("fd31:3233:3435::/64")
+    assert str(ipam.choose_subnet6(b"12345", [first])) == "fd31:3233:3435:1::/64"
+
+
+def test_addresses_are_chosen_within_a_range_and_asked_for_outside_of_it() -> None:
+    subnet, part = ipam.parse_subnet("10.89.0.0/24"), ipam.parse_range("10.89.0.128/30", "ip-range")
+    taken = {subnet.network + 128}
+    assert ipam.choose_address(subnet, taken, within=part) == subnet.network + 129
+    assert ipam.choose_address(subnet, taken, subnet.network + 5, part) == subnet.network + 5
+    with pytest.raises(Unavailable):
+        ipam.choose_address(subnet, {subnet.network + number for number in range(128, 132)}, within=part)

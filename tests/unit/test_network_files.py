@@ -66,3 +66,17 @@ def test_with_the_hosts_network_its_loopback_is_reachable() -> None:
 def test_systemd_resolveds_stub_is_recognised() -> None:
     assert files.names_resolved_stub("nameserver 127.0.0.53\noptions edns0\n")
     assert not files.names_resolved_stub(HOST)
+
+
+def test_own_addresses_change_and_every_other_line_stays() -> None:
+    text = files.hosts_text(["172.17.0.2", "10.0.0.5"], ["web"], [("db", "10.0.0.9"), ("web", "10.0.0.8")])
+    text += "10.1.1.1 mine"
+    changed = files.with_own_addresses(text, ["172.17.0.2", "fd00::2"], ["web"], [("web", "10.0.0.8")])
+    gone, came = "10.0.0.5\tweb", "fd00::2\tweb"
+    assert [line for line in text.splitlines() if line != gone] + [came] == changed.splitlines()
+    assert files.with_own_addresses(changed, ["172.17.0.2", "fd00::2"], ["web"], [("web", "10.0.0.8")]) == changed
+
+
+def test_a_container_that_is_called_localhost_keeps_its_loopback() -> None:
+    text = files.hosts_text(["172.17.0.2"], ["localhost"])
+    assert files.with_own_addresses(text, [], ["localhost"]) == files.hosts_text([], [])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampan.containers import logs
+from sampan.containers import logline, logs
 from sampan.containers.options import LogOptions
 from sampan.containers.streams import DetachFilter, detach_sequence
 from sampan.errors import InvalidArgument
@@ -24,9 +24,9 @@ GROUP = "root:x:0:\nwww:x:33:web,other\nweb:x:1001:\n"
         ("", User(0, 0, (0,)), "/root"),
         ("web", User(1000, 1001, (1001, 33)), "/srv"),
         ("1000", User(1000, 1001, (1001, 33)), "/srv"),
-        ("web:www", User(1000, 33, ()), "/srv"),
+        ("web:www", User(1000, 33, (33,)), "/srv"),
         ("4242", User(4242, 0, (0,)), "/"),
-        ("4242:99", User(4242, 99, ()), "/"),
+        ("4242:99", User(4242, 99, (99,)), "/"),
     ],
 )
 def test_users_are_looked_up_as_docker_does(text: str, expected: User, home: str) -> None:
@@ -92,19 +92,20 @@ def test_what_is_typed_passes_whole_up_to_the_detach_keys(pieces: list[bytes]) -
 def test_the_tail_of_a_log_is_its_last_lines(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str], tail: int
 ) -> None:
-    path = tmp_path_factory.mktemp("log") / "log"
+    folder = tmp_path_factory.mktemp("log")
+    path = folder / "log"
     stored = [f"2026-11-24T11:35:31.258389{number:03}+00:00 stdout F {line}\n" for number, line in enumerate(lines)]
     path.write_text("".join(stored))
-    found = [line.text.decode() for line in logs.read(str(path), LogOptions(tail=tail))]
+    found = [line.text.decode() for line in logs.read(str(folder), LogOptions(tail=tail))]
     wanted = lines[max(len(lines) - tail, 0) :] if tail else []
     assert found == [line + "\n" for line in wanted]
 
 
 def test_log_lines_in_local_time_are_shown_in_utc() -> None:
-    line = logs.parse(b"2026-11-24T13:35:31.258389123+02:00 stderr P part")
+    line = logline.parse(b"2026-11-24T13:35:31.258389123+02:00 stderr P part")
     assert line == ("2026-11-24T11:35:31.258389123Z", "stderr", b"part")
-    assert logs.parse(b"cut off") is None
-    assert logs.nanoseconds("1970-01-01T00:00:01.5Z") == 1_500_000_000
+    assert logline.parse(b"cut off") is None
+    assert logline.nanoseconds("1970-01-01T00:00:01.5Z") == 1_500_000_000
 
 
 def test_a_missing_log_has_no_lines(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sampan.containers.inherited import inherit
 from sampan.containers.options import RunOptions, Ulimit
-from sampan.errors import InvalidArgument, NotFound
+from sampan.errors import InvalidArgument, NotFound, PermissionDenied
 from sampan.settings import reading, sources
 from sampan.settings.keys import KEYS
 from sampan.settings.lines import places
@@ -176,6 +176,13 @@ def test_the_variable_names_one_file_instead(home: Path, monkeypatch: pytest.Mon
     assert sources.load().settings == Settings()
     monkeypatch.setenv(sources.VARIABLE, str(home / "nowhere"))
     with pytest.raises(NotFound, match="does not exist"):
+        sources.load()
+
+
+def test_a_file_that_others_can_write_is_not_trusted(home: Path) -> None:
+    (home / "system.toml").write_text("init = true\n")
+    (home / "system.toml").chmod(0o646)
+    with pytest.raises(PermissionDenied, match="can be written by others"):
         sources.load()
 
 

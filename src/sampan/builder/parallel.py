@@ -4,7 +4,7 @@ import threading
 
 from sampan.builder.performing import Interrupted
 from sampan.builder.stages import Shared, StageWork
-from sampan.linux import cgroup, process
+from sampan.linux import cancellation, cgroup, process
 from sampan.storage import leases
 from sampan.storage.database import Database
 
@@ -15,6 +15,7 @@ class Parallel:
     def __init__(self, database: Database, shared: Shared, pending: list[StageWork]) -> None:
         self._database, self._shared, self._pending = database, shared, pending
         self._failures: list[BaseException] = []
+        self._cancellation = cancellation.current()
 
     def run(self) -> None:
         """Raises the first stage's error after all have ended."""
@@ -34,6 +35,7 @@ class Parallel:
             raise self._failures[0]
 
     def _stage(self, stage: StageWork, ended: threading.Event) -> None:
+        cancellation.adopt(self._cancellation)
         try:
             for index in sorted(stage.planned.needs):
                 self._shared.stages[index].done.wait()

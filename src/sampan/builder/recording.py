@@ -9,7 +9,7 @@ from sampan.builder.cachekey import StepInputs
 from sampan.builder.store import Result
 from sampan.errors import SampanError
 from sampan.linux import fault
-from sampan.storage import layers
+from sampan.storage import layers, snapshots
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
@@ -52,6 +52,7 @@ class Recorder:
         snapshot_id = finished.result.snapshot_id
         packed = layers.measure(self._paths.layer(snapshot_id))
         fault.point("build.hashed")
+        snapshots.sync(self._paths)
         result = finished.result._replace(diff_id=packed.diff_id)
         store.record(self._database, finished.keys, finished.place, finished.inputs, result, packed.size)
         self._diff_ids[snapshot_id] = packed.diff_id

@@ -8,6 +8,8 @@ from sampan.linux import netns
 from sampan.networks import connect, files, resolver, store
 from sampan.runtime import oneshot
 from sampan.runtime.spec import SpecMount
+from sampan.settings import sources
+from sampan.settings.model import Settings
 from sampan.storage import leases
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -64,8 +66,10 @@ def run(
 ) -> int:
     """Run a command on the snapshots `lower`; its changes go to `snapshot_id`. Returns its exit code.
 
-    A script of a heredoc is written to `script_path`, a name in a folder of the caller's. Raises as oneshot.run() does.
+    A script of a heredoc is written to `script_path`, a name in a folder of the caller's. The engine's settings choose
+    name servers, and the runtime where none is asked for. Raises as oneshot.run() does.
     """
+    usual = sources.load(paths.settings).settings
     mounts: tuple[SpecMount, ...] = ()
     if action.script:
         with open(script_path, "w") as file:
@@ -82,7 +86,14 @@ def run(
         network=network.path(action.network),
         hostname=HOSTNAME,
         hosts=files.hosts_text((), (), ((HOSTNAME, "127.0.0.1"),)),
-        resolv=files.resolv_conf_text(resolver.host_resolv_conf(), shares_host_network=action.network == "host"),
+        resolv=_resolv_conf(usual, shares_host_network=action.network == "host"),
         mounts=mounts,
     )
-    return oneshot.run(paths, database, step, on_output, runtime_name=runtime)
+    return oneshot.run(paths, database, step, on_output, runtime_name=runtime or usual.runtime)
+
+
+def _resolv_conf(usual: Settings, *, shares_host_network: bool) -> str:
+    host = resolver.host_resolv_conf()
+    if shares_host_network:
+        return files.resolv_conf_text(host, shares_host_network=True)
+    return files.resolv_conf_text(host, dns=usual.dns_servers, search=usual.dns_search, options=usual.dns_options)

@@ -79,4 +79,4 @@ def mark_used(database: Database, keys: tuple[str, ...]) -> None:
     with database.transaction():
         now = time.time_ns()
         for key in keys:
-            database.execute("UPDATE build_step SET used_at = ? WHERE key = ?", (now, key))
+            database.execute("UPDATE build_step SET used_at = ?, uses = uses + 1 WHERE key = ?", (now, key))

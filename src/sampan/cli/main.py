@@ -26,6 +26,8 @@ GLOBAL_FLAGS = (
     Flag("offline", BOOL, "Open no connection to a registry: say what is missing instead"),
     Flag("publish-local-only", BOOL, "Ports published without an address are reached from this host only"),
     Flag("root", STRING, "Directory of the store", shown_default="/var/lib/sampan"),
+    *(Flag(name, BOOL, "", hidden=True) for name in ("tls", "tlsverify")),
+    *(Flag(name, STRING, "", hidden=True) for name in ("tlscacert", "tlscert", "tlskey")),
     Flag("version", BOOL, "Print the version and exit", "v"),
 )
 
@@ -228,7 +230,7 @@ def _read_globals(words: Sequence[str]) -> tuple[Settings, list[str]]:
         os.environ["SAMPAN_OFFLINE"] = "1" if parsed.boolean("offline") else "0"
     if parsed.is_given("publish-local-only"):
         os.environ["SAMPAN_PUBLISH_LOCAL_ONLY"] = "1" if parsed.boolean("publish-local-only") else "0"
-    for name in ("host", "context"):
+    for name in ("host", "context", "tls", "tlsverify", "tlscacert", "tlscert", "tlskey"):
         if parsed.is_given(name):
             raise ClientError(
                 f"--{name} can't be used: there is no daemon to connect to",

@@ -6,7 +6,7 @@ import os
 import select
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sampan.containers.streams import DetachFilter, Streams, detach_sequence
 from sampan.linux import files, tty
@@ -19,14 +19,24 @@ _STDERR = 3
 class Session:
     """One attachment to a running container."""
 
-    __slots__ = ("_bundle", "_connection", "_filter", "_streams", "_terminal", "_wake")
+    __slots__ = ("_bundle", "_connection", "_filter", "_on_resized", "_streams", "_terminal", "_wake")
 
     def __init__(
-        self, sockets: str, bundle: str, container_id: str, streams: Streams, *, terminal: bool, detach_keys: str = ""
+        self,
+        sockets: str,
+        bundle: str,
+        container_id: str,
+        streams: Streams,
+        *,
+        terminal: bool,
+        detach_keys: str = "",
+        on_resized: Callable[[int, int], None] = lambda rows, columns: None,
     ) -> None:
-        """Connect. Raises OSError when the container has ended."""
+        """Connect. `on_resized` is told each size that the terminal is given. Raises OSError when the container has
+        ended."""
         self._connection: socket.socket = monitor.attach(sockets, container_id)
         self._bundle = bundle
+        self._on_resized = on_resized
         self._streams = streams
         self._terminal = terminal
         self._filter = DetachFilter(detach_sequence(detach_keys)) if terminal else None
@@ -48,6 +58,7 @@ class Session:
         """Give the container's terminal the size of ours."""
         rows, columns = tty.size(self._streams.stdin)
         monitor.resize(self._bundle, rows, columns)
+        self._on_resized(rows, columns)
 
     def stop(self) -> None:
         """End `run` from another thread or a signal handler."""

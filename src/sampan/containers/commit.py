@@ -129,6 +129,7 @@ def _finish(
         created=created,
         author=options.author,
     )
+    snapshots.sync(paths)
     with database.transaction():
         snapshots.record(database, snapshot_id, diff_id=packed.diff_id, size=packed.size)
         image_id = images.add(database, image, (*container.layers, snapshot_id))

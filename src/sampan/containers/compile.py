@@ -30,9 +30,11 @@ class Facts(NamedTuple):
     devices: tuple[SpecDevice, ...]
     mounts: tuple[MountPoint, ...]  # with the host's paths
     init_path: str = ""
+    shared_memory: str = ""  # what is to be /dev/shm, when it is another container's
     oom_score_adj: int | None = None  # None: as ours is
     block_io: Json = {}
     injected: Injection = NOTHING
+    linked: tuple[str, ...] = ()  # variables of links to other containers
     etc_files: tuple[str, ...] = ("resolv.conf", "hostname", "hosts")
     has_recursive_read_only: bool = True
 
@@ -76,7 +78,9 @@ def merge_env(asked: tuple[str, ...], image: tuple[str, ...]) -> tuple[str, ...]
     """
     chosen: dict[str, str] = {}
     for entry in asked:
-        chosen[entry.partition("=")[0]] = entry
+        name = entry.partition("=")[0]
+        chosen.pop(name, None)  # it stands where it was said last
+        chosen[name] = entry
     return (*chosen.values(), *(entry for entry in image if entry.partition("=")[0] not in chosen))
 
 
@@ -109,7 +113,7 @@ def resources(options: RunOptions) -> Resources:
         memory_swap=swap,
         cpu_shares=options.cpu_shares,
         cpu_period=period,
-        cpu_quota=quota,
+        cpu_quota=max(quota, 0),  # below it is no limit
         cpuset_cpus=options.cpuset_cpus,
         cpuset_mems=options.cpuset_mems,
         pids=max(options.pids_limit, 0),
@@ -120,10 +124,10 @@ def resources(options: RunOptions) -> Resources:
     )
 
 
-def environment(container: Container, home: str) -> tuple[str, ...]:
-    """The variables of the container's own process."""
+def environment(container: Container, home: str, linked: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The variables of the container's own process; its own ones win over those of links."""
     spec = container.spec
-    return process_environment(spec.config.env, hostname(container), home, tty=spec.options.tty)
+    return process_environment(merge_env(spec.config.env, linked), hostname(container), home, tty=spec.options.tty)
 
 
 def process_environment(env: tuple[str, ...], host: str, home: str, *, tty: bool) -> tuple[str, ...]:
@@ -154,7 +158,7 @@ def specification(container: Container, facts: Facts) -> SpecOptions:
     sysctl = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
     return SpecOptions(
         args=args,
-        env=(*environment(container, facts.identity.home), *facts.injected.env),
+        env=(*environment(container, facts.identity.home, facts.linked), *facts.injected.env),
         rootfs=facts.folder + "/merged",
         cgroups_path=facts.cgroups_path,
         cwd=container.spec.config.working_dir or "/",
@@ -164,11 +168,13 @@ def specification(container: Container, facts: Facts) -> SpecOptions:
         domainname=options.domainname,
         read_only=options.read_only,
         privileged=options.privileged,
+        writable_cgroups=options.privileged if choices.writable_cgroups is None else choices.writable_cgroups,
         capabilities=facts.capabilities,
         no_new_privileges=choices.no_new_privileges,
         rlimits=tuple(Rlimit(limit.name, limit.soft, limit.hard) for limit in options.ulimits),
-        mounts=(*_mounts(facts), *facts.injected.mounts),
+        mounts=(*_mounts(facts, is_read_only=options.read_only), *facts.injected.mounts),
         shm_size=0 if options.ipc_mode == "none" else options.shm_size_bytes,
+        shm_source=facts.shared_memory,
         network=facts.network,
         pid=facts.namespaces.get("pid", "private"),
         ipc=facts.namespaces.get("ipc", "private"),
@@ -177,6 +183,7 @@ def specification(container: Container, facts: Facts) -> SpecOptions:
         resources=resources(options)._replace(block_io=facts.block_io),
         devices=(*facts.devices, *facts.injected.devices),
         hooks=facts.injected.hooks,
+        rootfs_propagation=_propagation(facts.mounts),
         device_rules=security.device_rules(options.device_cgroup_rules),
         sysctl={**(sysctl if facts.network != "host" else {}), **options.sysctls},
         annotations={**options.annotations, **facts.annotations},
@@ -236,10 +243,11 @@ def check_mounts(points: Iterable[MountPoint]) -> None:
             )
 
 
-def _mounts(facts: Facts) -> tuple[SpecMount, ...]:
+def _mounts(facts: Facts, *, is_read_only: bool) -> tuple[SpecMount, ...]:
     asked = {mount.destination for mount in facts.mounts}
+    read_only = ("ro",) if is_read_only else ()
     mounts = [
-        SpecMount(f"/etc/{name}", "bind", f"{facts.folder}/{name}", ("rbind", "rprivate"))
+        SpecMount(f"/etc/{name}", "bind", f"{facts.folder}/{name}", ("rbind", "rprivate", *read_only))
         for name in facts.etc_files
         if f"/etc/{name}" not in asked
     ]
@@ -247,7 +255,9 @@ def _mounts(facts: Facts) -> tuple[SpecMount, ...]:
         mounts.append(SpecMount("/sbin/docker-init", "bind", facts.init_path, ("bind", "ro")))
     for mount in facts.mounts:
         if mount.type == "tmpfs":
-            options = ("noexec", "nosuid", "nodev", *(("ro",) if mount.read_only else ()), *mount.options)
+            words = {option.partition("=")[0] for option in mount.options}
+            usual = (word for word in ("noexec", "nosuid", "nodev") if word.removeprefix("no") not in words)
+            options = (*usual, *(("ro",) if mount.read_only else ()), *mount.options)
             mounts.append(SpecMount(mount.destination, "tmpfs", "tmpfs", options))
         else:
             bind = "bind" if mount.recursive == "disabled" else "rbind"
@@ -255,6 +265,12 @@ def _mounts(facts: Facts) -> tuple[SpecMount, ...]:
             options = (bind, mount.propagation or "rprivate", *access)
             mounts.append(SpecMount(mount.destination, "bind", mount.source, options))
     return tuple(mounts)
+
+
+def _propagation(points: Iterable[MountPoint]) -> str:
+    """What the root must be so that mounts of the host reach those that ask for it: crun makes all private else."""
+    asked = {point.propagation.removeprefix("r") for point in points}
+    return "rshared" if "shared" in asked else "rslave" if "slave" in asked else ""
 
 
 def _bind_access(mount: MountPoint, has_recursive: bool) -> tuple[str, ...]:

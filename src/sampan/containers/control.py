@@ -1,7 +1,9 @@
 """Verbs on a container that runs: stop, kill, wait, pause, unpause, rename."""
 
-from sampan.containers import claims, ending, happenings, signals, store
-from sampan.containers.model import Container
+import time
+
+from sampan.containers import claims, ending, happenings, restart, signals, store
+from sampan.containers.model import KILLED, STOPPED, Container
 from sampan.errors import Conflict, InvalidArgument, NotFound
 from sampan.linux import cgroup, fault, process
 from sampan.runtime import driver
@@ -10,6 +12,7 @@ from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
 DEFAULT_STOP_SECONDS = 10
+_RECORDED_SECONDS = 10.0
 
 
 def stop(
@@ -23,33 +26,55 @@ def stop(
     container = _get(database, container_id)
     if container.status == "restarting":
         with database.transaction():
-            store.update(database, container.id, status="exited", stopped_by_user=1)
+            store.update(database, container.id, status="exited", stopped_by_user=STOPPED)
             happenings.record(database, container, "stop")
         return
     if not container.is_running:
         return
-    name = signal_name or container.spec.config.stop_signal or "TERM"
-    number = signals.number(name)
-    grace = timeout_seconds
-    if grace is None:
-        grace = container.spec.options.stop_timeout
-    if grace is None:
-        grace = DEFAULT_STOP_SECONDS
+    number, grace = _farewell(container, timeout_seconds, signal_name)
     with database.transaction():
-        store.update(database, container.id, stopped_by_user=happenings.STOPPING)
+        store.update(database, container.id, stopped_by_user=STOPPED)
         happenings.record(database, container, "kill", signal=str(number))
         if container.status == "paused":
             happenings.record(database, container, "unpause")
     fault.point("stop.marked")
+    _end(database, paths, container, number, grace)
+    finish(database, paths, container)
+
+
+def end_unhealthy(database: Database, paths: Paths, container_id: str) -> None:
+    """As `stop`, but for `--restart-unhealthy`: it is not a user who ends it, so that it is started again.
+
+    Nothing happens when it has recovered, was stopped or is paused.
+    """
+    container = store.get(database, container_id)
+    if container is None or container.status != "running" or not restart.is_unhealthy(container):
+        return
+    number, grace = _farewell(container)
+    with database.transaction():
+        happenings.record(database, container, "kill", signal=str(number))
+    _end(database, paths, container, number, grace)
+    ending.written_code(paths, container)
+
+
+def _farewell(container: Container, timeout_seconds: int | None = None, signal_name: str = "") -> tuple[int, int]:
+    """(signal, grace in seconds) of the call, else of the container, else SIGTERM and 10 s."""
+    name = signal_name or container.spec.config.stop_signal or "TERM"
+    for grace in (timeout_seconds, container.spec.options.stop_timeout):
+        if grace is not None:
+            return signals.number(name), grace
+    return signals.number(name), DEFAULT_STOP_SECONDS
+
+
+def _end(database: Database, paths: Paths, container: Container, number: int, grace: int) -> None:
     if container.status == "paused":
         cgroup.thaw(claims.cgroups_path(paths, container))
     driver.send_signal(container.pid, number)
-    if not process.wait_gone(container.pid, container.pid_start, 1e6 if grace < 0 else grace):
+    if not process.wait_gone(container.pid, container.pid_start, 1e6 if grace < 0 else grace, is_cancellable=True):
         with database.transaction(durable=False):
             happenings.record(database, container, "kill", signal="9")
         ending.kill_group(paths, container)
     fault.point("stop.ended")
-    finish(database, paths, container)
 
 
 def finish(database: Database, paths: Paths, container: Container) -> int:
@@ -71,7 +96,7 @@ def kill(database: Database, paths: Paths, container_id: str, signal_name: str =
         raise Conflict(f"container {container.id} is not running")
     if number == 9:
         with database.transaction():
-            store.update(database, container.id, stopped_by_user=1)
+            store.update(database, container.id, stopped_by_user=KILLED)
             happenings.record(database, container, "kill", signal="9")
         ending.kill_group(paths, container)
         finish(database, paths, container)
@@ -85,10 +110,9 @@ def wait(database: Database, paths: Paths, container_id: str) -> int:
     """Block until a container is not running and return its exit code."""
     container = _get(database, container_id)
     while container.is_running:
-        process.wait_gone(container.pid, container.pid_start, 1e6)
+        process.wait_gone(container.pid, container.pid_start, 1e6, is_cancellable=True)
         code = ending.written_code(paths, container)
-        if not locks.is_attended(paths, container.id):
-            ending.settle(database, paths, container.id)
+        _settle(database, paths, container.id)
         if code is not None:
             return code
         found = store.get(database, container_id)
@@ -96,6 +120,22 @@ def wait(database: Database, paths: Paths, container_id: str) -> int:
             return 0  # removed by somebody before its code could be read
         container = found
     return container.exit_code
+
+
+def _settle(database: Database, paths: Paths, container_id: str) -> None:
+    """See that an end is recorded: by who attends the container, or by its monitor's exit command; else by us.
+
+    What is said of it next, such as `rm`, must find that it has ended.
+    """
+    from sampan.linux import cancellation
+
+    until = time.monotonic() + _RECORDED_SECONDS
+    while locks.is_attended(paths, container_id) and time.monotonic() < until:
+        container = store.get(database, container_id)
+        if container is None or not container.is_running:
+            return
+        cancellation.sleep(0.002)
+    ending.settle(database, paths, container_id)
 
 
 def pause(database: Database, paths: Paths, container_id: str) -> None:

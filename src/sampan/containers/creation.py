@@ -10,6 +10,7 @@ from sampan.containers import happenings, mounts, names, refusals, store
 from sampan.containers.inherited import inherit
 from sampan.containers.model import Container, Spec
 from sampan.containers.options import RunOptions
+from sampan.errors import InvalidArgument
 from sampan.images import store as images
 from sampan.linux import fault
 from sampan.oci.config import HealthConfig, container_config_from_json
@@ -37,10 +38,14 @@ def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool
     refusals.check(options, os.cpu_count() or 1)
     if options.runtime:
         probe.runtime(options.runtime)
-    if options.ip:
+    if options.ip or options.networks:
         from sampan.containers import connection
 
-        connection.check_address(database, paths, options)
+        connection.check_addresses(database, paths, options)
+        if any(choice.links for choice in options.connections):
+            from sampan.containers import linking
+
+            linking.check(database, options)
     if options.network == "host" and not options.hostname:
         options = options._replace(hostname=os.uname().nodename)
     database.require_room()
@@ -50,6 +55,11 @@ def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool
         image_id, document, layers = images.start_facts(database, options.image)
         image = container_config_from_json(json.loads(document).get("config"))
         config = compilation.merge(options, image)
+        if options.restart_unhealthy and not has_check(config.healthcheck):
+            raise InvalidArgument(
+                "--restart-unhealthy needs a health check: neither the image nor a flag has one",
+                hint="--health-cmd 'curl -f localhost'",
+            )
         points = mounts.plan(database, paths, container_id, options, image.volumes)
         container = Container(
             id=container_id,

@@ -61,7 +61,7 @@ def _settle(database: Database, paths: Paths, container: Container, code: int) -
     if container.spec.options.remove and container.spec.options.restart.name == "no":
         _remove(database, paths, container, remove_volumes=True, ended_with=code)
         return code
-    finished_at = _exit_time(paths, container.id)
+    finished_at = _exit_time(paths, container)
     with database.transaction(durable=False):
         # Also the claim of a start that was killed after it had let the process run.
         database.execute("DELETE FROM lease WHERE resource = ?", (claims.lease_of(container.id),))
@@ -73,7 +73,7 @@ def _settle(database: Database, paths: Paths, container: Container, code: int) -
             exit_code=code,
             finished_at=finished_at,
             oom_killed=int(_ran_out_of_memory(paths, container.id)),
-            error="" if code != _LOST or monitor.exit_code(paths.exit(container.id)) is not None else "monitor lost",
+            error="" if code != _LOST or monitor.exit_code(paths.exit(container.id)) is not None else _loss(container),
         )
         database.execute("DELETE FROM health_due WHERE container_id = ?", (container.id,))
         happenings.ended(database, container, code, finished_at)
@@ -85,17 +85,31 @@ def _ran_out_of_memory(paths: Paths, container_id: str) -> bool:
     return os.path.exists(paths.exit(container_id) + "/oom")
 
 
-def _exit_time(paths: Paths, container_id: str) -> int:
+def _exit_time(paths: Paths, container: Container) -> int:
+    """When it ended, in ns since the epoch; where nobody saw it, when that was noticed, or when the machine came up."""
     try:
-        return os.stat(paths.exit(container_id) + "/exit").st_mtime_ns
+        return os.stat(paths.exit(container.id) + "/exit").st_mtime_ns
     except FileNotFoundError:
+        if _has_rebooted(container):
+            return time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         return time.time_ns()
+
+
+def _has_rebooted(container: Container) -> bool:
+    return container.boot_id != process.boot_id()
+
+
+def _loss(container: Container) -> str:
+    """Why its exit code is not known."""
+    if _has_rebooted(container):
+        return "exit code unknown: the machine was rebooted or lost power while it ran"
+    return "monitor lost"
 
 
 def free(database: Database, paths: Paths, container: Container) -> None:
     """Give back what only a running container needs: network, runtime state, cgroup."""
     options = container.spec.options
-    if options.network not in ("none", "host") and not options.network.startswith("container:"):
+    if options.connections or options.networks is not None:
         from sampan.networks import connect as networking
 
         networking.disconnect(database, paths, container.id)
@@ -175,14 +189,14 @@ def _remove(
 
     with database.transaction(durable=not container.spec.options.remove):
         if ended_with is not None:
-            happenings.ended(database, container, ended_with, _exit_time(paths, container.id))
+            happenings.ended(database, container, ended_with, _exit_time(paths, container))
         gone = volumes.release(database, container.id, remove_anonymous=remove_volumes)
         store.delete(database, container.id)
         happenings.record(database, container, "destroy")
         leases.take(database, f"tmp:{container.id}")
         database.execute("DELETE FROM lease WHERE resource = ?", (claims.lease_of(container.id),))
     fault.point("remove.committed")
-    volumes.remove_folders(paths, gone)
+    volumes.remove_folders(database, paths, gone)
     remove_files(paths, container.id)
     leases.release(database, f"tmp:{container.id}")
 

@@ -1,32 +1,35 @@
 """/etc/hostname, /etc/hosts and /etc/resolv.conf of a container: files of ours, mounted over the image's."""
 
 import os
+from collections.abc import Sequence
 
 from sampan.containers import compile as compilation
 from sampan.containers.model import Container
 from sampan.networks import files, resolver
 
+_MOST = 1 << 20  # characters that are read of a file that a container may write
 
-def write(folder: str, container: Container, *, has_names: bool = False, joined: str = "") -> None:
+
+def write(
+    folder: str,
+    container: Container,
+    *,
+    has_names: bool = False,
+    joined: str = "",
+    linked: Sequence[tuple[str, str]] = (),
+) -> None:
     """Write the three files into the container's folder, without an address of its own.
 
     `has_names`: it has a name server of its own. `joined` is the folder of the container whose network it shares: the
-    same names are known in both.
+    same names are known in both. `linked` are (names, address) of other containers.
     """
     options = container.spec.options
     is_host = options.network == "host"
-    hosts = _host_hosts() if is_host else files.hosts_text([], _names(container), _extra(container, ""))
+    hosts = _host_hosts() if is_host else files.hosts_text([], _names(container), [*_extra(container, ""), *linked])
     texts = {
         "hostname": compilation.hostname(container) + "\n",
         "hosts": hosts,
-        "resolv.conf": files.resolv_conf_text(
-            resolver.host_resolv_conf(),
-            dns=options.dns,
-            search=options.dns_search,
-            options=options.dns_options,
-            shares_host_network=is_host,
-            own_server=files.OWN_SERVER if has_names else "",
-        ),
+        "resolv.conf": _resolv_conf(container, has_names=has_names),
     }
     for name in ("hosts", "resolv.conf") if joined else ():
         texts[name] = _read(f"{joined}/{name}")
@@ -34,14 +37,54 @@ def write(folder: str, container: Container, *, has_names: bool = False, joined:
         _write(f"{folder}/{name}", text)
 
 
-def add_address(folder: str, container: Container, address: str, gateway: str) -> None:
-    """Write the hosts file with the container's own address; the file stays the same one, it may be mounted already."""
-    _write(f"{folder}/hosts", files.hosts_text([address], _names(container), _extra(container, gateway)))
+def add_addresses(
+    folder: str,
+    container: Container,
+    addresses: Sequence[str],
+    gateway: str,
+    linked: Sequence[tuple[str, str]] = (),
+) -> None:
+    """Write the hosts file with the container's own addresses; the file stays the same one, it may be mounted
+    already."""
+    _write(f"{folder}/hosts", files.hosts_text(addresses, _names(container), [*_extra(container, gateway), *linked]))
+
+
+def change_addresses(folder: str, container: Container, addresses: Sequence[str]) -> None:
+    """Let the hosts file of a running container name these of its own addresses; other lines stay as they are, also
+    those that its programs have written."""
+    text = _read(f"{folder}/hosts")
+    changed = files.with_own_addresses(text, addresses, _names(container), _extra(container, ""))
+    if changed != text:
+        _write(f"{folder}/hosts", changed)
+
+
+def change_name_server(folder: str, container: Container, *, has_names: bool) -> bool:
+    """Let the resolv.conf of a running container name its own name server, or not any more. Whether there was anything
+    to change: a file that its programs have written stays as it is."""
+    if _read(f"{folder}/resolv.conf") != _resolv_conf(container, has_names=not has_names):
+        return False
+    _write(f"{folder}/resolv.conf", _resolv_conf(container, has_names=has_names))
+    return True
+
+
+def _resolv_conf(container: Container, *, has_names: bool) -> str:
+    options = container.spec.options
+    return files.resolv_conf_text(
+        resolver.host_resolv_conf(),
+        dns=options.dns,
+        search=options.dns_search,
+        options=options.dns_options,
+        shares_host_network=options.network == "host",
+        own_server=files.OWN_SERVER if has_names else "",
+    )
 
 
 def _names(container: Container) -> list[str]:
     name, domain = compilation.hostname(container), container.spec.options.domainname
-    return [f"{name}.{domain}", name] if domain else [name]
+    if domain:
+        return [f"{name}.{domain}", name]
+    first = name.partition(".")[0]
+    return [name] if first == name else [name, first]
 
 
 def _extra(container: Container, gateway: str) -> list[tuple[str, str]]:
@@ -65,4 +108,4 @@ def _host_hosts() -> str:
 
 def _read(path: str) -> str:
     with open(path, errors="replace") as file:
-        return file.read()
+        return file.read(_MOST)

@@ -12,7 +12,7 @@ from sampan.errors import Conflict, StartFailed
 from sampan.linux import files
 from sampan.linux import process as linux_process
 from sampan.runtime import bundle, defaults, failures, probe
-from sampan.runtime.spec import SpecOptions, process_document
+from sampan.runtime.spec import Rlimit, SpecOptions, process_document
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 from sampan.values import NamedTuple
@@ -38,14 +38,14 @@ def prepare(database: Database, text: str) -> Container:
     return container
 
 
-def process(container: Container, options: ExecOptions) -> str:
+def process(paths: Paths, container: Container, options: ExecOptions) -> str:
     """The `process` document, with the user looked up inside the container. Raises InvalidArgument, Conflict when it
     has ended, StartFailed when the command is not there."""
     cwd = options.working_dir or container.spec.config.working_dir or "/"
     root = _open_root(container)
     try:
         who = bundle.identity(root, options.user or container.spec.config.user, container.spec.options.groups)
-        env = _environment(container, options, who.home)
+        env = _environment(paths, container, options, who.home)
         executable.check(root, options.command[0], env, cwd)
     finally:
         os.close(root)
@@ -64,6 +64,7 @@ def process(container: Container, options: ExecOptions) -> str:
             terminal=options.tty,
             capabilities=security.capabilities(wished, available),
             no_new_privileges=security.parse_options(wished.security_options).no_new_privileges,
+            rlimits=tuple(Rlimit(limit.name, limit.soft, limit.hard) for limit in wished.ulimits),
             oom_score_adj=None,
         )
     )
@@ -82,10 +83,14 @@ def _open_root(container: Container) -> int:
     return root
 
 
-def _environment(container: Container, options: ExecOptions, home: str) -> tuple[str, ...]:
+def _environment(paths: Paths, container: Container, options: ExecOptions, home: str) -> tuple[str, ...]:
     from sampan.containers.compile import hostname, merge_env, process_environment
 
     env = merge_env(options.env, container.spec.config.env)
+    if any(choice.links for choice in container.spec.options.connections):
+        from sampan.containers import linking
+
+        env = merge_env(env, linking.recorded(paths, container))
     return process_environment(env, hostname(container), home, tty=options.tty)
 
 
@@ -100,7 +105,7 @@ def spawn(paths: Paths, container: Container, options: ExecOptions, streams: Str
     piping = Piping()
     try:
         with open(folder + "/process.json", "w") as file:
-            file.write(process(container, options))
+            file.write(process(paths, container, options))
         command = _command(paths, runtime, folder)
         if not options.tty or not runtime.is_crun:
             chosen = (streams.stdin if options.interactive else -1, streams.stdout, streams.stderr)
@@ -142,6 +147,55 @@ def _stdio(chosen: tuple[int, int, int]) -> list[tuple[int, ...] | tuple[int, in
     return actions
 
 
+def read_output(paths: Paths, container: Container, running: Running, reader: int) -> bytes:
+    """What the process writes to a pipe whose other end it was given, to the end; closes `reader`.
+
+    When this thread is told to give up, the process is killed and forgotten, and Cancelled raised.
+    """
+    from sampan.linux import cancellation
+
+    parts: list[bytes] = []
+    try:
+        while True:
+            cancellation.wait(reader, _LONGEST_WAIT_SECONDS)
+            data = os.read(reader, _CHUNK)
+            if not data:
+                return b"".join(parts)
+            parts.append(data)
+    except cancellation.Cancelled:
+        _kill(running)
+        running.piping.close()
+        os.waitpid(running.pid, 0)
+        finish(paths, container, running.folder)
+        raise
+    finally:
+        os.close(reader)
+
+
+_LONGEST_WAIT_SECONDS = 1e6
+_CHUNK = 1 << 16
+
+
+def _kill(running: Running) -> None:
+    """Kill the process, so that the runtime ends, which waits for it; one that has not begun yet ends with the runtime.
+
+    As long as the runtime waits, the pid that it has written is nobody else's.
+    """
+    import signal
+
+    pid = 0
+    try:
+        with open(running.folder + "/pid") as file:
+            pid = int(file.read() or 0)
+    except FileNotFoundError:
+        pass
+    if os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        try:
+            os.kill(pid or running.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return  # it has just ended
+
+
 def wait(paths: Paths, container: Container, running: Running, command: str) -> int:
     """Wait for the end of the process: its exit code. Raises StartFailed when `command` could not be executed."""
     try:
@@ -174,8 +228,11 @@ def finish(paths: Paths, container: Container, folder: str) -> None:
 
 def run(
     database: Database, paths: Paths, text: str, options: ExecOptions, *, streams: Streams, detach_keys: str = ""
-) -> int:
-    """Execute and wait, with our stdio: the exit code. With `detach` it goes on by itself and 0 is returned."""
+) -> int | None:
+    """Execute and wait, with our stdio: the exit code, None when the user detached.
+
+    With `detach` it goes on by itself and 0 is returned.
+    """
     container = prepare(database, text)
     if options.detach:
         detach(paths, container, options)
@@ -191,7 +248,7 @@ def run(
         from sampan.containers import exec_terminal
 
         if not exec_terminal.relay(running.terminal, streams, detach_sequence(detach_keys)):
-            return 0
+            return None
     code = wait(paths, container, running, options.command[0])
     tell_ended(database, container, identity, code)
     return code
@@ -216,7 +273,7 @@ def detach(paths: Paths, container: Container, options: ExecOptions) -> None:
     os.mkdir(folder, 0o700)
     try:
         with open(folder + "/process.json", "w") as file:
-            file.write(process(container, options._replace(tty=False)))
+            file.write(process(paths, container, options._replace(tty=False)))
         command = [*_command(paths, runtime, folder), "--detach", container.id]
         pid = os.posix_spawn(runtime.path, command, _ENV, file_actions=_stdio((-1, -1, -1)))
         if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0:

@@ -3,19 +3,21 @@
 import os
 from collections.abc import Sequence
 
-from sampan.containers.model import Container
+from sampan.containers.model import STOPPED, Container
 from sampan.storage import events
 from sampan.storage.database import Database
 
-STOPPING = 2
-"""The value of `stopped_by_user` that `stop` leaves, so that whoever records the end tells of it."""
 
-
-def record(database: Database, container: Container, action: str, *, at: int = 0, **attributes: str) -> None:
+def record(database: Database, container: Container, action: str, **attributes: str) -> None:
     """Add an event in the caller's transaction: labels, image and name of the container, and `attributes`."""
+    record_at(database, container, action, 0, **attributes)
+
+
+def record_at(database: Database, container: Container, action: str, moment: int, **attributes: str) -> None:
+    """The same of another moment than this, in ns since the epoch."""
     spec = container.spec
     known = {**spec.config.labels, **attributes, "image": spec.options.image, "name": container.name}
-    events.record(database, "container", action, container.id, known, at=at)
+    events.record(database, "container", action, container.id, known, at=moment)
 
 
 def mounted(database: Database, container: Container) -> None:
@@ -41,7 +43,7 @@ def unmounted(database: Database, container: Container) -> None:
 def ended(database: Database, container: Container, exit_code: int, finished_at: int) -> None:
     """It ran and has ended. `finished_at` in ns since the epoch."""
     unmounted(database, container)
-    if container.stopped_by_user == STOPPING:
+    if container.stopped_by_user == STOPPED:  # whoever records the end tells of it
         record(database, container, "stop")
     seconds = max(finished_at - container.started_at, 0) // 10**9
     record(database, container, "die", execDuration=str(seconds), exitCode=str(exit_code))
@@ -52,14 +54,14 @@ def executed(database: Database, container: Container, command: Sequence[str], *
     # Docker puts a blank after the program even where no arguments follow.
     text = f"{command[0]} {' '.join(command[1:])}"
     identity = os.urandom(32).hex()
-    record(database, container, f"exec_create: {text}", at=at, execID=identity)
-    record(database, container, f"exec_start: {text}", at=at, execID=identity)
+    record_at(database, container, f"exec_create: {text}", at, execID=identity)
+    record_at(database, container, f"exec_start: {text}", at, execID=identity)
     return identity
 
 
 def execution_ended(database: Database, container: Container, identity: str, exit_code: int, *, at: int = 0) -> None:
     """A command that `executed` told of has ended."""
-    record(database, container, "exec_die", at=at, execID=identity, exitCode=str(exit_code))
+    record_at(database, container, "exec_die", at, execID=identity, exitCode=str(exit_code))
 
 
 def pruned(database: Database, freed: int) -> None:

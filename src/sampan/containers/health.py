@@ -26,6 +26,7 @@ _START_INTERVAL_NS = 5 * 10**9
 _RETRIES = 3
 _LOG_ENTRIES = 5
 _OUTPUT_BYTES = 4096
+_KILLED_CODE = 137
 
 
 class ProbeResult(NamedTuple):
@@ -47,10 +48,8 @@ def with_defaults(check: HealthConfig) -> HealthConfig:
     )
 
 
-def next_state(
-    health: dict[str, Any], result: ProbeResult, check: HealthConfig, started_at: int, now: int
-) -> dict[str, Any]:
-    """State.Health after a probe of a container that was started at `started_at` (ns, as `now`).
+def next_state(health: dict[str, Any], result: ProbeResult, check: HealthConfig, age_ns: int) -> dict[str, Any]:
+    """State.Health after a probe of a container that had run for `age_ns` when it began.
 
     A success makes it healthy at once. A failure counts, except in the start period as long as none has succeeded;
     `retries` in a row make it unhealthy.
@@ -65,7 +64,7 @@ def next_state(
     status, streak = str(health.get("Status", STARTING)), int(health.get("FailingStreak", 0))
     if result.exit_code == 0:
         status, streak = HEALTHY, 0
-    elif not (status == STARTING and now - started_at < full.start_period_ns):
+    elif not (status == STARTING and age_ns < full.start_period_ns):
         streak += 1
         if streak >= full.retries:
             status = UNHEALTHY
@@ -73,10 +72,10 @@ def next_state(
     return {"Status": status, "FailingStreak": streak, "Log": log}
 
 
-def pause_ns(health: dict[str, Any], check: HealthConfig, started_at: int, now: int) -> int:
+def pause_ns(health: dict[str, Any], check: HealthConfig, age_ns: int) -> int:
     """Time between the end of a probe and the next one: shorter in the start period while it is still starting."""
     full = with_defaults(check)
-    is_starting = health.get("Status", STARTING) == STARTING and now - started_at < full.start_period_ns
+    is_starting = health.get("Status", STARTING) == STARTING and age_ns < full.start_period_ns
     return full.start_interval_ns if is_starting else full.interval_ns
 
 
@@ -252,14 +251,21 @@ def record(database: Database, container: Container, result: ProbeResult) -> dic
         if check is None or current is None or not current.is_running or current.started_at != container.started_at:
             return None
         before = current.health or {}
-        state = next_state(before, result, check, current.started_at, result.started_at)
+        state = next_state(before, result, check, _age_ns(current, result))
         store.update(database, container.id, health=json.dumps(state, separators=(",", ":")))
         # Told at once when it is over: that it began is worth no transaction of its own.
         identity = happenings.executed(database, current, command(current.spec.config), at=result.started_at)
-        happenings.execution_ended(database, current, identity, result.exit_code, at=result.ended_at)
+        code = result.exit_code if result.exit_code >= 0 else _KILLED_CODE
+        happenings.execution_ended(database, current, identity, code, at=result.ended_at)
         if state["Status"] != before.get("Status"):
             happenings.record(database, current, f"health_status: {state['Status']}")
     return state
+
+
+def _age_ns(container: Container, result: ProbeResult) -> int:
+    """How long it had run when the probe that has just ended began; the clock may have been set meanwhile."""
+    took = max(result.ended_at - result.started_at, 0)
+    return max(int(process.age_seconds(container.pid_start) * 1e9) - took, 0)
 
 
 def due(database: Database) -> dict[str, tuple[int, str]]:

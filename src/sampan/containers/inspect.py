@@ -4,11 +4,13 @@ import os
 from typing import Any, NamedTuple
 
 from sampan.containers import compile as compilation
+from sampan.containers import linking
 from sampan.containers.inspect_host import host_config
 from sampan.containers.inspect_network import NetworkFacts, network_settings
 from sampan.containers.model import Container, MountPoint
 from sampan.containers.timestamp import rfc3339
 from sampan.errors import NotFound
+from sampan.networks import endpoints, published
 from sampan.networks import store as networks
 from sampan.oci.config import health_to_json
 from sampan.runtime import probe
@@ -37,17 +39,18 @@ def document(database: Database, paths: Paths, container: Container) -> dict[str
 
 
 def _network_facts(database: Database, paths: Paths, container: Container) -> NetworkFacts:
-    mode = container.spec.options.network
-    network_id = ""
-    if not mode.startswith("container:"):
+    options = container.spec.options
+    known = {}
+    for name in [choice.name for choice in options.connections] or [options.network]:
         try:
-            network_id = networks.find(database, paths, mode).id
+            network = networks.find(database, paths, name)
         except NotFound:
-            network_id = ""
+            continue
+        known[name] = (network.name, network.id)
     return NetworkFacts(
-        network_id=network_id,
-        endpoints=networks.endpoints(database, container_id=container.id),
-        ports=networks.ports(database, container.id),
+        networks=known,
+        endpoints=endpoints.read(database, container_id=container.id),
+        ports=published.ports(database, container.id),
     )
 
 
@@ -75,7 +78,10 @@ def compose(paths: Paths, container: Container, facts: Facts) -> dict[str, Any]:
         "ProcessLabel": "",
         "AppArmorProfile": "",
         "ExecIDs": None,
-        "HostConfig": host_config(options, runtime=facts.runtime, cgroup_version=facts.cgroup_version),
+        "HostConfig": {
+            **host_config(options, runtime=facts.runtime, cgroup_version=facts.cgroup_version),
+            "Links": linking.shown(container),
+        },
         "GraphDriver": {
             "Data": {
                 "ID": container.id,

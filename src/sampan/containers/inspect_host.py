@@ -22,7 +22,11 @@ def host_config(options: RunOptions, *, runtime: str, cgroup_version: int) -> di
         "LogConfig": {"Type": options.log_driver, "Config": dict(sorted(options.log_options.items()))},
         "NetworkMode": options.network,
         "PortBindings": port_bindings(options.ports),
-        "RestartPolicy": {"Name": options.restart.name, "MaximumRetryCount": options.restart.maximum_retries},
+        "RestartPolicy": {
+            "Name": options.restart.name,
+            "MaximumRetryCount": options.restart.maximum_retries,
+            **({"RestartUnhealthy": True} if options.restart_unhealthy else {}),
+        },
         "AutoRemove": options.remove,
         "VolumeDriver": "",
         "VolumesFrom": _or_null(options.volumes_from),

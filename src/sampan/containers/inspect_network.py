@@ -1,18 +1,21 @@
 """`NetworkSettings` of Docker's inspect document. Pure."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sampan.containers import compile as compilation
 from sampan.containers.model import Container
-from sampan.networks.store import Endpoint, PublishedPort
+from sampan.containers.options import NetworkChoice
+from sampan.networks.endpoints import Endpoint
+from sampan.networks.published import PublishedPort
 
 
 class NetworkFacts(NamedTuple):
-    """What a container has in its networks. `network_id` is that of the network it starts in, "" when that is gone."""
+    """What a container has in its networks. `networks` are (name, id) of those it is to be in, as far as they exist, by
+    what they were called when it was made."""
 
-    network_id: str = ""
+    networks: Mapping[str, tuple[str, str]] = {}
     endpoints: Sequence[Endpoint] = ()
     ports: Sequence[PublishedPort] = ()
 
@@ -33,11 +36,11 @@ def network_settings(container: Container, facts: NetworkFacts) -> dict[str, Any
         "SecondaryIPv6Addresses": None,
         "EndpointID": first.id if first else "",
         "Gateway": first.gateway if first else "",
-        "GlobalIPv6Address": "",
-        "GlobalIPv6PrefixLen": 0,
+        "GlobalIPv6Address": first.ip6 if first else "",
+        "GlobalIPv6PrefixLen": first.prefix_length6 if first else 0,
         "IPAddress": first.ip if first else "",
         "IPPrefixLen": first.prefix_length if first else 0,
-        "IPv6Gateway": "",
+        "IPv6Gateway": first.gateway6 if first else "",
         "MacAddress": first.mac if first else "",
         "Networks": _networks(container, facts),
     }
@@ -58,36 +61,48 @@ def _networks(container: Container, facts: NetworkFacts) -> dict[str, Any]:
     mode = container.spec.options.network
     if mode.startswith("container:"):
         return {}
-    found = {endpoint.network: _endpoint(container, endpoint, endpoint.network_id) for endpoint in facts.endpoints}
-    if not found:
-        network_id = facts.network_id if container.started_at else ""
-        found[mode] = _endpoint(container, None, network_id)
-    return dict(sorted(found.items()))
-
-
-def _endpoint(container: Container, endpoint: Endpoint | None, network_id: str) -> dict[str, Any]:
-    options = container.spec.options
-    name = endpoint.network if endpoint else options.network
-    is_first = name == options.network
-    ip = options.ip if is_first else ""
-    aliases = list(options.network_aliases) if is_first else []
+    wanted = container.spec.options.connections
+    if not wanted and container.spec.options.networks is None:
+        wanted = (NetworkChoice(mode),)
+    choices = {facts.networks.get(choice.name, (choice.name, ""))[0]: choice for choice in wanted}
+    connected = {endpoint.network: endpoint for endpoint in facts.endpoints}
+    names = connected if connected else choices
     return {
-        "IPAMConfig": {"IPv4Address": ip} if ip else None,
-        "Links": None,
-        "Aliases": aliases or None,
+        name: _endpoint(container, name, choices.get(name, NetworkChoice(name)), connected.get(name), facts)
+        for name in sorted(names)
+    }
+
+
+def _endpoint(
+    container: Container, name: str, choice: NetworkChoice, endpoint: Endpoint | None, facts: NetworkFacts
+) -> dict[str, Any]:
+    network_id = facts.networks.get(choice.name, (name, ""))[1] if container.started_at else ""
+    return {
+        "IPAMConfig": _ipam_config(choice),
+        "Links": (list(choice.links) or None) if name != "bridge" else None,
+        "Aliases": list(choice.aliases) or None,
         "MacAddress": endpoint.mac if endpoint else "",
-        "DriverOpts": None,
-        "GwPriority": 0,
-        "NetworkID": network_id,
+        "DriverOpts": dict(choice.driver_options) or None,
+        "GwPriority": choice.gateway_priority,
+        "NetworkID": endpoint.network_id if endpoint else network_id,
         "EndpointID": endpoint.id if endpoint else "",
         "Gateway": endpoint.gateway if endpoint else "",
         "IPAddress": endpoint.ip if endpoint else "",
         "IPPrefixLen": endpoint.prefix_length if endpoint else 0,
-        "IPv6Gateway": "",
-        "GlobalIPv6Address": "",
-        "GlobalIPv6PrefixLen": 0,
-        "DNSNames": _dns_names(container, name, aliases) if endpoint else None,
+        "IPv6Gateway": endpoint.gateway6 if endpoint else "",
+        "GlobalIPv6Address": endpoint.ip6 if endpoint else "",
+        "GlobalIPv6PrefixLen": endpoint.prefix_length6 if endpoint else 0,
+        "DNSNames": _dns_names(container, name, list(choice.aliases)) if endpoint else None,
     }
+
+
+def _ipam_config(choice: NetworkChoice) -> dict[str, Any] | None:
+    asked = {
+        "IPv4Address": choice.ip,
+        "IPv6Address": choice.ip6,
+        "LinkLocalIPs": list(choice.link_local_ips),
+    }
+    return {key: value for key, value in asked.items() if value} or None
 
 
 def _dns_names(container: Container, network: str, aliases: list[str]) -> list[str] | None:

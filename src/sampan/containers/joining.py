@@ -1,8 +1,9 @@
 """Namespaces of other containers or of the host: --pid, --ipc, --uts, --network container:X."""
 
 from sampan.containers import store
+from sampan.containers.model import Container
 from sampan.containers.options import RunOptions
-from sampan.errors import Conflict, InvalidArgument, NotFound, Unsupported
+from sampan.errors import Conflict, InvalidArgument, NotFound
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
@@ -33,6 +34,21 @@ def folder(database: Database, paths: Paths, text: str) -> str:
     return paths.container(store.find(database, text).id)
 
 
+def with_host_name(database: Database, container: Container) -> Container:
+    """The container with the host name of the one whose network it shares, as its address and hosts file are that
+    one's too."""
+    options = container.spec.options
+    kind, _, name = options.network.partition(":")
+    if kind != "container" or options.uts_mode == "host":
+        return container
+    try:
+        donor = with_host_name(database, store.find(database, name))
+    except NotFound:
+        return container  # to be told when it is joined
+    options = options._replace(hostname=donor.spec.options.hostname or donor.id[:12])
+    return container._replace(spec=container.spec._replace(options=options))
+
+
 def namespaces(database: Database, options: RunOptions) -> dict[str, str]:
     """pid, ipc and uts as "private", "host" or a path. Raises InvalidArgument, NotFound, Conflict."""
     wishes = {"pid": options.pid_mode, "ipc": options.ipc_mode, "uts": options.uts_mode}
@@ -47,10 +63,22 @@ def _wish(database: Database, kind: str, wish: str) -> str:
     word, separator, name = wish.partition(":")
     if word != "container" or not separator:
         raise InvalidArgument(f"invalid {_NAMES[kind]} mode: {wish}")
-    path = namespace(database, name, kind)
     if kind == "ipc":
-        raise Unsupported(
-            "--ipc container: is not supported by this version of sampan: the containers would not share /dev/shm",
-            hint="share a folder or a volume, or --ipc host",
+        return _ipc(database, name)
+    return namespace(database, name, kind)
+
+
+def _ipc(database: Database, name: str) -> str:
+    """Another container's IPC namespace, or the host's, which it may have itself. Raises NotFound, Conflict."""
+    if not name:
+        raise InvalidArgument('failed to join IPC namespace: invalid name or ID supplied: ""')
+    path = namespace(database, name, "ipc")
+    donor = store.find(database, name)
+    mode = donor.spec.options.ipc_mode
+    if mode in ("", "private", "none"):
+        raise Conflict(
+            f"failed to join IPC namespace: container {donor.id}: non-shareable IPC"
+            " (hint: use IpcMode:shareable for the donor container)",
+            hint=f"make {donor.name} with --ipc shareable",
         )
-    return path
+    return "host" if mode == "host" else path

@@ -1,180 +1,78 @@
-"""A container's log: conmon's lines, `TIME STREAM F|P TEXT`, read back whole, from the end, or as they come."""
+"""A container's log, read back: as lines, or as text that is ready to be shown."""
 
-import os
-from collections.abc import Callable, Iterator
-from datetime import UTC
-from typing import NamedTuple
+import re
+from collections.abc import Callable, Iterable, Iterator
 
+from sampan.containers import logfiles
+from sampan.containers.logline import LogLine, parse, utc
 from sampan.containers.options import LogOptions
 
-_CHUNK = 1 << 16
-_LINE_LIMIT = 1 << 20
+# Runs of whole lines of one stream, or one part of a line. Stored lines are large in number: they are taken in runs.
+_RUNS = re.compile(
+    rb"((?:^[^ \n]++ stdout F [^\n]*+\n)++)"
+    rb"|((?:^[^ \n]++ stderr F [^\n]*+\n)++)"
+    rb"|^([^ \n]++ (stdout|stderr) P [^\n]*+)\n",
+    re.M,
+)
+_HEADER = re.compile(rb"^[^ \n]+ std(?:out|err) F ", re.M)
+_UTC_HEADER = re.compile(rb"^([^ \n+]+)\+00:00 std(?:out|err) F ", re.M)
+_TIMED_HEADER = re.compile(rb"^([^ \n]+) std(?:out|err) F ", re.M)
 
 
-class LogLine(NamedTuple):
-    """One line, or a part of one: `text` ends in a newline only when the container wrote one."""
-
-    time: str  # RFC 3339 with nanoseconds, UTC
-    stream: str  # stdout or stderr
-    text: bytes
+def read(folder: str, options: LogOptions, is_running: Callable[[], bool] = lambda: False) -> Iterator[LogLine]:
+    """Lines of the log in a container's folder that `options` ask for; see `logfiles.blocks`."""
+    return lines(logfiles.blocks(folder, options, is_running))
 
 
-def parse(line: bytes) -> LogLine | None:
-    """One stored line without its newline; None for one that is not complete."""
-    fields = line.split(b" ", 3)
-    if len(fields) != 4:
-        return None
-    time, stream, tag, text = fields
-    ending = b"" if tag == b"P" else b"\n"
-    return LogLine(_utc(time.decode(errors="replace")), stream.decode(errors="replace"), text + ending)
-
-
-def _utc(text: str) -> str:
-    """conmon writes local time with its offset; Docker shows UTC."""
-    if text.endswith("Z"):
-        return text
-    if text.endswith("+00:00"):
-        return text[:-6] + "Z"
-    from datetime import datetime
-
-    whole, _, rest = text.partition(".")
-    fraction, offset = rest[:9], rest[9:]
-    moment = datetime.fromisoformat(whole + offset).astimezone(UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction}Z"
-
-
-def nanoseconds(text: str) -> int:
-    """An RFC 3339 time in UTC as ns since the epoch."""
-    from calendar import timegm
-    from time import strptime
-
-    whole, _, fraction = text.rstrip("Z").partition(".")
-    return timegm(strptime(whole, "%Y-%m-%dT%H:%M:%S")) * 10**9 + int((fraction or "0").ljust(9, "0")[:9])
-
-
-def read(path: str, options: LogOptions, is_running: Callable[[], bool] = lambda: False) -> Iterator[LogLine]:
-    """Lines of the log that `options` ask for; with `follow` until `is_running()` says that no more will come.
-
-    A missing log (driver none, or never started) has no lines.
-    """
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
-    try:
-        os.lseek(fd, _tail_offset(fd, options.tail), os.SEEK_SET)
-        for raw in _raw_lines(fd, options.follow, is_running, path):
+def lines(blocks: Iterable[bytes]) -> Iterator[LogLine]:
+    """What is in blocks of stored lines."""
+    for block in blocks:
+        for raw in block.split(b"\n"):
             line = parse(raw)
-            if line is None:
-                continue
-            if options.since or options.until:
-                moment = nanoseconds(line.time)
-                if moment < options.since:
-                    continue
-                if options.until and moment > options.until:
-                    return
-            yield line
-    finally:
-        os.close(fd)
+            if line is not None:
+                yield line
 
 
-def _raw_lines(fd: int, follow: bool, is_running: Callable[[], bool], path: str) -> Iterator[bytes]:
-    rest = b""
-    watch: _Watch | None = None
-    while True:
-        data = os.read(fd, _CHUNK)
-        if data:
-            *lines, rest = (rest + data).split(b"\n")
-            yield from lines
-            if len(rest) > _LINE_LIMIT:
-                yield rest
-                rest = b""
-            continue
-        if not follow:
-            return
-        if watch is None:
-            watch = _Watch(path)
-            continue  # what was written before the watch stood
-        if watch.wait():
-            continue
-        if _follow_rotation(fd, path):
-            watch, rest = None, b""
-            continue
-        if not is_running():
-            data = os.read(fd, _CHUNK)
-            while data:
-                rest += data
-                data = os.read(fd, _CHUNK)
-            yield from rest.split(b"\n")[:-1]
-            return
+class Shown:
+    """Turns stored lines into text: `pieces` gives (stream, text), in pieces of any length.
 
+    Before each line stands its time, with `timestamps`, and `details` and a blank, where they are not None. A line that
+    was stored in parts is one line again, also where lines of the other stream lie between its parts.
+    """
 
-def _follow_rotation(fd: int, path: str) -> bool:
-    """Let `fd` be the file that the monitor began anew at `path`, if it did."""
-    try:
-        latest = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        if os.path.sameopenfile(latest, fd):
-            return False
-        os.dup2(latest, fd, inheritable=False)
-        return True
-    finally:
-        os.close(latest)
+    def __init__(self, timestamps: bool, details: str | None) -> None:
+        self._timestamps = timestamps
+        self._details = b"" if details is None else details.encode() + b" "
+        self._open = {b"stdout": False, b"stderr": False}  # whether a part of a line was the last of it
 
+    def pieces(self, blocks: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+        for block in blocks:
+            for match in _RUNS.finditer(block):
+                if match[3] is not None:
+                    yield self._part(match[3])
+                elif match[1] is not None:
+                    yield "stdout", self._whole(b"stdout", match[1])
+                else:
+                    yield "stderr", self._whole(b"stderr", match[2])
 
-class _Watch:
-    """Waits for a file to grow."""
+    def _part(self, line: bytes) -> tuple[str, bytes]:
+        time, stream, _, content = line.split(b" ", 3)
+        beginning = b"" if self._open[stream] else self._beginning(time)
+        self._open[stream] = True
+        return stream.decode(), beginning + content
 
-    __slots__ = ("_inotify",)
+    def _whole(self, stream: bytes, run: bytes) -> bytes:
+        first = b""
+        if self._open[stream]:
+            self._open[stream] = False
+            line, _, run = run.partition(b"\n")
+            first = line.split(b" ", 3)[3] + b"\n"
+        if not self._timestamps:
+            return first + _HEADER.sub(self._details.replace(b"\\", b"\\\\"), run)
+        shown, count = _UTC_HEADER.subn(b"\\1Z " + self._details.replace(b"\\", b"\\\\"), run)
+        if count < run.count(b"\n"):  # an older monitor wrote local time
+            shown = _TIMED_HEADER.sub(lambda match: self._beginning(match[1]), run)
+        return first + shown
 
-    def __init__(self, path: str) -> None:
-        from sampan.linux import inotify
-
-        self._inotify = inotify.modified(path)
-
-    def wait(self) -> bool:
-        """True when the file was written to; False after a while of silence."""
-        import select
-
-        poll = select.poll()
-        poll.register(self._inotify, select.POLLIN)
-        if not poll.poll(200):
-            return False
-        os.read(self._inotify, _CHUNK)
-        return True
-
-    def __del__(self) -> None:
-        os.close(self._inotify)
-
-
-def _tail_offset(fd: int, tail: int) -> int:
-    """Where the last `tail` lines begin (-1: all). Lines that conmon stored in parts count once."""
-    if tail < 0:
-        return 0
-    end = os.lseek(fd, 0, os.SEEK_END)
-    if tail == 0:
-        return end
-    position, rest, found = end, b"", 0
-    while position > 0:
-        size = min(_CHUNK, position)
-        position -= size
-        block = os.pread(fd, size, position) + rest
-        lines = block.split(b"\n")
-        rest = lines[0]
-        offset = position + len(block)
-        for line in reversed(lines[1:]):
-            offset -= len(line)
-            if line and _is_whole(line):
-                found += 1
-                if found > tail:
-                    return offset + len(line) + 1
-            offset -= 1
-    # What is left is the first line of the log.
-    return len(rest) + 1 if found == tail and _is_whole(rest) else 0
-
-
-def _is_whole(line: bytes) -> bool:
-    fields = line.split(b" ", 3)
-    return len(fields) == 4 and fields[2] == b"F"
+    def _beginning(self, time: bytes) -> bytes:
+        return (utc(time.decode()).encode() + b" " if self._timestamps else b"") + self._details

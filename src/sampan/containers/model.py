@@ -4,7 +4,16 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sampan.containers.options import Device, DeviceLimit, Mount, PortBinding, RestartPolicy, RunOptions, Ulimit
+from sampan.containers.options import (
+    Device,
+    DeviceLimit,
+    Mount,
+    NetworkChoice,
+    PortBinding,
+    RestartPolicy,
+    RunOptions,
+    Ulimit,
+)
 from sampan.oci.config import (
     ContainerConfig,
     HealthConfig,
@@ -13,6 +22,10 @@ from sampan.oci.config import (
 )
 from sampan.settings.model import DEFAULT_SHM_BYTES
 from sampan.values import NamedTuple
+
+# Why a restart policy leaves a container alone: a user killed or stopped it, it had ended before it had that policy, or
+# everything was shut down, until it is resumed.
+KILLED, STOPPED, ENDED_BEFORE, SHUT_DOWN = 1, 2, 3, 4
 
 
 class MountPoint(NamedTuple):
@@ -68,13 +81,18 @@ class Container(NamedTuple):
     oom_killed: bool = False
     error: str = ""
     restart_count: int = 0
-    stopped_by_user: int = 0  # 1 by kill, 2 by stop
+    stopped_by_user: int = 0  # KILLED, STOPPED, ENDED_BEFORE or SHUT_DOWN
     health: dict[str, Any] | None = None
 
     @property
     def is_running(self) -> bool:
         """Running in Docker's sense: a paused container is."""
         return self.status in ("running", "paused")
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether a user ended it, and not it itself."""
+        return self.stopped_by_user in (KILLED, STOPPED, SHUT_DOWN)
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -116,6 +134,11 @@ def _plain(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else value
 
 
+def _network(fields: dict[str, Any]) -> NetworkChoice:
+    decoded: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+    return NetworkChoice(**decoded)
+
+
 def _tupled(mount: MountPoint) -> MountPoint:
     return mount._replace(options=tuple(mount.options), layers=tuple(mount.layers))
 
@@ -139,6 +162,8 @@ def _options(fields: dict[str, Any]) -> RunOptions:
             decoded[key] = tuple(kind(**item) for item in decoded[key])
     if "mounts" in decoded:
         decoded["mounts"] = tuple(Mount(**{**item, "options": tuple(item["options"])}) for item in decoded["mounts"])
+    if decoded.get("networks") is not None:
+        decoded["networks"] = tuple(_network(item) for item in decoded["networks"])
     if "restart" in decoded:
         decoded["restart"] = RestartPolicy(**decoded["restart"])
     if decoded.get("healthcheck") is not None:

@@ -45,6 +45,24 @@ class PortBinding(NamedTuple):
     host_port_end: int = 0
 
 
+class NetworkChoice(NamedTuple):
+    """A network that a container is to be in, and its place there; "" and () leave the choice to sampan.
+
+    `links` are "container:alias", names that it alone knows. The network with the highest `gateway_priority` is the way
+    to everywhere.
+    """
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    ip: str = ""
+    ip6: str = ""
+    mac_address: str = ""
+    links: tuple[str, ...] = ()
+    link_local_ips: tuple[str, ...] = ()
+    driver_options: Mapping[str, str] = {}
+    gateway_priority: int = 0
+
+
 class Ulimit(NamedTuple):
     name: str
     soft: int
@@ -93,6 +111,7 @@ class RunOptions(NamedTuple):
     remove: bool = False
     init: bool | None = None
     network: str = "bridge"  # none, bridge, host, container:ID, or a network's name
+    networks: tuple[NetworkChoice, ...] | None = None  # all that it is in, None = `network` alone
     network_aliases: tuple[str, ...] = ()
     ip: str = ""
     mac_address: str = ""
@@ -144,6 +163,7 @@ class RunOptions(NamedTuple):
     cgroupns_mode: str = ""
     cgroup_parent: str = ""
     restart: RestartPolicy = RestartPolicy()
+    restart_unhealthy: bool = False  # end it when its health check fails, and start it again
     stop_signal: str = ""
     stop_timeout: int | None = None
     healthcheck: HealthConfig | None = None  # fields that are set win over the image's
@@ -153,6 +173,34 @@ class RunOptions(NamedTuple):
     log_driver: str = ""
     log_options: Mapping[str, str] = {}
     cidfile: str = ""
+
+    @property
+    def connections(self) -> tuple[NetworkChoice, ...]:
+        """The networks that it has an interface in, none where the network is the host's or another container's."""
+        if self.networks is not None:
+            return self.networks
+        if self.network in ("none", "host") or self.network.startswith("container:"):
+            return ()
+        return (NetworkChoice(self.network, self.network_aliases, self.ip, "", self.mac_address),)
+
+
+class UpdateOptions(NamedTuple):
+    """What `update` changes, in the units of RunOptions. 0, "" and None leave it as it is; `pids_limit` -1 and 0 take
+    the limit away."""
+
+    memory_bytes: int = 0
+    memory_reservation_bytes: int = 0
+    memory_swap_bytes: int = 0
+    nano_cpus: int = 0
+    cpu_shares: int = 0
+    cpu_period: int = 0
+    cpu_quota: int = 0
+    cpuset_cpus: str = ""
+    cpuset_mems: str = ""
+    cpu_realtime_period: int = 0
+    cpu_realtime_runtime: int = 0
+    pids_limit: int | None = None
+    restart: RestartPolicy | None = None
 
 
 class ExecOptions(NamedTuple):
@@ -176,3 +224,4 @@ class LogOptions(NamedTuple):
     until: int = 0
     tail: int = -1
     timestamps: bool = False
+    details: bool = False  # the attributes that --log-opt labels, env and tag chose

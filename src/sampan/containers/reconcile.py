@@ -52,6 +52,14 @@ def _void_leases(database: Database, paths: Paths, void: list[leases.Lease]) -> 
             run_id = name.rpartition("/build-")[2]
             driver.abandon(probe.runtime(), paths.runtime, run_id, name)
             leases.forget(database, lease)
+        elif kind == "connection":
+            from sampan.containers import membership
+
+            if membership.repair(database, paths, name):
+                leases.forget(database, lease)
+        elif kind == "update":
+            if _half_updated(database, paths, name):
+                leases.forget(database, lease)
         elif (kind == "frozen" and _held_still(database, paths, name)) or (
             kind == "container" and _interrupted_start(database, paths, name)
         ):
@@ -73,6 +81,22 @@ def _interrupted_start(database: Database, paths: Paths, container_id: str) -> b
             locks.forget(paths, container_id)
         elif not container.is_running or driver.is_waiting(paths.runtime, container_id, container.pid):
             _take_back(database, paths, container)
+    finally:
+        os.close(lock)
+    return True
+
+
+def _half_updated(database: Database, paths: Paths, container_id: str) -> bool:
+    """Tell the kernel limits that the row has already. False as in the above."""
+    from sampan.containers import update
+
+    lock = locks.try_container(paths, container_id)
+    if lock is None:
+        return False
+    try:
+        container = store.get(database, container_id)
+        if container is not None:
+            update.finish(database, paths, container)
     finally:
         os.close(lock)
     return True

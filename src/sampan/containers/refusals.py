@@ -4,20 +4,15 @@ import os
 
 from sampan.containers import security
 from sampan.containers.options import RunOptions
-from sampan.errors import InvalidArgument, NotFound, Unsupported
+from sampan.errors import InvalidArgument, Unsupported
 
 _MINIMUM_MEMORY = 6 << 20
-_FILE_OPTIONS = ("max-size", "max-file", "compress", "mode")
-_ATTRIBUTES = ("labels", "labels-regex", "env", "env-regex", "tag", "max-buffer-size")
-_DRIVERS_ELSEWHERE = ("awslogs", "etwlogs", "fluentd", "gcplogs", "gelf", "journald", "splunk", "syslog")
 
 
 def check(options: RunOptions, cpus: int) -> None:
     """Raises InvalidArgument, NotFound or Unsupported for options that no container can have. `cpus` is how many the
     host has."""
-    _check_memory(options)
-    _check_cpus(options, cpus)
-    _check_rest(options)
+    check_limits(options, cpus)
     _check_network(options)
     if not -1000 <= options.oom_score_adj <= 1000:
         raise InvalidArgument(f"Invalid value {options.oom_score_adj}, range for oom score adj is [-1000, 1000]")
@@ -26,13 +21,22 @@ def check(options: RunOptions, cpus: int) -> None:
 
         signals.number(options.stop_signal)
     if options.log_driver not in ("", "json-file") or options.log_options:
-        _check_log(options)
+        from sampan.containers import logdrivers
+
+        logdrivers.check(options)
     security.capabilities(options)
     security.parse_options(options.security_options)
     for name in options.annotations:
         if name.startswith("run.oci."):
             # These steer crun itself: one of them would replace the seccomp filter.
             raise InvalidArgument(f"annotation {name} is not allowed: run.oci. belongs to the runtime")
+
+
+def check_limits(options: RunOptions, cpus: int) -> None:
+    """The part of `check` about memory and CPUs."""
+    _check_memory(options)
+    _check_cpus(options, cpus)
+    _check_rest(options)
 
 
 def _check_memory(options: RunOptions) -> None:
@@ -50,6 +54,8 @@ def _check_rest(options: RunOptions) -> None:
     """Limits that few ask for."""
     if not -1 <= options.memory_swappiness <= 100:
         raise InvalidArgument(f"Invalid value: {options.memory_swappiness}, valid memory swappiness range is 0-100")
+    if "" in options.annotations:
+        raise InvalidArgument("invalid Annotations: the empty string is not permitted as an annotation key")
     if options.cpu_realtime_period or options.cpu_realtime_runtime:
         _check_realtime(options)
     for limit in options.blkio_weight_devices:
@@ -74,6 +80,10 @@ _WEIGHT_FILES = (
 
 
 def _check_cpus(options: RunOptions, cpus: int) -> None:
+    if options.cpu_period and not 1000 <= options.cpu_period <= 10**6:
+        raise InvalidArgument("CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)")
+    if 0 < options.cpu_quota < 1000:
+        raise InvalidArgument("CPU cfs quota can not be less than 1ms (i.e. 1000)")
     if options.nano_cpus and (options.cpu_quota or options.cpu_period):
         other = "Quota" if options.cpu_quota else "Period"
         raise InvalidArgument(f"Conflicting options: Nano CPUs and CPU {other} cannot both be set")
@@ -139,41 +149,3 @@ def _check_network(options: RunOptions) -> None:
     for is_given, text in conflicts:
         if is_given:
             raise InvalidArgument(f"conflicting options: {text}")
-
-
-def _check_log(options: RunOptions) -> None:
-    """Drivers are json-file, local and none: the first two are one file of the monitor's."""
-    driver = options.log_driver or "json-file"
-    if driver in _DRIVERS_ELSEWHERE:
-        raise Unsupported(
-            f"the log driver {driver} is not supported by this version of sampan", hint="json-file, local or none"
-        )
-    if driver not in ("json-file", "local", "none"):
-        raise NotFound(
-            f'error looking up logging plugin {driver}: plugin "{driver}" not found', hint="json-file, local or none"
-        )
-    for name, value in options.log_options.items():
-        if name in _ATTRIBUTES or (name == "mode" and value == "non-blocking"):
-            raise Unsupported(f"the log option {name}={value} is not supported by this version of sampan")
-        if name not in _FILE_OPTIONS:
-            raise InvalidArgument(f"unknown log opt '{name}' for {driver} log driver")
-    if "max-file" in options.log_options and not options.log_options["max-file"].isdecimal():
-        raise InvalidArgument(f"invalid value for max-file: {options.log_options['max-file']}")
-    log_size_limit(options)
-
-
-def log_size_limit(options: RunOptions) -> int:
-    """Bytes that a container's log may take, 0 for no limit: max-size for each of max-file files.
-
-    Raises InvalidArgument.
-    """
-    text = options.log_options.get("max-size", "")
-    if not text or text == "-1":
-        return 0
-    number, unit = text.rstrip("bB"), 1
-    if number[-1:].lower() in ("k", "m", "g"):
-        unit = 1 << {"k": 10, "m": 20, "g": 30}[number[-1].lower()]
-        number = number[:-1]
-    if not number.isdecimal() or int(number) == 0:
-        raise InvalidArgument(f"invalid value for max-size: {text}", hint="a size such as 10m")
-    return int(number) * unit * max(int(options.log_options.get("max-file", "1")), 1)

@@ -7,11 +7,13 @@ from sampan.values import NamedTuple
 
 
 class SecurityChoices(NamedTuple):
-    """What --security-opt chose. `seccomp` is "" (default), "unconfined" or a path."""
+    """What --security-opt chose. `seccomp` is "" (default), "unconfined" or a path; `writable_cgroups` None leaves it
+    to --privileged."""
 
     seccomp: str = ""
     no_new_privileges: bool = False
     unmasked: bool = False
+    writable_cgroups: bool | None = None
 
 
 def parse_options(texts: tuple[str, ...]) -> SecurityChoices:
@@ -29,6 +31,8 @@ def parse_options(texts: tuple[str, ...]) -> SecurityChoices:
             choices = choices._replace(seccomp="" if value == "builtin" else value)
         elif key == "systempaths" and value == "unconfined":
             choices = choices._replace(unmasked=True)
+        elif key == "writable-cgroups" and value in ("true", "false"):
+            choices = choices._replace(writable_cgroups=value == "true")
         elif key == "apparmor" and value:
             if value not in ("unconfined", "docker-default"):
                 raise Unsupported(f"AppArmor profile {value} cannot be applied: profiles are not loaded by sampan")
@@ -79,10 +83,9 @@ def device_rules(texts: tuple[str, ...]) -> tuple[tuple[str, int | None, int | N
     for text in texts:
         words = text.split()
         numbers = words[1].split(":") if len(words) == 3 else []
-        if len(numbers) != 2 or words[0] not in ("a", "b", "c") or not set(words[2]) <= set("rwm"):
-            raise InvalidArgument(f"invalid device cgroup rule format: '{text}'")
-        if not all(number == "*" or (number.isdecimal() and len(number) < 10) for number in numbers):
-            raise InvalidArgument(f"invalid device cgroup rule format: '{text}'")
+        is_rule = len(numbers) == 2 and words[0] in ("a", "b", "c") and set(words[2]) <= set("rwm")
+        if not is_rule or not all(number == "*" or (number.isdecimal() and len(number) < 10) for number in numbers):
+            raise InvalidArgument(f"invalid device cgroup format '{text}'", hint="such as 'c 42:* rwm'")
         major, minor = (None if number == "*" else int(number) for number in numbers)
         rules.append((words[0], major, minor, words[2]))
     return tuple(rules)

@@ -70,8 +70,8 @@ def attach_volumes(
         attach_shared(database, volume)
 
 
-def attach_shared(database: Database, volume: volumes.Volume) -> None:
-    """Mount a volume at its folder; one in memory is that of the containers that run with it."""
+def attach_shared(database: Database, volume: volumes.Volume) -> bool:
+    """Mount a volume at its folder; one in memory is that of the containers that run with it: whether there is one."""
     if driver.is_memory(volume.options):
         from sampan.volumes import attaching
 
@@ -80,8 +80,9 @@ def attach_shared(database: Database, volume: volumes.Volume) -> None:
             if other is None or not other.is_running or other.boot_id != process.boot_id():
                 continue
             if process.is_alive(other.monitor_pid, other.monitor_start) and attaching.join(volume, other.monitor_pid):
-                return
+                return True
     _attach(volume)
+    return False
 
 
 def _attach(volume: volumes.Volume) -> None:

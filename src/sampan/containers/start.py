@@ -6,9 +6,10 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from sampan.containers import compile as compilation
-from sampan.containers import creation, devices, etc_files, happenings, injection, joining, refusals, security, store
+from sampan.containers import creation, devices, etc_files, happenings, injection, joining, security, store, watched
 from sampan.containers.model import Container, MountPoint
 from sampan.errors import Conflict, NotFound, Unavailable
 from sampan.linux import cgroup, fault, files, netns, process
@@ -17,6 +18,9 @@ from sampan.storage import leases, locks
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 from sampan.values import NamedTuple
+
+if TYPE_CHECKING:
+    from sampan.containers.linking import Linked
 
 
 class Hooks(NamedTuple):
@@ -53,7 +57,7 @@ def start(database: Database, paths: Paths, container_id: str, hooks: Hooks = NO
             raise Conflict("cannot start a paused container, try unpause instead")
         if container.is_running:
             return False
-        _Start(database, paths, container, hooks).run()
+        _Start(database, paths, joining.with_host_name(database, container), hooks).run()
     return True
 
 
@@ -72,7 +76,7 @@ class _Start:
 
     __slots__ = (
         "cgroups_path", "connect", "container", "database", "descriptors", "folder", "held", "hooks", "inherited",
-        "network", "paths", "runtime", "tell_supervisor",
+        "linked", "network", "paths", "runtime", "tell_supervisor",
     )  # fmt: skip
 
     def __init__(self, database: Database, paths: Paths, container: Container, hooks: Hooks) -> None:
@@ -85,6 +89,7 @@ class _Start:
         self.cgroups_path = cgroups_path(paths, container)
         self.inherited: tuple[int, ...] = ()
         self.network = "private"
+        self.linked: tuple[Linked, ...] = ()
         self.connect: Callable[[], None] = lambda: None
         self.tell_supervisor: Callable[[], None] = lambda: None
         self.descriptors: list[int] = []
@@ -154,19 +159,26 @@ class _Start:
             self._keep(descriptor, undo)
             # The runtime opens it through us; from then on it lives as long as the container.
             self.network = f"/proc/{os.getpid()}/fd/{descriptor}"
-            has_names = mode not in ("none", "bridge", "default") and not self._is_default_bridge(mode)
-        etc_files.write(self.folder, self.container, has_names=has_names, joined=joined)
-        if mode not in ("none", "host") and not mode.startswith("container:"):
+            has_names = any(self._has_names(choice.name) for choice in options.connections)
+        if any(choice.links for choice in options.connections):
+            from sampan.containers import linking
+
+            self.linked = linking.resolve(self.database, self.container)
+        lines = [(" ".join(link.called), link.address) for link in self.linked]
+        etc_files.write(self.folder, self.container, has_names=has_names, joined=joined, linked=lines)
+        if options.connections:
             connect = self._connection(descriptor, undo, has_names)
             if options.ports or options.publish_all:
                 connect()
             else:
                 self.connect = connect
 
-    def _is_default_bridge(self, reference: str) -> bool:
-        """Whether a network that is not called so is the one without names: it may be told by its id."""
+    def _has_names(self, reference: str) -> bool:
+        """Whether it is not the default bridge, the one without names, which may be told by its id too."""
+        if reference in ("bridge", "default"):
+            return False
         row = self.database.row("SELECT id FROM network WHERE name = 'bridge'")
-        return row is not None and len(reference) >= _ID_BEGINNING and str(row[0]).startswith(reference)
+        return row is None or len(reference) < _ID_BEGINNING or not str(row[0]).startswith(reference)
 
     def _connection(self, descriptor: int, undo: ExitStack, has_names: bool) -> Callable[[], None]:
         def connect() -> None:
@@ -177,7 +189,14 @@ class _Start:
             for reservation in made.reservations:
                 self._keep(reservation, undo)
             self.inherited = tuple(made.reservations)
-            etc_files.add_address(self.folder, self.container, made.endpoint.ip, made.gateway)
+            lines = [(" ".join(link.called), link.address) for link in self.linked]
+            etc_files.add_addresses(self.folder, self.container, made.addresses, made.gateway, lines)
+            if self.database.row("SELECT 1 FROM endpoint WHERE links != '[]'") is not None:
+                from sampan.containers import linking
+
+                for endpoint in made.endpoints:
+                    if endpoint.network == "bridge":
+                        linking.follow(self.database, self.paths, self.container, endpoint.ip)
             if has_names:
                 from sampan.containers import resolving
 
@@ -206,6 +225,10 @@ class _Start:
         conmon = probe.required("conmon")
         capabilities = security.capabilities(container.spec.options, devices.available_capabilities())
         filter_ = self._filter(capabilities)
+        if any(point.propagation.removeprefix("r") in ("shared", "slave") for point in container.spec.mounts):
+            from sampan.containers import propagation
+
+            propagation.check(container.spec.mounts)
 
         def inside(root: int) -> int:
             compilation.check_mounts(container.spec.mounts)
@@ -230,7 +253,9 @@ class _Start:
                 oom_score_adj=_oom_score_adj(),
                 block_io=devices.block_limits(container.spec.options),
                 injected=self._injection(),
+                linked=tuple(variable for link in self.linked for variable in link.variables),
                 init_path=probe.init().path if container.spec.options.init else "",
+                shared_memory=self._shared_memory(),
             )
             bundle.write_config(self.folder, compilation.specification(container, facts))
             fault.point("start.mounted")
@@ -258,6 +283,15 @@ class _Start:
 
         return staging.stage(self.database, self.paths, self.container, self.held.append)
 
+    def _shared_memory(self) -> str:
+        """Where another container's /dev/shm is, when this one shares it."""
+        mode, _, donor = self.container.spec.options.ipc_mode.partition(":")
+        if mode != "container":
+            return ""
+        from sampan.containers import shared_memory
+
+        return shared_memory.attach(self.database, donor, self.folder)
+
     def _injection(self) -> injection.Injection:
         """What the CDI devices of the options bring along."""
         options = self.container.spec.options
@@ -277,7 +311,12 @@ class _Start:
 
     def _monitor_options(self) -> monitor.MonitorOptions:
         options = self.container.spec.options
-        log = "none" if options.log_driver == "none" else f"k8s-file:{self.folder}/log"
+        log, limit, tag = f"k8s-file:{self.folder}/log", 0, ""
+        if options.log_driver != "json-file" or options.log_options:
+            from sampan.containers import logattributes, logdrivers
+
+            log, limit = logdrivers.monitor_log(options, self.folder)
+            tag = logattributes.attributes(self.container).get("tag", "")
         return monitor.MonitorOptions(
             container_id=self.container.id,
             name=self.container.name,
@@ -286,7 +325,8 @@ class _Start:
             exit=self.paths.exit(self.container.id),
             sockets=self.paths.sockets,
             log=log,
-            log_size_limit=refusals.log_size_limit(options),
+            log_size_limit=limit,
+            log_tag=tag,
             terminal=options.tty,
             interactive=options.interactive,
             keep_input_open=options.tty or self.hooks.before_start is None,
@@ -321,6 +361,8 @@ class _Start:
             )
             if health:
                 self.database.execute("INSERT OR IGNORE INTO health_due VALUES(?)", (self.container.id,))
+            if watched.is_rotated(self.container):
+                self.database.execute("INSERT OR IGNORE INTO log_rotation VALUES(?)", (self.container.id,))
             happenings.record(self.database, self.container, "start")
             if self.hooks.is_restart:
                 happenings.record(self.database, self.container, "restart")

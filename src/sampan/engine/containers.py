@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from sampan.containers import model as records
 from sampan.containers import store
-from sampan.containers.options import ExecOptions, LogOptions, RunOptions
+from sampan.containers.options import ExecOptions, LogOptions, RunOptions, UpdateOptions
 from sampan.errors import Conflict, NotFound
-from sampan.storage import leases
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 from sampan.values import NamedTuple
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from sampan.containers import start
     from sampan.containers.changes import Change
     from sampan.containers.commit import CommitOptions
+    from sampan.containers.logline import LogLine
     from sampan.containers.statistics import Statistics
     from sampan.containers.transfer import Copied
     from sampan.engine.why.facts import Explanation
@@ -27,7 +27,8 @@ list_of = list  # `Containers.list` hides the builtin in annotations
 
 
 class Container:
-    """One container. `id`, `name` and `image_id` never change; the rest is read anew by `reload()`."""
+    """One container. `id`, `name` and `image_id` never change; the rest is read anew by `reload()`. As a context
+    manager it is removed at the end."""
 
     __slots__ = ("_containers", "record")
 
@@ -61,9 +62,9 @@ class Container:
         """Ask it to end, and kill it when it has not after `timeout_seconds` (default: its own, or 10)."""
         self._containers.stop(self.id, timeout_seconds=timeout_seconds)
 
-    def remove(self, *, force: bool = False) -> None:
-        """Remove it; `force` kills it first."""
-        self._containers.remove(self.id, force=force)
+    def remove(self, *, force: bool = False, volumes: bool = False) -> None:
+        """Remove it; `force` kills it first, `volumes` takes its anonymous volumes along."""
+        self._containers.remove(self.id, force=force, volumes=volumes)
 
     def logs(self, options: LogOptions = ALL_LINES) -> bytes:
         """What it has written so far, both streams in order."""
@@ -77,6 +78,16 @@ class Container:
     def inspect(self) -> dict[str, Any]:
         """Docker's inspect document."""
         return self._containers.inspect(self.id)
+
+    def __enter__(self) -> "Container":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Remove it, running or not, with its anonymous volumes."""
+        try:
+            self.remove(force=True, volumes=True)
+        except NotFound:
+            pass
 
     def __repr__(self) -> str:
         return f"<Container {self.id[:12]} {self.name} {self.status}>"
@@ -134,12 +145,12 @@ class Containers:
 
     def start(self, reference: str, hooks: "start.Hooks | None" = None) -> bool:
         """Start a container in the background; False when it runs already."""
-        from sampan.containers import creation, start, wake
+        from sampan.containers import start, wake, watched
 
         record = store.find(self.database, reference)
         chosen = hooks or start.Hooks(exit_command=wake.exit_command(self.paths, record.id, is_attended=False))
         started = start.start(self.database, self.paths, record.id, chosen)
-        if started and creation.has_check(record.spec.config.healthcheck):
+        if started and watched.is_watched(record):
             wake.start_supervisor(self.paths)
         return started
 
@@ -176,6 +187,12 @@ class Containers:
             "SELECT container_port, protocol, host_port, host_ip FROM port WHERE container_id = ?", (record.id,)
         )
         return [(int(row[0] or 0), str(row[1]), int(row[2] or 0), str(row[3])) for row in rows]
+
+    def why_ports(self, reference: str) -> "list_of[str]":
+        """Why its published ports are reached from where they are: lines in plain words. Raises NotFound."""
+        from sampan.engine import port_path
+
+        return port_path.why(self.database, self.paths, reference)
 
     def stop(self, reference: str, *, timeout_seconds: int | None = None, signal: str = "") -> None:
         """See `Container.stop`; `signal` instead of the container's own."""
@@ -215,6 +232,15 @@ class Containers:
 
         control.unpause(self.database, self.paths, store.find(self.database, reference).id)
 
+    def update(self, reference: str, options: UpdateOptions) -> None:
+        """Other limits or another restart policy; a running container has them at once.
+
+        Raises InvalidArgument, Conflict where what is set already stands against it. The container is then as before.
+        """
+        from sampan.containers import update
+
+        update.update(self.database, self.paths, store.find(self.database, reference).id, options)
+
     def rename(self, reference: str, name: str) -> None:
         from sampan.containers import control
 
@@ -227,27 +253,17 @@ class Containers:
         record = store.find(self.database, reference)
         ending.remove(self.database, self.paths, record.id, force=force, remove_volumes=volumes)
 
-    def prune(self, filters: "Mapping[str, Sequence[str]] | None" = None) -> "list_of[tuple[str, int]]":
+    def prune(
+        self, filters: "Mapping[str, Sequence[str]] | None" = None, *, dry_run: bool = False
+    ) -> "list_of[tuple[str, int]]":
         """Remove all that are not running and pass the filters (until, label, label!): [(id, bytes freed)].
 
-        Raises InvalidArgument for a filter that is not known or malformed.
+        With `dry_run` it is only said which they are. Raises InvalidArgument for a filter that is not known or
+        malformed.
         """
-        from sampan.containers import claims, ending, happenings
-        from sampan.engine.listing import prunable
+        from sampan.engine import pruning
 
-        removed = []
-        starting = leases.held(self.database)
-        for record in prunable(store.all_containers(self.database), filters or {}):
-            if claims.lease_of(record.id) in starting:
-                continue  # somebody made it just now and is about to start it
-            try:
-                size = self.size(record)
-                ending.remove(self.database, self.paths, record.id)
-            except (NotFound, Conflict, FileNotFoundError):
-                continue  # removed or started by somebody else meanwhile
-            removed.append((record.id, size))
-        happenings.pruned(self.database, sum(size for _, size in removed))
-        return removed
+        return pruning.containers(self.database, self.paths, filters or {}, dry_run=dry_run)
 
     def size(self, record: records.Container) -> int:
         """Bytes of regular files that the container has written."""
@@ -255,17 +271,23 @@ class Containers:
 
         return written(self.paths, record)
 
-    def logs(self, reference: str, options: LogOptions = ALL_LINES) -> "Iterator[Any]":
-        """Lines (time, stream, text) of the container's log."""
-        from sampan.containers import ending, logs
+    def logs(self, reference: str, options: LogOptions = ALL_LINES) -> "Iterator[LogLine]":
+        """Lines (time, stream, text) of the container's log.
 
-        record = store.find(self.database, reference)
+        Raises NotFound, or Unsupported when its log driver keeps nothing.
+        """
+        from sampan.engine import logging
 
-        def is_running() -> bool:
-            found = store.get(self.database, record.id)
-            return found is not None and found.is_running and ending.is_alive(found)
+        return logging.lines(self.database, self.paths, store.find(self.database, reference), options)
 
-        return logs.read(self.paths.container(record.id) + "/log", options, is_running)
+    def log_text(self, reference: str, options: LogOptions = ALL_LINES) -> "Iterator[tuple[str, bytes]]":
+        """The log as `logs` prints it, in pieces of any length: (stdout or stderr, text). Faster than line by line.
+
+        Errors as `logs`.
+        """
+        from sampan.engine import logging
+
+        return logging.text(self.database, self.paths, store.find(self.database, reference), options)
 
     def diff(self, reference: str) -> "list_of[Change]":
         """What the container changed in its image's files, sorted by path: kind (A, C, D) and path."""
@@ -359,7 +381,7 @@ class Containers:
         return control.top(self.database, self.paths, store.find(self.database, reference), arguments)
 
     def exec_output(self, reference: str, options: ExecOptions) -> tuple[int, bytes]:
-        """Execute and collect the output of both streams."""
+        """Execute and collect the output of both streams, read to its end: what it leaves running may hold it open."""
         from sampan.containers import execs
         from sampan.containers.streams import Streams
 
@@ -370,8 +392,7 @@ class Containers:
             identity = execs.tell_started(self.database, container, options.command)
         finally:
             os.close(writer)
-        with open(reader, "rb") as output:
-            data = output.read()
+        data = execs.read_output(self.paths, container, running, reader)
         code = execs.wait(self.paths, container, running, options.command[0])
         execs.tell_ended(self.database, container, identity, code)
         return code, data

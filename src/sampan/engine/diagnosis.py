@@ -8,7 +8,7 @@ from sampan.containers.model import Container
 from sampan.images import mounting
 from sampan.linux import cgroup, links
 from sampan.linux.netlink import Netlink
-from sampan.networks import firewall
+from sampan.networks import endpoints, upkeep
 from sampan.networks import store as networks
 from sampan.storage import check as storage_check
 from sampan.storage import leases, locks
@@ -124,13 +124,11 @@ def _networks(database: Database, paths: Paths) -> list[Problem]:
         names = {link.name for link in links.list_links(netlink)}
     with database.transaction():
         live = _live(database)
-        endpoints = networks.endpoints(database)
+        held = endpoints.read(database)
         bridges = {network.bridge for network in networks.list_networks(database, paths)}
-        has_ports = database.row("SELECT 1 FROM port") is not None
-        is_true = not has_ports or firewall.is_true_to(database, paths)
     found = [
         Problem(f"endpoint {endpoint.id}", f"{endpoint.ip} is kept by {endpoint.container_id}, which has ended", _NEXT)
-        for endpoint in endpoints
+        for endpoint in held
         if endpoint.container_id not in live
     ]
     found += [
@@ -139,9 +137,10 @@ def _networks(database: Database, paths: Paths) -> list[Problem]:
         if name not in bridges
     ]
     # An interface dies a moment after its container's namespace: only one that stays is a leftover, and it is harmless.
-    if not is_true:
-        what = "it does not hold the ports that the containers have published"
-        found.append(Problem(f"nft table {paths.firewall_table}", what, "restart the containers with published ports"))
+    found += [
+        Problem(lost, "containers that run need it, and it is not whole", "sampan system check --repair")
+        for lost in upkeep.damages(database, paths)
+    ]
     return found
 
 

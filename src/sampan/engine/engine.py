@@ -1,9 +1,10 @@
 """`Engine`: one store on disk, and everything that can be done with it."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sampan.containers import watched
 from sampan.containers.look import look
 from sampan.containers.options import PortBinding, RunOptions
 from sampan.engine.containers import Container, Containers
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from sampan.engine.registries import Registries
     from sampan.engine.system import System
     from sampan.engine.volumes import Volumes
+    from sampan.storage.events import Event
 
 
 class Engine:
@@ -39,12 +41,7 @@ class Engine:
     def _look(self) -> None:
         """Repair what died; the supervisor too is replaced when it did and there is something to watch."""
         has_repaired = look(self.database, self.paths)
-        row = self.database.row(
-            "SELECT 1 FROM health_due UNION ALL SELECT 1 FROM container WHERE status = 'restarting' UNION ALL"
-            " SELECT 1 FROM endpoint e JOIN network n ON n.id = e.network_id JOIN container c ON c.id = e.container_id"
-            " WHERE n.name != 'bridge' AND c.status IN ('running', 'paused') LIMIT 1"
-        )
-        is_needed = row is not None
+        is_needed = watched.is_any(self.database)
         if has_repaired and not is_needed:
             from sampan.engine.supervision import restarting
 
@@ -77,7 +74,7 @@ class Engine:
 
     @property
     def networks(self) -> "Networks":
-        """Networks: create, list, inspect, remove."""
+        """Networks: create, connect, disconnect, list, inspect, remove, prune."""
         from sampan.engine.networks import Networks
 
         return Networks(self.database, self.paths)
@@ -144,6 +141,18 @@ class Engine:
             transfers.fetch(self.database, self.paths, reference, platform=platform, config=config, tell=tell)
 
         return solver.build(self.database, self.paths, options, on_event or (lambda event: None), fetch)
+
+    def events(
+        self, *, since_ns: int = 0, until_ns: int = 0, filters: "Mapping[str, Sequence[str]] | None" = None
+    ) -> "Iterator[Event]":
+        """What happens, from this call on, for ever; or from `since_ns` to `until_ns` (ns since the epoch, 0 = open).
+
+        `filters` are those of `docker events`, such as {"type": ["container"], "event": ["die"]}. Events before a few
+        thousand ago are forgotten. Raises InvalidArgument when the end lies before the beginning.
+        """
+        from sampan.engine import events
+
+        return events.read(self.database, self.paths, since_ns=since_ns, until_ns=until_ns, filters=filters or {})
 
     def close(self) -> None:
         """Close the store. Containers go on."""

@@ -4,12 +4,12 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sampan.containers import creation, start, store, wake
+from sampan.containers import creation, start, store, wake, watched
 from sampan.containers import model as records
 from sampan.containers.options import RunOptions
 from sampan.containers.streams import Streams, detach_sequence
 from sampan.engine.engine import Engine
-from sampan.errors import Conflict
+from sampan.errors import Conflict, SampanError
 from sampan.runtime import driver
 from sampan.storage import locks
 from sampan.values import NamedTuple
@@ -51,13 +51,13 @@ def start_attached(engine: Engine, record: records.Container, how: Foreground) -
     def connect(container: records.Container) -> None:
         sessions.append(_session(engine, container, how))
         if how.proxy_signals:
-            _proxy_signals(container.pid)
+            _proxy_signals(engine, container)
 
     hooks = start.Hooks(connect, wake.exit_command(engine.paths, record.id, is_attended=True), _import_the_rest)
     try:
         if not start.start(engine.database, engine.paths, record.id, hooks):
             raise Conflict(f"container {record.id} is running already", hint=f"sampan attach {record.name}")
-        if creation.has_check(record.spec.config.healthcheck):
+        if watched.is_watched(record):
             wake.start_supervisor(engine.paths)
         return _until_end(engine, record.id, sessions[0])
     finally:
@@ -69,8 +69,8 @@ def _import_the_rest() -> None:
     from sampan.containers import attach, control  # noqa: F401
 
 
-def attach_running(engine: Engine, record: records.Container, how: Foreground) -> int:
-    """`attach`: join a running container. Raises Conflict in Docker's words."""
+def attach_running(engine: Engine, record: records.Container, how: Foreground) -> int | None:
+    """`attach`: join a running container; its exit code, None when the user detached. Raises Conflict."""
     detach_sequence(how.detach_keys)
     if record.status == "paused":
         raise Conflict("You cannot attach to a paused container, unpause it first")
@@ -79,11 +79,12 @@ def attach_running(engine: Engine, record: records.Container, how: Foreground) -
     from sampan.containers import control
 
     session = _session(engine, record, how)
+    _tell(engine, record, "attach")
     if how.proxy_signals:
-        _proxy_signals(record.pid)
+        _proxy_signals(engine, record)
     try:
         if not session.run():
-            return 0
+            return None
     finally:
         session.close()
     return control.wait(engine.database, engine.paths, record.id)
@@ -99,7 +100,15 @@ def _session(engine: Engine, container: records.Container, how: Foreground) -> "
         how.streams,
         terminal=container.spec.options.tty,
         detach_keys=how.detach_keys,
+        on_resized=lambda rows, columns: _tell(engine, container, "resize", height=str(rows), width=str(columns)),
     )
+
+
+def _tell(engine: Engine, container: records.Container, action: str, **attributes: str) -> None:
+    from sampan.containers import happenings
+
+    with engine.database.transaction(durable=False):
+        happenings.record(engine.database, container, action, **attributes)
 
 
 def _until_end(engine: Engine, container_id: str, session: "Session") -> int:
@@ -116,9 +125,13 @@ def _until_end(engine: Engine, container_id: str, session: "Session") -> int:
     return control.finish(engine.database, engine.paths, container)
 
 
-def _proxy_signals(pid: int) -> None:
+def _proxy_signals(engine: Engine, container: records.Container) -> None:
     def forward(number: int, _: object) -> None:
-        driver.send_signal(pid, number)
+        driver.send_signal(container.pid, number)
+        try:
+            _tell(engine, container, "kill", signal=str(number))
+        except SampanError:
+            return  # the disk is full, which must not end what the signal was meant for
 
     import signal
 

@@ -35,6 +35,12 @@ class Images:
         """Images by name and filters as `docker images` takes them, newest first. Raises InvalidArgument."""
         return selection.list_images(self.database, name=name, filters=filters)
 
+    def made_from(self, reference: str) -> frozenset[str]:
+        """IDs of the image and of those that were made from it. Raises NotFound."""
+        from sampan.images import descent
+
+        return descent.made_from(self.database, self.get(reference))
+
     def inspect(self, reference: str, *, platform: str = "") -> dict[str, Any]:
         """Docker's inspect document. Raises NotFound, also for an image of another platform than the wanted one."""
         from sampan.engine.image_document import image_document
@@ -57,7 +63,10 @@ class Images:
     def prune(
         self, *, all_unused: bool = False, filters: Filters = selection.NO_FILTERS, dry_run: bool = False
     ) -> removal.Pruned:
-        """Remove images without a name, or all that no container was made from; with `dry_run`, tell which they are."""
+        """Remove images without a name, or all that no container was made from; with `dry_run` only say which.
+
+        Raises InvalidArgument for a filter that is not known or malformed.
+        """
         return removal.prune(
             self.database, self.paths, all_unused=all_unused, filters=filters, in_use=self.users, dry_run=dry_run
         )

@@ -2,11 +2,13 @@
 
 import os
 import platform
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sampan
+from sampan.containers import cdi
 from sampan.containers.timestamp import rfc3339
 from sampan.errors import Unsupported
 from sampan.linux import process
@@ -39,16 +41,25 @@ def information(database: Database, paths: Paths) -> dict[str, Any]:
         "ContainersStopped": sum(states.values()) - running - paused,
         "Images": int(images[0] or 0) if images else 0,
         "Driver": "overlay2",
-        "DriverStatus": [["Backing Filesystem", _file_system(paths.root)], ["Supports d_type", "true"]],
-        "Plugins": {"Volume": ["local"], "Network": ["bridge", "host", "null"], "Authorization": None, "Log": _LOGS},
+        "DriverStatus": _driver_status(paths),
+        "Plugins": {
+            "Volume": ["local"],
+            "Network": ["bridge", "host", "ipvlan", "macvlan", "null"],
+            "Authorization": None,
+            "Log": _LOGS,
+        },
         **_abilities(version),
         "Debug": False,
+        "NFd": len(os.listdir("/proc/self/fd")),
+        "NGoroutines": threading.active_count(),
+        "NEventsListener": 0,
         "SystemTime": rfc3339(time.time_ns()),
         "LoggingDriver": settings.log_driver,
         "CgroupDriver": "cgroupfs",
         "CgroupVersion": str(version),
         "KernelVersion": host.release,
-        "OperatingSystem": _operating_system(),
+        "OperatingSystem": _release("PRETTY_NAME") or "Linux",
+        "OSVersion": _release("VERSION_ID"),
         "OSType": "linux",
         "Architecture": host.machine,
         "IndexServerAddress": _INDEX,
@@ -72,11 +83,14 @@ def information(database: Database, paths: Paths) -> dict[str, Any]:
         "InitBinary": _init(),
         "SecurityOptions": ["name=seccomp,profile=builtin"],
         "FirewallBackend": {"Driver": "nftables"},
-        "CDISpecDirs": [],
+        "CDISpecDirs": list(cdi.FOLDERS),
         **_pools(settings.address_pools),
         "SettingsFiles": list(loaded.files),
         "PublishLocalOnly": settings.publish_local_only,
-        "Warnings": _warnings(),
+        "ContainerdCommit": {"ID": ""},
+        "RuncCommit": {"ID": ""},
+        "InitCommit": {"ID": ""},
+        "Warnings": warnings(_abilities(version)),
     }
 
 
@@ -125,7 +139,8 @@ def _abilities(cgroup_version: int) -> dict[str, Any]:
     has_cpu = "cpu" in controllers
     return {
         "MemoryLimit": "memory" in controllers,
-        "SwapLimit": "memory" in controllers,
+        "SwapLimit": "memory" in controllers and (cgroup_version == 2 or os.path.exists(_SWAP_FILE)),
+        "KernelMemoryTCP": os.path.exists(_TCP_FILE),
         "CpuCfsPeriod": has_cpu,
         "CpuCfsQuota": has_cpu,
         "CPUShares": has_cpu,
@@ -144,11 +159,24 @@ def _controllers() -> frozenset[str]:
     return frozenset([*(row[0] for row in rows if row[3] == "1"), *unified])
 
 
-def _operating_system() -> str:
+def _release(key: str) -> str:
+    """A value of os-release(5), "" where it has none."""
     for line in _text("/etc/os-release").splitlines():
-        if line.startswith("PRETTY_NAME="):
+        if line.startswith(key + "="):
             return line.partition("=")[2].strip('"')
-    return "Linux"
+    return ""
+
+
+def _driver_status(paths: Paths) -> list[list[str]]:
+    """As overlay2 tells it: layers are mounted without metacopy, redirect_dir and userxattr."""
+    kind = _file_system(paths.root)
+    return [
+        ["Backing Filesystem", "extfs" if kind.startswith("ext") else kind],
+        ["Supports d_type", "true"],
+        ["Using metacopy", "false"],
+        ["Native Overlay Diff", "true"],
+        ["userxattr", "false"],
+    ]
 
 
 def _file_system(path: str) -> str:
@@ -176,13 +204,27 @@ def _init() -> str:
         return ""
 
 
-def _warnings() -> list[str] | None:
-    """What is missing on this host, with what to do."""
+def warnings(abilities: Mapping[str, Any]) -> list[str] | None:
+    """What is missing on this host: programs, with what to do, and in Docker's words what its kernel cannot limit."""
     missing = [name for name in ("conmon", "flock") if probe.find(name) is None]
     found = [f"WARNING: {name} is not installed: containers cannot be started" for name in missing]
     if not _default_runtime():
         found.append("WARNING: no OCI runtime: apt-get install crun")
+    found += [f"WARNING: No {what} support" for key, what in _LIMITS.items() if not abilities[key]]
     return found or None
+
+
+_LIMITS = {
+    "MemoryLimit": "memory limit",
+    "SwapLimit": "swap limit",
+    "CpuCfsQuota": "cpu cfs quota",
+    "CpuCfsPeriod": "cpu cfs period",
+    "CPUShares": "cpu shares",
+    "CPUSet": "cpuset",
+    "PidsLimit": "pids limit",
+}
+_SWAP_FILE = "/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes"
+_TCP_FILE = "/sys/fs/cgroup/memory/memory.kmem.tcp.limit_in_bytes"
 
 
 def _text(path: str) -> str:

@@ -26,17 +26,24 @@ def summaries(database: Database) -> list[Summary]:
     found = []
     for record in store.all_containers(database):
         mine = networks.get(record.id, [])
-        asked = record.spec.options.network
         found.append(
             Summary(
                 record,
                 shown_image(record, tags),
-                tuple(name for name, _ in mine) or (() if asked.startswith("container:") else (asked,)),
+                tuple(name for name, _ in mine) or _asked(record),
                 tuple(network_id for _, network_id in mine),
                 tuple(ports.get(record.id, ())),
             )
         )
     return found
+
+
+def _asked(record: Container) -> tuple[str, ...]:
+    """The networks that a container without addresses is to be in."""
+    options = record.spec.options
+    if options.networks is not None:
+        return tuple(choice.name for choice in options.networks)
+    return () if options.network.startswith("container:") else (options.network,)
 
 
 def shown_image(record: Container, tags: Mapping[str, str]) -> str:

@@ -4,7 +4,7 @@ import os
 import signal
 
 from sampan.containers import control, store
-from sampan.containers.model import Container
+from sampan.containers.model import SHUT_DOWN, Container
 from sampan.engine.supervision import presence
 from sampan.errors import NotFound
 from sampan.images import mounting
@@ -21,11 +21,16 @@ def shut_down(database: Database, paths: Paths, *, timeout_seconds: int | None =
     """Stop all containers, end the supervisor, take bridges, rules, cgroups and /run's folder away: names stopped.
 
     `timeout_seconds` is the grace of each container (None: its own). Rows and files stay, so that the next command
-    finds everything; it needs an engine made anew, because this one's run folder is gone.
+    finds everything; it needs an engine made anew, because this one's run folder is gone. `resuming.resume` starts what
+    its policy wants to run.
     """
+    running = [container.id for container in store.all_containers(database) if container.is_running]
     stopped = _stop_all(database, paths, timeout_seconds)
     _end_supervisor(paths)
     mounting.unmount_all(database, paths)
+    with database.transaction():
+        for container_id in running:
+            store.update(database, container_id, stopped_by_user=SHUT_DOWN)
     upkeep.shutdown(database, paths)
     cgroup.kill(paths.cgroup)
     cgroup.remove(paths.cgroup)
@@ -39,7 +44,7 @@ def _stop_all(database: Database, paths: Paths, timeout_seconds: int | None) -> 
     with database.transaction():
         for container_id, status, *_ in store.live(database):
             if status == "restarting":
-                store.update(database, container_id, status="exited", stopped_by_user=1)
+                store.update(database, container_id, status="exited", stopped_by_user=SHUT_DOWN)
     running = [container for container in store.all_containers(database) if container.is_running]
 
     def stop(container: Container) -> str:

@@ -1,12 +1,12 @@
 """Samples of many containers, one after the other."""
 
-import time
 from collections.abc import Iterator, Sequence
 
 from sampan.containers import statistics, store
 from sampan.containers.model import Container
 from sampan.containers.statistics import Sample, Statistics
 from sampan.errors import NotFound
+from sampan.linux import cancellation
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
@@ -31,7 +31,7 @@ def _rounds(database: Database, paths: Paths, ids: list[str], *, all_states: boo
     before = _samples(paths, _chosen(database, ids, all_states=all_states))
     wait = FIRST_SECONDS
     while True:
-        time.sleep(wait if any(found.taken_ns for _, found in before.values()) else 0)
+        cancellation.sleep(wait if any(found.taken_ns for _, found in before.values()) else 0)
         after = _samples(paths, _chosen(database, ids, all_states=all_states))
         if ids and not after:
             return
@@ -41,7 +41,7 @@ def _rounds(database: Database, paths: Paths, ids: list[str], *, all_states: boo
         ]
         before, wait = after, INTERVAL_SECONDS
         if not any(found.taken_ns for _, found in after.values()):
-            time.sleep(INTERVAL_SECONDS)
+            cancellation.sleep(INTERVAL_SECONDS)
 
 
 def _chosen(database: Database, ids: list[str], *, all_states: bool) -> list[Container]:

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from sampan.builder.pruning import Cached, cached
 from sampan.containers import store as containers
 from sampan.containers.model import Container
 from sampan.images import store as images
@@ -39,29 +40,33 @@ class VolumeUsage(NamedTuple):
     links: int
 
 
-class CacheUsage(NamedTuple):
-    """A cached build step; `is_shared` when an image or container has its layer too. Times in ns since the epoch."""
-
-    key: str
-    size: int
-    created_at: int
-    used_at: int
-    is_shared: bool
-
-
 class Usage(NamedTuple):
-    """The whole. `layers` is what all layers take together, each counted once."""
+    """The whole. `layers` is what the images' layers take together, each counted once; `unused_layers` those of them
+    that no container, and no image with a container, needs."""
 
     images: tuple[ImageUsage, ...]
     containers: tuple[ContainerUsage, ...]
     volumes: tuple[VolumeUsage, ...]
-    cache: tuple[CacheUsage, ...]
+    cache: tuple[Cached, ...]
     layers: int
+    unused_layers: int
 
 
 def measure(database: Database, paths: Paths) -> Usage:
     """Look at everything; walks the folders of containers and volumes."""
-    total = database.row("SELECT sum(size + recipe_size) FROM snapshot")
+    total = database.row(
+        """
+        WITH needed(id) AS (
+            SELECT json_each.value FROM container, json_each(container.layers)
+            UNION SELECT layer.value FROM container, json_each(container.spec, '$.mounts') AS mount,
+                json_each(mount.value, '$.layers') AS layer
+            UNION SELECT snapshot_id FROM image_layer WHERE image_id IN (SELECT image_id FROM container)
+        )
+        SELECT sum(size + recipe_size),
+            sum(CASE WHEN id IN (SELECT id FROM needed) THEN 0 ELSE size + recipe_size END) FROM snapshot
+        WHERE id IN (SELECT snapshot_id FROM image_layer)
+        """
+    )
     return Usage(
         images=_images(database),
         containers=tuple(
@@ -71,25 +76,17 @@ def measure(database: Database, paths: Paths) -> Usage:
             VolumeUsage(volume, volumes.size(paths, volume.name), len(volumes.users(database, volume.name)))
             for volume in volumes.all_volumes(database, paths)
         ),
-        cache=_cache(database),
+        cache=tuple(cached(database)),
         layers=int(total[0] or 0) if total else 0,
+        unused_layers=int(total[1] or 0) if total else 0,
     )
 
 
 def written(paths: Paths, container: Container) -> int:
-    """Bytes of the regular files that a container has written."""
-    import os
+    """Bytes of the files that a container has written."""
+    from sampan.linux.measuring import tree_bytes
 
-    total = 0
-    upper = paths.container(container.id) + "/upper"
-    if os.path.isdir(upper):
-        for _, _, names, folder in os.fwalk(upper):
-            for name in names:
-                try:
-                    total += os.stat(name, dir_fd=folder, follow_symlinks=False).st_size
-                except FileNotFoundError:
-                    continue  # a running container removes files too
-    return total
+    return tree_bytes(paths.container(container.id) + "/upper")
 
 
 def _images(database: Database) -> tuple[ImageUsage, ...]:
@@ -110,12 +107,3 @@ def _images(database: Database) -> tuple[ImageUsage, ...]:
         )
         for image in images.all_images(database)
     )
-
-
-def _cache(database: Database) -> tuple[CacheUsage, ...]:
-    rows = database.rows(
-        "SELECT key, coalesce(size, 0), build_step.created_at, used_at,"
-        " EXISTS(SELECT 1 FROM image_layer WHERE image_layer.snapshot_id = build_step.snapshot_id)"
-        " FROM build_step LEFT JOIN snapshot ON snapshot.id = build_step.snapshot_id ORDER BY used_at DESC, key"
-    )
-    return tuple(CacheUsage(str(r[0]), int(r[1] or 0), int(r[2] or 0), int(r[3] or 0), bool(r[4])) for r in rows)

@@ -6,9 +6,11 @@ from typing import Any
 from sampan.containers.timestamp import rfc3339
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
+from sampan.storage.tar import Readable
 from sampan.volumes import store
 from sampan.volumes.store import Volume
 
+Accept = Callable[[Mapping[str, str]], bool]
 list_of = list  # `Volumes.list` hides the builtin in annotations
 _ANONYMOUS = "com.docker.volume.anonymous"
 
@@ -57,14 +59,32 @@ class Volumes:
         """Remove a volume that no container has. Raises NotFound (not with `force`) or Conflict."""
         store.remove(self.database, self.paths, name, force=force)
 
+    def export(self, name: str, write: Callable[[bytes], object]) -> None:
+        """Give a tar of the volume's content to `write`, in pieces. Raises NotFound."""
+        from sampan.containers import volume_archive
+
+        volume_archive.export(self.database, self.paths, name, write)
+
+    def load(self, name: str, stream: Readable, *, merge: bool = False) -> None:
+        """Replace the content of a volume, made when it is not there, by that of a tar, compressed or not.
+
+        With `merge` the archive is laid over what is there. Raises Conflict while a container runs with the volume
+        (not with `merge`), Corrupt for a damaged or hostile archive, Unavailable when the disk is full.
+        """
+        from sampan.containers import volume_archive
+
+        volume_archive.load(self.database, self.paths, name, stream, merge=merge)
+
     def prune(
-        self, *, include_named: bool = False, accept: Callable[[Mapping[str, str]], bool] = lambda labels: True
+        self, *, include_named: bool = False, accept: Accept = lambda labels: True, dry_run: bool = False
     ) -> "list_of[tuple[str, int]]":
         """Remove anonymous volumes that no container has, `include_named` those with a name too: [(name, bytes)].
 
-        Only those whose labels `accept` takes.
+        Only those whose labels `accept` takes; with `dry_run` it is only said which they are.
         """
-        return store.prune(self.database, self.paths, include_named=include_named, accept=accept)
+        from sampan.volumes import pruning
+
+        return pruning.prune(self.database, self.paths, include_named=include_named, accept=accept, dry_run=dry_run)
 
 
 def labels_of(volume: Volume) -> dict[str, str]:

@@ -108,6 +108,8 @@ def _command(
     command = [
         # When this process is killed, so is the installation.
         *("setpriv", "--pdeathsig", "TERM"),
+        # What it mounts in the new root is seen by nobody else, and gone with it, however it ends.
+        *("unshare", "--mount", "--propagation", "slave"),
         *("mmdebstrap", "--mode=root", "--format=directory", "--verbose", "--skip=output/dev"),
         # What Debian counts as required, and apt.
         "--variant=minbase",

@@ -101,6 +101,7 @@ def finish(
         history=(History(created=created, created_by=created_by, comment=comment),),
         created=created,
     )
+    snapshots.sync(paths)
     with database.transaction():
         same = snapshots.find_by_diff_id(database, packed.diff_id)
         if same is None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sampan.errors import Conflict
 from sampan.images import happenings, mounting, selection, store
 from sampan.images.model import Deleted, Image, Untagged, chain_ids, short_id
+from sampan.linux import fault
 from sampan.oci import reference
 from sampan.storage import gc
 from sampan.storage.database import Database
@@ -174,25 +175,26 @@ def prune(
 ) -> Pruned:
     """`docker image prune [-a]`: take the images without a tag, or all, that no container was made from.
 
-    With `dry_run` nothing is taken: the result is what would be. Raises InvalidArgument for a malformed filter.
+    With `dry_run` it is only said what would go. Raises InvalidArgument for a malformed filter.
     """
-    removed: Removed = []
-    would_free = 0
-    try:
-        with database.transaction():
-            for image in selection.prunable(database, dangling_only=not all_unused, filters=filters):
-                if not in_use(image.id) and not _mounts(database, image):
-                    removed += [_untag(database, image.id, name) for name in image.tags + image.digests]
-                    removed += _delete(database, image, [])
-            if dry_run:
-                would_free = sum(size for _, size in gc.unreferenced(database))
-                raise _OnlyAsked
-    except _OnlyAsked:
-        return Pruned(removed, would_free)
+    if dry_run:
+        with database.rehearsal():
+            removed = forget_unused(database, all_unused=all_unused, filters=filters, in_use=in_use)
+            freed = sum(size for _, size in gc.forget(database))
+        return Pruned(removed, freed)
+    with database.transaction():
+        removed = forget_unused(database, all_unused=all_unused, filters=filters, in_use=in_use)
+    fault.point("images.forgotten")
     freed = gc.collect(database, paths).bytes
     happenings.pruned(database, freed)
     return Pruned(removed, freed)
 
 
-class _OnlyAsked(Exception):
-    """Nothing is to be changed after all: it undoes the transaction."""
+def forget_unused(database: Database, *, all_unused: bool, filters: selection.Filters, in_use: InUse) -> Removed:
+    """The deciding half of prune(): delete the rows of those images, in the caller's transaction."""
+    removed: Removed = []
+    for image in selection.prunable(database, dangling_only=not all_unused, filters=filters):
+        if not in_use(image.id) and not _mounts(database, image):
+            removed += [_untag(database, image.id, name) for name in image.tags + image.digests]
+            removed += _delete(database, image, [])
+    return removed

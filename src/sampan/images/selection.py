@@ -1,13 +1,12 @@
 """Which images a listing or a prune is about: the filters of `docker images` and `docker image prune`."""
 
-import fnmatch
 import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sampan.errors import InvalidArgument, NotFound
-from sampan.images import store
+from sampan.images import store, wildcards
 from sampan.images.model import Image
 from sampan.oci import reference
 from sampan.storage.database import Database
@@ -74,7 +73,7 @@ def boolean(name: str, values: Sequence[str]) -> bool:
         return True
     if len(values) == 1 and values[0].lower() in ("0", "false"):
         return False
-    raise InvalidArgument(f"invalid filter '{name}=[{' '.join(values)}]'")
+    raise InvalidArgument(f"invalid filter '{name}=[{' '.join(sorted(values))}]'", hint="true or false")
 
 
 def has_labels(image: Image, wanted: Sequence[str]) -> bool:
@@ -134,10 +133,8 @@ def _matches_any(tag: str, patterns: Sequence[str]) -> bool:
     """Docker's FamiliarMatch: the whole familiar reference or its name, `*` not crossing a slash."""
     whole = reference.parse(tag)
     for pattern in patterns:
-        for candidate in (whole.familiar(), whole.repository_familiar):
-            parts, wanted = candidate.split("/"), pattern.split("/")
-            if len(parts) == len(wanted) and all(map(fnmatch.fnmatchcase, parts, wanted)):
-                return True
+        if any(wildcards.matches(pattern, text) for text in (whole.familiar(), whole.repository_familiar)):
+            return True
         if pattern in (whole.name, whole.normalised()):
             return True
     return False

@@ -141,6 +141,14 @@ def _move_in_place(group: int) -> None:
         os.close(group)
 
 
+def write(path: str, name: str, text: str) -> None:
+    """Write into the group's file `name`, where there is one. Raises OSError."""
+    for folder in folders(path):
+        if os.path.exists(f"{folder}/{name}"):
+            with open(f"{folder}/{name}", "w") as file:
+                file.write(text)
+
+
 def freeze(path: str) -> None:
     """Stop everything in the group where it is. Raises OSError."""
     _set_frozen(path, "FROZEN", "1")

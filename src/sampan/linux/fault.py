@@ -10,20 +10,32 @@ unless $SAMPAN_FAULT was set when this module was imported:
 SIGKILL and not an exception: no handler, no `finally` and no atexit hook may run, as when the machine stops.
 Passes are counted per process; a program started from here that is sampan too reads the same environment, if it is
 given `environment()`.
+
+The same points tell where the time goes: see `watch`.
 """
 
 import os
+from collections.abc import Callable
 
 _PLAN = os.environ.get("SAMPAN_FAULT", "")
 _LOG = os.environ.get("SAMPAN_FAULT_LOG", "")
 _NAME, _, _COUNT = _PLAN.partition(":")
 _left = int(_COUNT) if _COUNT.isdigit() else 1
+_watcher: Callable[[str], None] | None = None
+_is_active = bool(_PLAN)
 
 
 def point(name: str) -> None:
     """Pass the point `name`; room and step, `room.step`, in lower case. Costs one test when no fault is planned."""
-    if _PLAN:
+    if _is_active:
         _pass(name)
+
+
+def watch(watcher: Callable[[str], None]) -> None:
+    """Have `watcher` called with the name of each point that this process passes from here on, in the thread that
+    passes it."""
+    global _watcher, _is_active
+    _watcher, _is_active = watcher, True
 
 
 def environment() -> dict[str, str]:
@@ -33,6 +45,8 @@ def environment() -> dict[str, str]:
 
 def _pass(name: str) -> None:
     global _left
+    if _watcher is not None:
+        _watcher(name)
     if _NAME == "*":
         _record(name)
     elif name == _NAME:

@@ -19,6 +19,7 @@ DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC  # open(2) flags for a f
 _COMPONENT = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATES = os.O_CREAT
 _REMOVAL_DEPTH = 64
+_EXCHANGE = 2
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -238,6 +239,21 @@ def is_mount_point(parent_fd: int, name: str) -> bool:
 def _mount_id(fd: int) -> str:
     with open(f"/proc/self/fdinfo/{fd}") as file:
         return next(line for line in file if line.startswith("mnt_id:"))
+
+
+def exchange(first_fd: int, first: str, second_fd: int, second: str) -> None:
+    """Let two entries change places, at once: nobody sees one missing. Raises OSError. See renameat2(2)."""
+    arguments = (ctypes.c_int(first_fd), os.fsencode(first), ctypes.c_int(second_fd), os.fsencode(second))
+    if _libc.renameat2(*arguments, ctypes.c_uint(_EXCHANGE)) < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), first)
+
+
+def sync_file_system(fd: int) -> None:
+    """Write all of the file system of an open file to the disk. Raises OSError. See syncfs(2)."""
+    if _libc.syncfs(ctypes.c_int(fd)) < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 def remove_tree(parent_fd: int, name: str) -> None:

@@ -53,6 +53,7 @@ class Route(NamedTuple):
 
     destination: str
     prefix_length: int
+    link: int = 0  # index of the link that has it as an address
 
 
 def index_of(name: str) -> int:
@@ -81,7 +82,7 @@ def list_addresses(netlink: Netlink, family: int = AF_INET) -> list[Route]:
         values = dict(attributes(reply.body[_ADDRESS.size :]))
         address = values.get(_IFA_LOCAL) or values.get(_IFA_ADDRESS)
         if address is not None and len(address) == _LENGTHS[family]:
-            found.append(Route(inet_ntop(family, address), reply.body[1]))
+            found.append(Route(inet_ntop(family, address), reply.body[1], _ADDRESS.unpack_from(reply.body)[4]))
     return found
 
 
@@ -114,6 +115,15 @@ def delete_link(netlink: Netlink, name: str) -> None:
     """
     try:
         netlink.send([Message(_DELLINK, NLM_F_ACK, _link() + text(_IFLA_IFNAME, name))])
+    except OSError as error:
+        if error.errno != errno.ENODEV:
+            raise
+
+
+def delete_index(netlink: Netlink, index: int) -> None:
+    """As `delete_link`, by its index."""
+    try:
+        netlink.send([Message(_DELLINK, NLM_F_ACK, _LINK.pack(0, 0, index, 0, 0))])
     except OSError as error:
         if error.errno != errno.ENODEV:
             raise

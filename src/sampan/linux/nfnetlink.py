@@ -22,7 +22,7 @@ from sampan.linux.netlink import (
 )
 from sampan.values import NamedTuple
 
-FAMILIES = {"inet": 1, "ip": 2}
+FAMILIES = {"inet": 1, "ip": 2, "ip6": 10}
 HOOK_FORWARD, POLICY_DROP = 2, 0
 _NFTABLES, _BATCH_BEGIN, _BATCH_END = 10, 0x10, 0x11
 _GETTABLE, _DELTABLE, _GETCHAIN, _GETRULE, _DELRULE, _NEWSETELEM, _GETSETELEM, _DELSETELEM = 1, 2, 4, 7, 8, 12, 13, 14
@@ -38,6 +38,7 @@ class Element(NamedTuple):
     map: str
     key: bytes
     value: bytes
+    family: str = "ip"
 
 
 class Chain(NamedTuple):
@@ -82,10 +83,10 @@ class Firewall:
         except FileNotFoundError:
             return
 
-    def chains(self) -> list[Chain]:
-        """All chains of the families ip and inet."""
+    def chains(self, families: Sequence[str]) -> list[Chain]:
+        """All chains of some families."""
         found = []
-        for family in FAMILIES:
+        for family in families:
             for reply in self._netlink.request(_message(_GETCHAIN, family, b"", NLM_F_DUMP)):
                 values = dict(attributes(reply.body[_GENERIC.size :]))
                 hook = dict(attributes(values.get(_CHAIN_HOOK, b""))).get(_HOOK_NUMBER)
@@ -119,20 +120,21 @@ class Firewall:
             [_message(_DELRULE, chain.family, where + attribute(_RULE_HANDLE, r.handle), NLM_F_ACK) for r in rules]
         )
 
-    def elements(self, table: str, name: str) -> list[Element]:
-        """All entries of a map of family ip. Raises OSError (ENOENT)."""
+    def elements(self, family: str, table: str, name: str) -> list[Element]:
+        """All entries of a map. Raises OSError (ENOENT)."""
         found = []
         wanted = text(_TABLE, table) + text(_SET, name)
-        for reply in self._netlink.request(_message(_GETSETELEM, "ip", wanted, NLM_F_DUMP)):
+        for reply in self._netlink.request(_message(_GETSETELEM, family, wanted, NLM_F_DUMP)):
             entries = dict(attributes(reply.body[_GENERIC.size :])).get(_ELEMENTS, b"")
             for _, entry in attributes(entries):
                 values = dict(attributes(entry))
                 key = dict(attributes(values.get(_KEY, b""))).get(_VALUE, b"")
-                found.append(Element(name, key, dict(attributes(values.get(_DATA, b""))).get(_VALUE, b"")))
+                value = dict(attributes(values.get(_DATA, b""))).get(_VALUE, b"")
+                found.append(Element(name, key, value, family))
         return found
 
     def add_elements(self, table: str, elements: Sequence[Element]) -> None:
-        """Put entries into maps of a table of family ip, all or none. What another value has for a key is replaced.
+        """Put entries into maps of a table, all or none. What another value has for a key is replaced.
 
         Raises OSError (ENOENT when table or map is missing).
         """
@@ -183,7 +185,7 @@ def _element(kind: int, table: str, element: Element, flags: int) -> Message:
     if kind == _NEWSETELEM:
         entry += nested(_DATA, attribute(_VALUE, element.value))
     entries = nested(_ELEMENTS, nested(_LIST_ELEM, entry))
-    return _message(kind, "ip", text(_TABLE, table) + text(_SET, element.map) + entries, flags)
+    return _message(kind, element.family, text(_TABLE, table) + text(_SET, element.map) + entries, flags)
 
 
 def _text(payload: bytes) -> str:

@@ -20,13 +20,21 @@ def start_time(pid: int) -> int:
     return int(fields[19])
 
 
+def age_seconds(started: int) -> float:
+    """How long ago a process with this start time began, whatever the clock was set to since."""
+    import time
+
+    return max(time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf("SC_CLK_TCK"), 0.0)
+
+
 def is_alive(pid: int, started: int) -> bool:
     """Whether the process `pid` that started at `started` still runs (a zombie does not)."""
     return pid > 0 and started > 0 and start_time(pid) == started
 
 
-def wait_gone(pid: int, started: int, timeout_seconds: float) -> bool:
-    """Wait until the process that started at `started` has ended."""
+def wait_gone(pid: int, started: int, timeout_seconds: float, *, is_cancellable: bool = False) -> bool:
+    """Wait until the process that started at `started` has ended: whether it has. Raises Cancelled where the caller can
+    bear it."""
     if not is_alive(pid, started):
         return True
     import select
@@ -36,9 +44,14 @@ def wait_gone(pid: int, started: int, timeout_seconds: float) -> bool:
     except ProcessLookupError:
         return True
     try:
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        poll.poll(timeout_seconds * 1000)
+        if is_cancellable:
+            from sampan.linux import cancellation
+
+            cancellation.wait(descriptor, timeout_seconds)
+        else:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            poll.poll(timeout_seconds * 1000)
     finally:
         os.close(descriptor)
     return not is_alive(pid, started)

@@ -4,8 +4,11 @@ import errno
 import os
 from _socket import (
     AF_INET,
+    AF_INET6,
+    IPPROTO_IPV6,
     IPPROTO_TCP,
     IPPROTO_UDP,
+    IPV6_V6ONLY,
     SO_REUSEADDR,
     SOCK_CLOEXEC,
     SOCK_DGRAM,
@@ -31,11 +34,12 @@ class _Entry(NamedTuple):
 
 
 def reserve(protocol: str, address: str, port: int) -> int:
-    """Bind a port without listening, so that nobody else gets it; returns the descriptor of the socket.
+    """Bind a port of an IPv4 or IPv6 address without listening, so that nobody else gets it; returns the descriptor of
+    the socket.
 
-    Raises OSError: EADDRINUSE, EADDRNOTAVAIL, EPROTONOSUPPORT. Connections of the past (TIME_WAIT) are no obstacle, as
-    they are none for a server, which sets SO_REUSEADDR; set from the start, that option would let two reservations
-    share a port.
+    Raises OSError: EADDRINUSE, EADDRNOTAVAIL, EPROTONOSUPPORT, EAFNOSUPPORT. Connections of the past (TIME_WAIT) are no
+    obstacle, as they are none for a server, which sets SO_REUSEADDR; set from the start, that option would let two
+    reservations share a port.
     """
     try:
         return _bind(protocol, address, port, reuse=False)
@@ -50,8 +54,11 @@ def reserve(protocol: str, address: str, port: int) -> int:
 
 def _bind(protocol: str, address: str, port: int, *, reuse: bool) -> int:
     kind, number = _TRANSPORTS[protocol]
-    bound = socket(AF_INET, kind | SOCK_CLOEXEC, number)
+    is_ipv6 = ":" in address
+    bound = socket(AF_INET6 if is_ipv6 else AF_INET, kind | SOCK_CLOEXEC, number)
     try:
+        if is_ipv6:
+            bound.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 1)
         if reuse:
             bound.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
         bound.bind((address, port))

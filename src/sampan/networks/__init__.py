@@ -3,11 +3,15 @@
     ipam*      subnets and addresses as numbers
     ruleset*   the text of the nft table
     files*     /etc/hosts and /etc/resolv.conf of a container
-    store      networks, endpoints and ports as rows
+    drivers*   what the options of a network mean
+    pools*     what belongs to which subnet of a network that is made
+    store      networks as rows; creation makes them
+    endpoints  places of containers in networks as rows
+    published  published ports as rows; ports publishes them
     bridge     a network's bridge in the kernel, made on first use
-    firewall   the root's nft table, and accepts where a host drops what it forwards
+    firewall   the root's nft tables, and accepts where a host drops what it forwards
     connect    a container's network namespace to a network, and back
-    ports      published ports
+    attachment the interface of a container
     upkeep     reconcile what is there with what lives; take everything away
 
 Every function that changes elements of the nft table does so inside the transaction that changes their rows: the write

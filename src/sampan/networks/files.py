@@ -24,6 +24,25 @@ def hosts_text(addresses: Sequence[str], names: Sequence[str], extra: Sequence[t
     return _LOCAL_HOSTS + "".join(lines)
 
 
+def with_own_addresses(
+    text: str, addresses: Sequence[str], names: Sequence[str], extra: Sequence[tuple[str, str]] = ()
+) -> str:
+    """A hosts file in which a container's own names have just these addresses besides what `extra` says; every other
+    line stays as it is."""
+    kept, missing = list[str](), list(addresses)
+    for line in text.splitlines(keepends=True):
+        address, *called = line.split() or [""]
+        is_own = called == list(names) and not is_loopback(address)
+        if is_own and address in missing:
+            missing.remove(address)
+        elif is_own and (names[-1], address) not in extra:
+            continue
+        kept.append(line)
+    if kept and not kept[-1].endswith("\n"):
+        kept.append("\n")
+    return "".join(kept) + "".join(f"{address}\t{' '.join(names)}\n" for address in missing)
+
+
 def names_resolved_stub(host_text: str) -> bool:
     """Whether the host's resolv.conf names systemd-resolved's 127.0.0.53 and nothing else; RESOLVED_PATH knows more."""
     return _values(host_text, "nameserver") == ["127.0.0.53"]

@@ -1,30 +1,32 @@
-"""The nft table of one root in the kernel, and accepts where the host drops what it forwards."""
+"""The nft tables of one root in the kernel, and accepts where the host drops what it forwards."""
 
+from _socket import AF_INET, AF_INET6
 from collections.abc import Iterable, Sequence
 
 from sampan.linux.nfnetlink import HOOK_FORWARD, POLICY_DROP, Chain, Element, Firewall
-from sampan.networks import ruleset, store
+from sampan.networks import endpoints, published, ruleset, store
 from sampan.networks.ruleset import Forward
+from sampan.networks.store import Network
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
-_DOCKER_USER = ("ip", "filter", "DOCKER-USER")
+_DOCKER_USER = ("filter", "DOCKER-USER")
+_ALL_FAMILIES = ("inet", "ip", "ip6")
 _LEGACY_TABLES = "/proc/thread-self/net/ip_tables_names"
 
 
-def ensure(database: Database, paths: Paths, bridges: Sequence[str]) -> None:
-    """Write the table when it is missing, and let `bridges` through where the host's own policy is to drop."""
+def ensure(database: Database, paths: Paths, network: Network) -> None:
+    """Write the tables when one is missing, and let the network through where the host's own policy is to drop."""
+    families = _ALL_FAMILIES if network.subnet6 else _ALL_FAMILIES[:2]
     with Firewall() as firewall:
-        has_table = firewall.has_table("ip", paths.firewall_table)
-        lacking = [
-            (chain, bridge) for chain in _gates(firewall.chains()) for bridge in _not_named(bridges, firewall, chain)
-        ]
-    if not has_table:
+        has_tables = all(firewall.has_table(family, paths.firewall_table) for family in families[1:])
+        lacking = [c for c in _gates(firewall.chains(families)) if not _names(network.bridge, firewall, c)]
+    if not has_tables:
         rewrite(database, paths)
     if lacking:
         from sampan.linux import nftables
 
-        nftables.run("".join(_accept(paths, chain, bridge) for chain, bridge in lacking))
+        nftables.run("".join(_accept(paths, chain, network.bridge) for chain in lacking))
 
 
 def _gates(chains: Iterable[Chain]) -> list[Chain]:
@@ -34,15 +36,15 @@ def _gates(chains: Iterable[Chain]) -> list[Chain]:
     """
     every = list(chains)
     gates = [c for c in every if c.hook == HOOK_FORWARD and c.policy == POLICY_DROP]
-    docker_user = [c for c in every if (c.family, c.table, c.name) == _DOCKER_USER]
-    if docker_user and any((c.family, c.table) == _DOCKER_USER[:2] for c in gates):
-        gates = [c for c in gates if (c.family, c.table) != _DOCKER_USER[:2]] + docker_user
+    for docker_user in [c for c in every if (c.table, c.name) == _DOCKER_USER and c.family != "inet"]:
+        place = (docker_user.family, docker_user.table)
+        if any((c.family, c.table) == place for c in gates):
+            gates = [c for c in gates if (c.family, c.table) != place] + [docker_user]
     return gates
 
 
-def _not_named(bridges: Sequence[str], firewall: Firewall, chain: Chain) -> list[str]:
-    rules = firewall.rules(chain)
-    return [bridge for bridge in bridges if not any(_compared(bridge) in rule.body for rule in rules)]
+def _names(bridge: str, firewall: Firewall, chain: Chain) -> bool:
+    return any(_compared(bridge) in rule.body for rule in firewall.rules(chain))
 
 
 def _compared(bridge: str) -> bytes:
@@ -59,8 +61,8 @@ def _accept(paths: Paths, chain: Chain, bridge: str) -> str:
 def withdraw(bridges: Sequence[str]) -> None:
     """Take back the accepts for `bridges`, wherever they stand."""
     with Firewall() as firewall:
-        for chain in firewall.chains():
-            if chain.hook == HOOK_FORWARD or (chain.family, chain.table, chain.name) == _DOCKER_USER:
+        for chain in firewall.chains(_ALL_FAMILIES):
+            if chain.hook == HOOK_FORWARD or (chain.table, chain.name) == _DOCKER_USER:
                 ours = [r for r in firewall.rules(chain) if any(_compared(bridge) in r.body for bridge in bridges)]
                 if ours and not chain.table.startswith("sampan"):
                     firewall.delete_rules(chain, ours)
@@ -95,16 +97,19 @@ def _legacy(bridges: Sequence[str], *, insert: bool) -> None:
 
 
 def rewrite(database: Database, paths: Paths) -> None:
-    """Write the whole table as the rows say. About 30 ms, so only when networks change or it is missing."""
+    """Write the whole tables as the rows say. About 30 ms, so only when networks change or one is missing."""
     from sampan.linux import nftables
 
     with database.transaction():
-        script = ruleset.render(paths.firewall_table, store.bridge_rules(database), store.forwards(database))
-        nftables.run(script)
+        networks = store.bridge_rules(database)
+        nftables.run(ruleset.render(paths.firewall_table, networks, published.forwards(database)))
+        if not any(network.subnet6 for network in networks):
+            with Firewall() as firewall:
+                firewall.delete_table("ip6", paths.firewall_table)
 
 
 def _elements(forwards: Iterable[Forward]) -> list[Element]:
-    return [Element(forward.map, forward.key, forward.value) for forward in forwards]
+    return [Element(forward.map, forward.key, forward.value, forward.family) for forward in forwards]
 
 
 def add(database: Database, paths: Paths, forwards: Sequence[Forward]) -> None:
@@ -124,26 +129,51 @@ def remove(paths: Paths, forwards: Sequence[Forward]) -> None:
     _forget_flows(forwards)
 
 
-def _forget_flows(forwards: Iterable[Forward]) -> None:
-    ports = {forward.host_port for forward in forwards if forward.protocol == "udp"}
-    if ports:
-        from sampan.linux import conntrack
+def _forget_flows(forwards: Sequence[Forward]) -> None:
+    for family in (AF_INET, AF_INET6):
+        is_ipv6 = family == AF_INET6
+        ports = {f.host_port for f in forwards if f.protocol == "udp" and (f.family == "ip6") == is_ipv6}
+        if ports:
+            from sampan.linux import conntrack
 
-        conntrack.forget_udp(ports)
+            conntrack.forget_udp(ports, family)
 
 
 def is_true_to(database: Database, paths: Paths) -> bool:
-    """Whether the table's ports are those of the rows; no table is as good as one without ports."""
-    wanted = set(_elements(store.forwards(database)))
+    """Whether the tables' ports are those of the rows; no table is as good as one without ports."""
+    wanted = set(_elements(published.forwards(database)))
+    found: list[Element] = []
     with Firewall() as firewall:
-        try:
-            found = [firewall.elements(paths.firewall_table, name) for name in (ruleset.PORTS, ruleset.BOUND_PORTS)]
-        except FileNotFoundError:
-            return not wanted
-    return wanted == set(found[0] + found[1])
+        for family in ("ip", "ip6"):
+            for name in (ruleset.PORTS, ruleset.BOUND_PORTS):
+                try:
+                    found += firewall.elements(family, paths.firewall_table, name)
+                except FileNotFoundError:
+                    break
+    return wanted == set(found)
+
+
+def is_whole(database: Database, paths: Paths) -> bool:
+    """Whether the tables that connected containers need are there, each chain with its rules, and the ports."""
+    networks = [network for network in store.rows(database) if endpoints.read(database, network_id=network.id)]
+    families = ["ip"] if any(network.is_bridge for network in networks) else []
+    families += ["ip6"] if any(network.subnet6 for network in networks) and families else []
+    with Firewall() as firewall:
+        ours = [c for c in firewall.chains(families) if c.table == paths.firewall_table]
+        counts = {(chain.family, chain.name): len(firewall.rules(chain)) for chain in ours}
+    wanted = {(family, name): n for family in families for name, n in ruleset.rule_counts(family).items()}
+    return counts == wanted and is_true_to(database, paths)
+
+
+def lets_through(network: Network) -> bool:
+    """Whether the host's own rules let through what is forwarded to and from a bridge network."""
+    families = _ALL_FAMILIES if network.subnet6 else _ALL_FAMILIES[:2]
+    with Firewall() as firewall:
+        return all(_names(network.bridge, firewall, chain) for chain in _gates(firewall.chains(families)))
 
 
 def delete(paths: Paths) -> None:
-    """Take the table away."""
+    """Take the tables away."""
     with Firewall() as firewall:
-        firewall.delete_table("ip", paths.firewall_table)
+        for family in ("ip", "ip6"):
+            firewall.delete_table(family, paths.firewall_table)

@@ -2,15 +2,19 @@
 
 import fcntl
 import os
+from _socket import AF_INET6
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sampan.errors import InvalidArgument, Unsupported
 from sampan.linux import links
 from sampan.linux.netlink import Netlink
 from sampan.networks import ipam
 
 _LOCK = "/run/sampan/subnets.lock"
 _FORWARDING = "/proc/sys/net/ipv4/ip_forward"
+_CONF6 = "/proc/sys/net/ipv6/conf"
+_FORWARDING6 = f"{_CONF6}/all/forwarding"
 _BRIDGE_FILTER = "/proc/sys/net/bridge/bridge-nf-call-iptables"
 
 
@@ -36,10 +40,36 @@ def occupied() -> list[ipam.Subnet]:
     return [ipam.enclosing(ipam.parse_address(route.destination), route.prefix_length) for route in found]
 
 
+def occupied6() -> list[ipam.Subnet]:
+    """As `occupied`, of IPv6, without what every link has."""
+    with Netlink() as netlink:
+        found = links.list_addresses(netlink, AF_INET6) + links.list_routes(netlink, AF_INET6)
+    return [
+        ipam.enclosing(ipam.parse_address6(route.destination), route.prefix_length, 128)
+        for route in found
+        if not route.destination.startswith(("fe80:", "ff00:"))
+    ]
+
+
 def enable_forwarding() -> None:
     """Let the host pass packets on between interfaces, as containers need; it stays on."""
     if not _is_on(_FORWARDING):
         _write(_FORWARDING, "1")
+
+
+def enable_forwarding6() -> None:
+    """As `enable_forwarding`, of IPv6; interfaces that take router advertisements go on doing so.
+
+    Left alone, a host that forwards takes none, and would lose its own default route. Raises FileNotFoundError on a
+    kernel without IPv6.
+    """
+    if _is_on(_FORWARDING6):
+        return
+    for name in os.listdir(_CONF6):
+        path = f"{_CONF6}/{name}/accept_ra"
+        if name not in ("all", "default", "lo") and _is_on(path):
+            _write(path, "2")
+    _write(_FORWARDING6, "1")
 
 
 def route_localnet(interface: str) -> None:
@@ -58,9 +88,30 @@ def is_localnet_routed(interface: str) -> bool:
 def disable_ipv6(interface: str) -> None:
     """No link-local address in a network without IPv6; a kernel without it has no such file."""
     try:
-        _write(f"/proc/sys/net/ipv6/conf/{interface}/disable_ipv6", "1")
+        _write(f"{_CONF6}/{interface}/disable_ipv6", "1")
     except FileNotFoundError:
         return
+
+
+def enable_ipv6(interface: str) -> None:
+    """Whatever the host's default is. Raises Unsupported on a kernel without IPv6."""
+    try:
+        _write(f"{_CONF6}/{interface}/disable_ipv6", "0")
+    except FileNotFoundError as error:
+        raise Unsupported(
+            "the kernel of this host has no IPv6",
+            hint="make the network without --ipv6, or boot without ipv6.disable=1",
+        ) from error
+
+
+def set_parameter(path: str, value: str) -> None:
+    """A sysctl of this thread's network namespace, `path` below /proc/sys. Raises InvalidArgument."""
+    try:
+        _write(f"/proc/sys/{path}", value)
+    except FileNotFoundError as error:
+        raise InvalidArgument(f"/proc/sys/{path} is not a sysctl file") from error
+    except OSError as error:
+        raise InvalidArgument(f"/proc/sys/{path} does not take {value}: {(error.strerror or '').lower()}") from error
 
 
 def is_bridge_filtered() -> bool:

@@ -42,14 +42,18 @@ def version(database: Database) -> int:
 
 
 def asker(database: Database, container_id: str) -> Asker:
-    """What a container may know: the names in each of its networks, the default bridge left out."""
+    """What a container may know: the names in each of its networks, the default bridge left out, and its links."""
     own = database.rows(
-        "SELECT n.id, n.internal FROM endpoint e JOIN network n ON n.id = e.network_id WHERE e.container_id = ?",
+        "SELECT n.id, n.internal, n.name, e.links FROM endpoint e JOIN network n ON n.id = e.network_id"
+        " WHERE e.container_id = ?",
         (container_id,),
     )
     row = database.row("SELECT json_extract(spec, '$.options.dns') FROM container WHERE id = ?", (container_id,))
+    members = _members(database, [str(network[0]) for network in own])
+    for network in own:
+        members = [_linked(member, str(network[2]), json.loads(str(network[3]))) for member in members]
     return Asker(
-        Zone(_members(database, [str(network[0]) for network in own])),
+        Zone(members),
         tuple(json.loads(str(row[0]))) if row and row[0] else (),
         bool(own) and all(network[1] for network in own),
     )
@@ -69,6 +73,16 @@ def _members(database: Database, networks: Sequence[str]) -> list[Member]:
         addresses = [_packed(str(address)) for address in (ip, ip6) if address]
         found.append(Member(str(network), tuple(addresses), tuple(name for name in names if name)))
     return found
+
+
+def _linked(member: Member, network: str, links: Sequence[str]) -> Member:
+    """The member with the names that links, "container[:alias]", give it in a network."""
+    if member.network != network:
+        return member
+    pairs = [link.partition(":") for link in links]
+    return member._replace(
+        names=(*member.names, *(alias for name, _, alias in pairs if alias and name in member.names))
+    )
 
 
 def _packed(address: str) -> bytes:

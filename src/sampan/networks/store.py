@@ -1,29 +1,30 @@
-"""Networks, endpoints and published ports as rows."""
+"""Networks as rows."""
 
 import json
-import os
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
-from sampan.errors import Conflict, InvalidArgument, NotFound, PermissionDenied
-from sampan.linux import links
-from sampan.networks import hostnet, ipam
-from sampan.networks.ruleset import ALL_ADDRESSES, BridgeRules, Forward
+from sampan.errors import Conflict, NotFound, PermissionDenied
+from sampan.networks import drivers, endpoints, hostnet, ipam
+from sampan.networks.ruleset import BridgeRules
 from sampan.oci.hashing import sha256
 from sampan.storage.database import Database, Row
 from sampan.storage.paths import Paths
 from sampan.values import NamedTuple
 
 BUILT_IN = ("bridge", "host", "none")
-_BRIDGE_NAME = "com.docker.network.bridge.name"
 _CHOSEN = "sampan.subnet"  # kept among the options of a row, not shown: the subnet was not asked for
-_COLUMNS = "id, name, driver, bridge, subnet, gateway, internal, labels, options, created_at"
+_COLUMNS = (
+    "id, name, driver, bridge, subnet, gateway, internal, labels, options, created_at, subnet6, gateway6, ip_range,"
+    " ip_range6, aux_addresses, ipam_options, attachable"
+)
 
 
 class Network(NamedTuple):
     """`bridge`, `subnet` and `gateway` are "" for host and none. `created_at` in ns since the epoch.
 
-    `is_subnet_chosen`: sampan chose the subnet, and may choose another while no container is connected.
+    `is_subnet_chosen`: sampan chose the subnet, and may choose another while no container is connected. `subnet6` is ""
+    without IPv6. `ip_range` is what addresses are chosen from, "" for all of the subnet; `aux_addresses` are nobody's.
     """
 
     id: str
@@ -37,101 +38,49 @@ class Network(NamedTuple):
     options: Mapping[str, str]
     created_at: int
     is_subnet_chosen: bool
+    subnet6: str = ""
+    gateway6: str = ""
+    ip_range: str = ""
+    ip_range6: str = ""
+    aux_addresses: Mapping[str, str] = {}
+    ipam_options: Mapping[str, str] = {}
+    attachable: bool = False
+
+    @property
+    def is_bridge(self) -> bool:
+        return self.driver == "bridge"
+
+    @property
+    def takes_containers(self) -> bool:
+        """Whether a container has an endpoint in it: not in host and none."""
+        return self.driver in ("bridge", "macvlan", "ipvlan")
 
 
-class Endpoint(NamedTuple):
-    """A container's place in a network. `gateway` is "" in an internal network."""
-
-    id: str
-    container_id: str
-    network_id: str
-    network: str
-    ip: str
-    prefix_length: int
-    gateway: str
-    mac: str
-    host_interface: str
-
-
-class PublishedPort(NamedTuple):
-    """`host_ip` is 0.0.0.0 for all addresses."""
-
-    container_port: int
-    protocol: str
-    host_ip: str
-    host_port: int
-
-
-def create(
-    database: Database,
-    paths: Paths,
-    name: str,
-    *,
-    driver: str = "bridge",
-    subnet: str = "",
-    gateway: str = "",
-    internal: bool = False,
-    labels: Mapping[str, str] | None = None,
-    options: Mapping[str, str] | None = None,
-) -> Network:
-    """Record a user-defined bridge network; its bridge is made when the first container connects.
-
-    Raises InvalidArgument, NotFound (driver), Conflict (name, bridge name), PermissionDenied (built-in name, overlap).
-    """
-    if name in BUILT_IN or name == "default":
-        raise PermissionDenied(f"operation is not permitted on predefined {name} network")
-    if not name.strip():
-        raise InvalidArgument("network name cannot be empty")
-    if driver != "bridge":
-        raise NotFound(f'plugin "{driver}" not found', hint="sampan knows the driver bridge")
-    with database.transaction():
-        if database.row("SELECT 1 FROM network WHERE name = ?", (name,)) is not None:
-            raise Conflict(f"network with name {name} already exists")
-        network_id = os.urandom(32).hex()
-        bridge = (options or {}).get(_BRIDGE_NAME) or f"sp{paths.key}-{network_id[:4]}"
-        _check_bridge_name(database, network_id, bridge)
-        with hostnet.subnet_lock():
-            chosen = _place(database, subnet)
-            network = Network(
-                network_id,
-                name,
-                driver,
-                bridge,
-                str(chosen),
-                _gateway(chosen, gateway, bool(subnet)),
-                internal,
-                dict(labels or {}),
-                dict(options or {}),
-                time.time_ns(),
-                not subnet,
-            )
-            _insert(database, network)
-    return network
-
-
-def _check_bridge_name(database: Database, network_id: str, bridge: str) -> None:
-    """An interface that exists is somebody else's: it would be deleted with the network."""
-    is_clean = bridge.isascii() and all(c.isalnum() or c in "-_." for c in bridge) and bridge not in (".", "..")
-    if not is_clean or len(bridge) > 15:
-        raise InvalidArgument(f"invalid bridge name: {bridge}", hint="at most 15 letters, digits and -_.")
-    row = database.row("SELECT id FROM network WHERE bridge = ?", (bridge,))
-    if row is not None:
-        raise Conflict(
-            f"cannot create network {network_id} ({bridge}): conflicts with network {row[0]!s} ({bridge}):"
-            " networks have same bridge name"
-        )
-    if links.index_of(bridge):
-        raise Conflict(
-            f"cannot create network {network_id} ({bridge}): conflicts with an interface of that name",
-            hint=f"choose another {_BRIDGE_NAME}",
-        )
-
-
-def _place(database: Database, subnet: str) -> ipam.Subnet:
-    taken = [ipam.parse_subnet(str(row[0])) for row in database.rows("SELECT subnet FROM network")]
+def place(database: Database, subnet: str) -> ipam.Subnet:
+    """`subnet`, or a free one when it is "". The caller holds the subnet lock. Raises PermissionDenied, Unavailable."""
+    taken = [
+        ipam.parse_subnet(str(row[0])) for row in database.rows("SELECT subnet FROM network WHERE driver = 'bridge'")
+    ]
     taken += hostnet.occupied()
-    if not subnet:
-        return ipam.choose_subnet(taken)
+    return _placed(subnet, taken) if subnet else ipam.choose_subnet(taken, _pools())
+
+
+def _pools() -> Iterator[ipam.Subnet]:
+    from sampan.settings import sources
+
+    return ipam.pools_of(sources.load().settings.address_pools)
+
+
+def place6(database: Database, paths: Paths, subnet: str) -> ipam.Subnet:
+    """As `place`, of IPv6."""
+    used = database.rows("SELECT subnet6 FROM network WHERE subnet6 != '' AND driver = 'bridge'")
+    taken = [ipam.parse_subnet(str(row[0])) for row in used] + hostnet.occupied6()
+    if subnet:
+        return _placed(subnet, taken)
+    return ipam.choose_subnet6(bytes.fromhex(sha256(paths.key.encode()).hexdigest()[:10]), taken)
+
+
+def _placed(subnet: str, taken: Collection[ipam.Subnet]) -> ipam.Subnet:
     wanted = ipam.parse_subnet(subnet)
     for other in taken:
         if other.prefix_length and wanted.overlaps(other):
@@ -142,21 +91,21 @@ def _place(database: Database, subnet: str) -> ipam.Subnet:
     return wanted
 
 
-def _gateway(subnet: ipam.Subnet, gateway: str, was_subnet_asked: bool) -> str:
-    if not gateway:
-        return ipam.format_address(subnet.network + 1)
-    address = ipam.parse_address(gateway)
-    if not was_subnet_asked or not subnet.contains(address) or address in (subnet.network, subnet.last):
-        raise InvalidArgument(f"no matching subnet for gateway {gateway}")
-    return gateway
-
-
-def _insert(database: Database, network: Network) -> None:
+def insert(database: Database, network: Network) -> None:
+    """Add a row, in the caller's transaction."""
     options = dict(network.options)
     if network.is_subnet_chosen:
         options[_CHOSEN] = "chosen"
-    values = (*network[:6], int(network.internal), json.dumps(network.labels), json.dumps(options), network.created_at)
-    database.execute(f"INSERT INTO network({_COLUMNS}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+    values = (
+        *network[:6], int(network.internal), _json(network.labels), _json(options), network.created_at,
+        network.subnet6, network.gateway6, network.ip_range, network.ip_range6, _json(network.aux_addresses),
+        _json(network.ipam_options), int(network.attachable),
+    )  # fmt: skip
+    database.execute(f"INSERT INTO network({_COLUMNS}) VALUES({', '.join('?' * len(values))})", values)
+
+
+def _json(value: Mapping[str, str]) -> str:
+    return json.dumps(dict(value))
 
 
 def find(database: Database, paths: Paths, reference: str) -> Network:
@@ -180,9 +129,14 @@ def find(database: Database, paths: Paths, reference: str) -> Network:
     return matches[0]
 
 
+def rows(database: Database) -> list[Network]:
+    """The networks that are recorded: not host and none, and not bridge before its first use."""
+    return [_network(row) for row in database.rows(f"SELECT {_COLUMNS} FROM network")]
+
+
 def list_networks(database: Database, paths: Paths) -> list[Network]:
     """All networks, the built-in ones among them, by name."""
-    networks = [_network(row) for row in database.rows(f"SELECT {_COLUMNS} FROM network")]
+    networks = rows(database)
     if not any(network.name == "bridge" for network in networks):
         networks.append(_default_bridge(database, paths))
     created_at = min(network.created_at for network in networks)
@@ -199,29 +153,24 @@ def _default_bridge(database: Database, paths: Paths) -> Network:
             return _network(row)
         options = {
             "com.docker.network.bridge.default_bridge": "true",
-            "com.docker.network.bridge.enable_icc": "true",
-            "com.docker.network.bridge.enable_ip_masquerade": "true",
-            "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",
-            _BRIDGE_NAME: paths.bridge,
-            "com.docker.network.driver.mtu": "1500",
+            drivers.ICC: "true",
+            drivers.MASQUERADE: "true",
+            drivers.HOST_ADDRESS: "0.0.0.0",
+            drivers.BRIDGE_NAME: paths.bridge,
+            drivers.MTU: "1500",
         }
         with hostnet.subnet_lock():
-            subnet = _place(database, "")
+            subnet = place(database, "")
             network = Network(
-                _built_in_id(paths, "bridge"),
-                "bridge",
-                "bridge",
-                paths.bridge,
-                str(subnet),
-                _gateway(subnet, "", False),
-                False,
-                {},
-                options,
-                time.time_ns(),
-                True,
-            )
-            _insert(database, network)
+                _built_in_id(paths, "bridge"), "bridge", "bridge", paths.bridge, str(subnet), _first(subnet), False,
+                {}, options, time.time_ns(), True,
+            )  # fmt: skip
+            insert(database, network)
     return network
+
+
+def _first(subnet: ipam.Subnet) -> str:
+    return ipam.format_address(subnet.network + 1, subnet.bits)
 
 
 def _built_in_id(paths: Paths, name: str) -> str:
@@ -231,17 +180,18 @@ def _built_in_id(paths: Paths, name: str) -> str:
 def _network(row: Row) -> Network:
     options = json.loads(str(row[8]))
     chosen = options.pop(_CHOSEN, "")
-    head = [str(value) for value in row[:6]]
+    text = [str(value) for value in row]
     return Network(
-        head[0], head[1], head[2], head[3], head[4], head[5], bool(row[6]), json.loads(str(row[7])), options,
-        int(row[9] or 0), bool(chosen),
+        text[0], text[1], text[2], text[3], text[4], text[5], bool(row[6]), json.loads(text[7]), options,
+        int(row[9] or 0), bool(chosen), text[10], text[11], text[12], text[13], json.loads(text[14]),
+        json.loads(text[15]), bool(row[16]),
     )  # fmt: skip
 
 
 def move(database: Database, network: Network) -> Network:
     """Give a network without endpoints another subnet than it has; the caller holds transaction and subnet lock."""
-    subnet = _place(database, "")
-    gateway = _gateway(subnet, "", False)
+    subnet = place(database, "")
+    gateway = _first(subnet)
     database.execute("UPDATE network SET subnet = ?, gateway = ? WHERE id = ?", (str(subnet), gateway, network.id))
     return network._replace(subnet=str(subnet), gateway=gateway)
 
@@ -251,10 +201,10 @@ def delete(database: Database, network: Network) -> None:
     if network.name in BUILT_IN:
         raise PermissionDenied(f"{network.name} is a pre-defined network and cannot be removed")
     with database.transaction():
-        users = [endpoint.container_id for endpoint in endpoints(database, network_id=network.id)]
+        users = [endpoint.container_id for endpoint in endpoints.read(database, network_id=network.id)]
         if users:
-            names = ", ".join(container_name(database, user) for user in users)
-            shown = ", ".join(f'name:"{container_name(database, user)}" id:"{user[:12]}"' for user in users)
+            names = ", ".join(endpoints.container_name(database, user) for user in users)
+            shown = ", ".join(f'name:"{endpoints.container_name(database, user)}" id:"{user[:12]}"' for user in users)
             raise PermissionDenied(
                 f"error while removing network: network {network.name} has active endpoints ({shown})",
                 hint=f"stop what is connected to it first: {names}",
@@ -262,75 +212,20 @@ def delete(database: Database, network: Network) -> None:
         database.execute("DELETE FROM network WHERE id = ?", (network.id,))
 
 
-def endpoints(database: Database, *, network_id: str = "", container_id: str = "") -> list[Endpoint]:
-    """Endpoints of a network, of a container, or all, in the order of their addresses."""
-    condition, values = "1", list[str]()
-    if network_id:
-        condition, values = condition + " AND e.network_id = ?", [*values, network_id]
-    if container_id:
-        condition, values = condition + " AND e.container_id = ?", [*values, container_id]
-    rows = database.rows(
-        "SELECT e.id, e.container_id, e.network_id, n.name, e.ip, n.subnet, n.gateway, n.internal, e.mac,"
-        f" e.host_interface FROM endpoint e JOIN network n ON n.id = e.network_id WHERE {condition}",
-        values,
-    )
-    found = [
-        Endpoint(
-            str(row[0]), str(row[1]), str(row[2]), str(row[3]), str(row[4]), int(str(row[5]).partition("/")[2]),
-            "" if row[7] else str(row[6]), str(row[8]), str(row[9]),
-        )
-        for row in rows
-    ]  # fmt: skip
-    return sorted(found, key=lambda endpoint: ipam.parse_address(endpoint.ip))
-
-
-def ports(database: Database, container_id: str) -> list[PublishedPort]:
-    """What a container has published, by container port."""
-    rows = database.rows(
-        "SELECT container_port, protocol, host_ip, host_port FROM port WHERE container_id = ?"
-        " ORDER BY container_port, protocol, host_port",
-        (container_id,),
-    )
-    return [PublishedPort(int(row[0] or 0), str(row[1]), str(row[2]), int(row[3] or 0)) for row in rows]
-
-
-def port_owner(database: Database, protocol: str, host_ip: str, host_port: int) -> str:
-    """Id of the container that has a host port on that address or on all, "" when none has."""
-    for row in database.rows(
-        "SELECT container_id, host_ip FROM port WHERE protocol = ? AND host_port = ?", (protocol, host_port)
-    ):
-        if host_ip in ALL_ADDRESSES or str(row[1]) in (host_ip, *ALL_ADDRESSES):
-            return str(row[0])
-    return ""
-
-
-def forwards(database: Database, container_id: str = "") -> list[Forward]:
-    """Every published port with the address that it leads to; of one container or of all.
-
-    A container of several networks is reached through the one whose name comes first, internal ones last.
-    """
-    rows = database.rows(
-        "SELECT p.protocol, p.host_ip, p.host_port, p.container_port,"
-        " (SELECT e.ip FROM endpoint e JOIN network n ON n.id = e.network_id WHERE e.container_id = p.container_id"
-        "  ORDER BY n.internal, n.name LIMIT 1) FROM port p WHERE p.container_id = ? OR ? = ''",
-        (container_id, container_id),
-    )
-    return [
-        Forward(str(row[0]), str(row[1]), int(row[2] or 0), str(row[4]), int(row[3] or 0))
-        for row in rows
-        if row[4] is not None
-    ]
-
-
 def bridge_rules(database: Database) -> list[BridgeRules]:
-    rows = database.rows("SELECT bridge, subnet, internal FROM network ORDER BY name")
-    return [BridgeRules(str(row[0]), str(row[1]), bool(row[2])) for row in rows]
-
-
-def container_name(database: Database, container_id: str) -> str:
-    """What a message calls a container: its name, or its short id when there is no row of it yet."""
-    row = database.row("SELECT name FROM container WHERE id = ?", (container_id,))
-    return container_id[:12] if row is None else str(row[0])
+    """What the nft table needs of each bridge network, by name."""
+    return [
+        BridgeRules(
+            network.bridge,
+            network.subnet,
+            network.internal,
+            network.subnet6,
+            is_open=drivers.is_on(network.options, drivers.ICC),
+            is_masked=drivers.is_on(network.options, drivers.MASQUERADE),
+        )
+        for network in sorted(rows(database), key=lambda network: network.name)
+        if network.is_bridge
+    ]
 
 
 def forget_others(database: Database, live_container_ids: Collection[str]) -> None:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 
-from sampan.errors import StartFailed
+from sampan.errors import StartFailed, Unavailable
 from sampan.linux import cgroup, process
 from sampan.runtime.probe import Program
 
@@ -59,6 +59,20 @@ def abandon(runtime: Program, runtime_root: str, container_id: str, cgroups_path
             send_signal(pid, _SIGKILL)
             process.wait_gone(pid, started, _KILLED_SECONDS)
     delete(runtime, runtime_root, container_id, cgroups_path)
+
+
+def update(runtime: Program, runtime_root: str, container_id: str, resources: str) -> None:
+    """Give a running container the limits in the file `resources`, an object as `linux.resources`.
+
+    Raises Unavailable with the runtime's reason.
+    """
+    command = [runtime.path, "--root", runtime_root, "update", "--resources", resources, container_id]
+    code, out, err = process.run(command)
+    if code != 0:
+        from sampan.runtime import failures
+
+        reason = failures.plain(err or out)
+        raise Unavailable(f"{runtime.name} did not terminate successfully: exit status {code}: {reason}")
 
 
 def call(runtime: Program, runtime_root: str, arguments: Sequence[str], *, quiet: bool = False) -> int:

@@ -14,7 +14,7 @@ _EXEC = "OCI runtime exec failed: exec failed: unable to start container process
 
 def start_failed(runtime: str, text: str, command: str, *, is_exec: bool = False) -> StartFailed:
     """127 when `command` was not found, 126 when it could not be executed, 125 (exec: 126) otherwise."""
-    reason, code, hint = _reason(_plain(text), command)
+    reason, code, hint = _reason(plain(text), command)
     prefix = _EXEC if is_exec else _CREATE.format(runtime=runtime) + (_INIT if reason.startswith("exec: ") else "")
     return StartFailed(prefix + reason, exit_code=code or (126 if is_exec else 125), hint=hint)
 
@@ -53,7 +53,7 @@ def _reason(detail: str, command: str) -> tuple[str, int, str]:
     return detail, 0, ""
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """The text without the runtime's time stamps, levels and quoting of messages."""
     quoted = re.findall(r'msg="((?:[^"\\]|\\.)*)"', text)
     if quoted:

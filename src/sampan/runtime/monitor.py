@@ -19,9 +19,9 @@ _TEXT_LIMIT = 1 << 16
 
 
 class MonitorOptions(NamedTuple):
-    """One container for one monitor. `log` is "k8s-file:PATH" or "none"; `exit_command` runs when the container ended.
+    """One container for one monitor. `log` is "k8s-file:PATH", "journald" or "none".
 
-    `exit` is the folder for what is told of its end.
+    `exit_command` runs when the container ended. `exit` is the folder for what is told of its end.
     `inherited` are descriptors that the monitor keeps open as long as it lives (reserved ports).
     """
 
@@ -33,6 +33,7 @@ class MonitorOptions(NamedTuple):
     sockets: str
     log: str
     log_size_limit: int = 0  # bytes at which the log starts over, 0 for none
+    log_tag: str = ""  # for the journal
     terminal: bool = False
     interactive: bool = False
     keep_input_open: bool = False  # the container's input outlives whoever is attached first
@@ -57,6 +58,7 @@ def spawn(conmon: Program, runtime: Program, options: MonitorOptions) -> int:
         environment = {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "_OCI_SYNCPIPE": str(_SYNC_FD),
+            "TZ": "UTC0",  # for the times in the log
             **fault.environment(),
         }
         pid = os.posix_spawn(conmon.path, _command(conmon, runtime, options), environment, file_actions=actions)
@@ -89,6 +91,8 @@ def _command(conmon: Program, runtime: Program, options: MonitorOptions) -> list
     ]  # fmt: skip
     if options.log_size_limit:
         command += ["--log-size-max", str(options.log_size_limit)]
+    if options.log_tag and options.log == "journald":
+        command += ["--log-tag", options.log_tag]
     if options.terminal:
         command.append("-t")
     if options.interactive:

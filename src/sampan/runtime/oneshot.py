@@ -5,7 +5,7 @@ import select
 from collections.abc import Callable
 from typing import NamedTuple
 
-from sampan.linux import cgroup, fault, files
+from sampan.linux import cancellation, cgroup, fault, files
 from sampan.runtime import bundle, defaults, driver, failures, probe, seccomp, users
 from sampan.runtime.spec import SpecMount, SpecOptions
 from sampan.storage import leases
@@ -179,7 +179,7 @@ def _pump(stdout: int, stderr: int, on_output: Callable[[int, bytes], None], run
         poll.register(fd, select.POLLIN)
     try:
         while streams:
-            for fd, _ in poll.poll():
+            for fd, _ in cancellation.events(poll):
                 if fd == ended:
                     poll.unregister(ended)
                     if _was_killed(ended):

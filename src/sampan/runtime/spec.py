@@ -74,11 +74,13 @@ class SpecOptions(NamedTuple):
     domainname: str = ""
     read_only: bool = False
     privileged: bool = False
+    writable_cgroups: bool = False
     capabilities: tuple[str, ...] = defaults.DEFAULT_CAPABILITIES
     no_new_privileges: bool = False
     rlimits: tuple[Rlimit, ...] = ()
     mounts: tuple[SpecMount, ...] = ()
     shm_size: int = 67108864  # 0: no /dev/shm
+    shm_source: str = ""  # path of another container's, instead
     network: str = "private"
     pid: str = "private"
     ipc: str = "private"
@@ -94,6 +96,7 @@ class SpecOptions(NamedTuple):
     seccomp: Json | None = None
     oom_score_adj: int | None = 0
     hooks: Mapping[str, tuple[Json, ...]] = {}
+    rootfs_propagation: str = ""  # "" leaves it to the runtime
 
 
 def make_spec(options: SpecOptions) -> Json:
@@ -146,6 +149,7 @@ def _all_mounts(options: SpecOptions) -> list[SpecMount]:
     """Base mounts, then the asked ones by depth; an asked mount replaces a base mount of its destination."""
     asked = {mount.destination for mount in options.mounts}
     read_only = () if options.privileged else ("ro",)
+    cgroups_read_only = () if options.writable_cgroups else ("ro",)
     base = [
         SpecMount("/proc", "proc", "proc", ("nosuid", "noexec", "nodev")),
         SpecMount("/dev", "tmpfs", "tmpfs", ("nosuid", "strictatime", "mode=755", "size=65536k")),
@@ -158,12 +162,14 @@ def _all_mounts(options: SpecOptions) -> list[SpecMount]:
         SpecMount("/sys", "sysfs", "sysfs", ("nosuid", "noexec", "nodev", *read_only))
         if options.network != "host" or not options.privileged
         else SpecMount("/sys", "none", "/sys", ("rbind", "rslave")),
-        SpecMount("/sys/fs/cgroup", "cgroup", "cgroup", ("nosuid", "noexec", "nodev", *read_only)),
+        SpecMount("/sys/fs/cgroup", "cgroup", "cgroup", ("nosuid", "noexec", "nodev", *cgroups_read_only)),
         SpecMount("/dev/mqueue", "mqueue", "mqueue", ("nosuid", "noexec", "nodev")),
     ]
     if options.ipc == "host":
         base.append(SpecMount("/dev/shm", "bind", "/dev/shm", ("rbind", "rprivate", "nosuid", "nodev", "noexec")))
-        base[5] = SpecMount("/dev/mqueue", "bind", "/dev/mqueue", ("rbind", "rprivate", "nosuid", "nodev", "noexec"))
+    elif options.shm_source:
+        shared = ("bind", "rprivate", "nosuid", "nodev", "noexec")
+        base.append(SpecMount("/dev/shm", "bind", options.shm_source, shared))
     elif options.shm_size:
         shm = ("nosuid", "noexec", "nodev", "mode=1777", f"size={options.shm_size}")
         base.append(SpecMount("/dev/shm", "tmpfs", "shm", shm))
@@ -203,6 +209,8 @@ def _linux(options: SpecOptions) -> Json:
         "maskedPaths": list(options.masked_paths),
         "readonlyPaths": list(options.readonly_paths),
     }
+    if options.rootfs_propagation:
+        linux["rootfsPropagation"] = options.rootfs_propagation
     if options.sysctl:
         linux["sysctl"] = dict(options.sysctl)
     if options.devices:

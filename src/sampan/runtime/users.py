@@ -31,7 +31,8 @@ def resolve(text: str, passwd: str, group: str, extra_groups: tuple[str, ...] = 
     elif name:
         groups = [number for _, number, members in _groups(group) if name in members and number != gid]
     groups += [_group_id(extra, group) for extra in extra_groups]
-    unique = tuple(dict.fromkeys(groups if group_text else [gid, *groups]))
+    # Its own group is among them, or a file that denies the group something could be read by leaving it.
+    unique = tuple(dict.fromkeys([gid, *groups]))
     if len(unique) > _MOST_GROUPS:
         raise InvalidArgument(f"user {user_text} is in {len(unique)} groups; the kernel knows {_MOST_GROUPS} at most")
     return Identity(User(uid, gid, unique), home or "/")

@@ -12,13 +12,14 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from sampan.errors import InvalidArgument, NotFound
+from sampan.errors import InvalidArgument, NotFound, PermissionDenied
 from sampan.settings.model import NOTHING, AddressPool, DefaultUlimit, Loaded, Registry, Settings
 
 SYSTEM = "/etc/sampan/config.toml"
 VARIABLE = "SAMPAN_CONFIG"
 LOCAL_ONLY = "SAMPAN_PUBLISH_LOCAL_ONLY"
 _MOST_BYTES = 1 << 20
+_OTHERS_WRITE = 0o002
 
 Stamp = tuple[str, int, int, int]
 """A file as it is: path, inode, size, time of its last change in ns."""
@@ -28,7 +29,7 @@ def load(cache: str = "") -> Loaded:
     """The settings in force. `cache` is a file that may hold them from the last time; it is written when it does not.
 
     Raises InvalidArgument with file, line, key and value of the first mistake, NotFound when $SAMPAN_CONFIG names no
-    file.
+    file, PermissionDenied for one that another user may have written: it names a program that is run.
     """
     stamps = [stamp for path in _paths() if (stamp := _stamp(path)) is not None]
     if not stamps:
@@ -53,6 +54,10 @@ def _stamp(path: str) -> Stamp | None:
                 f"the settings file {path} does not exist", hint=f"${VARIABLE} names it: unset it, or make the file"
             ) from None
         return None
+    if status.st_uid not in (0, os.geteuid()) or status.st_mode & _OTHERS_WRITE:
+        raise PermissionDenied(
+            f"the settings file {path} can be written by others", hint=f"chown root {path}; chmod go-w {path}"
+        )
     return path, status.st_ino, status.st_size, status.st_mtime_ns
 
 

@@ -19,6 +19,10 @@ Value = str | int | float | bytes | None
 Row = tuple[Value, ...]
 
 
+class _Undone(Exception):
+    """Ends a rehearsal."""
+
+
 class Database:
     """A connection that any thread of this process may use; calls are serialised.
 
@@ -109,6 +113,16 @@ class Database:
                 if isinstance(error, sqlite3.OperationalError):
                     raise _explained(error) from error
                 raise
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """Changes that are undone at the end: to learn what they would do. Not inside a transaction."""
+        try:
+            with self.transaction(durable=False):
+                yield
+                raise _Undone
+        except _Undone:
+            pass
 
     def execute(self, sql: str, values: Sequence[Value] = ()) -> int:
         """Run one statement that changes rows and return how many it changed. Raises sqlite3.IntegrityError."""

@@ -25,11 +25,7 @@ def collect(database: Database, paths: Paths, roots: Collection[str] | Callable[
     A callable `roots` is asked inside the transaction that deletes the rows, so that its answer still holds then.
     """
     with database.transaction():
-        gone = unreferenced(database, roots() if callable(roots) else roots)
-        for snapshot_id, _ in gone:
-            database.execute("DELETE FROM snapshot WHERE id = ?", (snapshot_id,))
-            # If we are killed, the void lease leads others to the folder.
-            leases.take(database, _SNAPSHOT + snapshot_id)
+        gone = forget(database, roots() if callable(roots) else roots)
     for snapshot_id, _ in gone:
         fault.point("gc.forgotten")
         snapshots.remove_folder(paths, snapshot_id)
@@ -40,8 +36,8 @@ def collect(database: Database, paths: Paths, roots: Collection[str] | Callable[
     return Collected(tuple(snapshot_id for snapshot_id, _ in gone), sum(size for _, size in gone))
 
 
-def unreferenced(database: Database, roots: Collection[str] = ()) -> list[tuple[str, int]]:
-    """The snapshots that collect() would take, and what it would free of each: its files' bytes, and its recipe's."""
+def forget(database: Database, roots: Collection[str] = ()) -> list[tuple[str, int]]:
+    """The deciding half of collect(): delete the rows, in the caller's transaction: [(id, bytes)]."""
     kept = {*roots}
     kept.update(name.removeprefix(_SNAPSHOT) for name in leases.held(database) if name.startswith(_SNAPSHOT))
     rows = database.rows(
@@ -56,7 +52,12 @@ def unreferenced(database: Database, roots: Collection[str] = ()) -> list[tuple[
         """,
         (process.boot_id(),),
     )
-    return [(str(row[0]), int(row[1] or 0)) for row in rows if row[0] not in kept]
+    gone = [(str(row[0]), int(row[1] or 0)) for row in rows if row[0] not in kept]
+    for snapshot_id, _ in gone:
+        database.execute("DELETE FROM snapshot WHERE id = ?", (snapshot_id,))
+        # If we are killed, the void lease leads others to the folder.
+        leases.take(database, _SNAPSHOT + snapshot_id)
+    return gone
 
 
 def sweep(database: Database, paths: Paths) -> list[str]:

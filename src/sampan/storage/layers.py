@@ -10,7 +10,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from sampan.errors import Corrupt
@@ -52,7 +52,7 @@ def pack_folder(
     the files meanwhile: what vanishes is left out, and a file that shrinks is filled with zeros.
     """
     try:
-        return _Packing(root, write, top, only, is_live).run()
+        return Packing(root, write, top, only, is_live).run()
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise
@@ -75,8 +75,10 @@ def measure(layer_path: str) -> Packed:
     return pack(layer_path, lambda piece: None)
 
 
-class _Packing:
+class Packing:
     """One walk over a layer. Only one folder is open at a time, so that depth costs no descriptors."""
+
+    _has_whiteouts = True
 
     def __init__(
         self, root: int, write: Callable[[bytes], object], top: str = "", only: str = "", is_live: bool = False
@@ -146,19 +148,22 @@ class _Packing:
     def _folder(self, path: str, info: os.stat_result) -> list[tuple[str, str, os.stat_result]]:
         fd = files.open_beneath(self._root, path, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            self._emit(self._header(self._named(path) + b"/", tar.DIRECTORY, info))
-            if _xattr(fd, OPAQUE_XATTR) == b"y":
-                mark = self._named(f"{path}/{OPAQUE_MARK}")
-                mode = stat.S_IMODE(info.st_mode)
-                self._emit(tar.header(mark, tar.REGULAR, mode=mode, uid=info.st_uid, gid=info.st_gid))
+            self._emit_folder(path, fd, info)
             return self._listed(path, fd)
         finally:
             os.close(fd)
 
+    def _emit_folder(self, path: str, fd: int, info: os.stat_result) -> None:
+        self._emit(self._header(self._named(path) + b"/", tar.DIRECTORY, info))
+        if _xattr(fd, OPAQUE_XATTR) == b"y":
+            mark = self._named(f"{path}/{OPAQUE_MARK}")
+            mode = stat.S_IMODE(info.st_mode)
+            self._emit(tar.header(mark, tar.REGULAR, mode=mode, uid=info.st_uid, gid=info.st_gid))
+
     def _entry(self, fd: int, parent: str, name: str, info: os.stat_result) -> None:
         path = self._named(f"{parent}/{name}" if parent else name)
         kind = stat.S_IFMT(info.st_mode)
-        if kind == stat.S_IFCHR and info.st_rdev == 0:
+        if kind == stat.S_IFCHR and info.st_rdev == 0 and self._has_whiteouts:
             hidden = self._named(f"{parent}/{WHITEOUT}{name}" if parent else WHITEOUT + name)
             # The device's own time says when something was removed, which is no content: it would only change digests.
             self._emit(tar.header(hidden, tar.REGULAR, mode=0o600))
@@ -178,7 +183,17 @@ class _Packing:
             self._emit(self._header(path, tar.FIFO, info))
         # A socket means nothing without the process that made it: tar has no kind for it.
 
-    def _header(self, path: bytes, kind: bytes, info: os.stat_result, *, link: bytes = b"") -> bytes:
+    def _header(
+        self,
+        path: bytes,
+        kind: bytes,
+        info: os.stat_result,
+        *,
+        link: bytes = b"",
+        size: int = 0,
+        xattrs: Mapping[str, bytes] = {},
+        extra: Mapping[str, bytes] = {},
+    ) -> bytes:
         device = info.st_rdev if kind in (tar.CHARACTER, tar.BLOCK_DEVICE) else 0
         return tar.header(
             path,
@@ -190,7 +205,14 @@ class _Packing:
             link=link,
             major=os.major(device),
             minor=os.minor(device),
+            size=size,
+            xattrs=xattrs,
+            extra={**self._time(info), **extra},
         )
+
+    def _time(self, info: os.stat_result) -> dict[str, bytes]:
+        """What whole seconds do not say of a file's time."""
+        return {}
 
     def _file(self, folder: int, name: str, path: bytes, info: os.stat_result) -> None:
         if self._is_live:  # a pipe in its place would keep us waiting
@@ -198,34 +220,28 @@ class _Packing:
         else:
             fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
         try:
-            capability = _xattr(fd, CAPABILITY_XATTR)
-            self._emit(
-                tar.header(
-                    path,
-                    tar.REGULAR,
-                    mode=stat.S_IMODE(info.st_mode),
-                    uid=info.st_uid,
-                    gid=info.st_gid,
-                    size=info.st_size,
-                    mtime=info.st_mtime_ns // 10**9,
-                    xattrs={CAPABILITY_XATTR: capability} if capability else {},
-                )
-            )
-            self._content(fd, path, info.st_size)
+            self._content(fd, path, info)
         finally:
             os.close(fd)
         self._size += info.st_size
-        if info.st_size % tar.BLOCK:
-            self._emit(bytes(-info.st_size % tar.BLOCK))
 
-    def _content(self, fd: int, path: bytes, left: int) -> None:
-        while left:
-            piece = os.read(fd, min(left, _CHUNK))
+    def _content(self, fd: int, path: bytes, info: os.stat_result) -> None:
+        capability = _xattr(fd, CAPABILITY_XATTR)
+        xattrs = {CAPABILITY_XATTR: capability} if capability else {}
+        self._emit(self._header(path, tar.REGULAR, info, size=info.st_size, xattrs=xattrs))
+        self._extent(fd, path, 0, info.st_size)
+        self._emit(bytes(-info.st_size % tar.BLOCK))
+
+    def _extent(self, fd: int, path: bytes, position: int, length: int) -> None:
+        """The bytes of a file from a position on."""
+        end = position + length
+        while position < end:
+            piece = os.pread(fd, min(end - position, _CHUNK), position)
             if not piece and self._is_live:
-                piece = bytes(min(left, _CHUNK))
+                piece = bytes(min(end - position, _CHUNK))
             if not piece:
                 raise Corrupt(f"{os.fsdecode(path)} became shorter while its layer was read")
-            left -= len(piece)
+            position += len(piece)
             self._emit(piece)
 
     def _emit(self, piece: bytes) -> None:
@@ -241,13 +257,13 @@ class _Packing:
         self._write(joined)
 
 
-class _Sizing(_Packing):
+class _Sizing(Packing):
     """The walk without the content: counts what would be written."""
 
     counted = 0
 
-    def _content(self, fd: int, path: bytes, left: int) -> None:
-        self.counted += left
+    def _extent(self, fd: int, path: bytes, position: int, length: int) -> None:
+        self.counted += length
 
     def _emit(self, piece: bytes) -> None:
         self.counted += len(piece)

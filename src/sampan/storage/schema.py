@@ -151,6 +151,14 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE endpoint ADD COLUMN driver_options TEXT NOT NULL DEFAULT '{}';
     """,
     """
+    ALTER TABLE build_step ADD COLUMN uses INTEGER NOT NULL DEFAULT 1;      -- how often it was made or found
+    """,
+    """
+    CREATE TABLE log_rotation(          -- containers whose full log files the supervisor puts aside while they run
+        container_id TEXT PRIMARY KEY REFERENCES container(id) ON DELETE CASCADE
+    ) WITHOUT ROWID;
+    """,
+    """
     CREATE TABLE repo_digest(           -- name@digest, as registries gave it or took it
         repository TEXT NOT NULL,       -- docker.io/library/busybox
         digest TEXT NOT NULL,           -- of the manifest or index

@@ -45,8 +45,17 @@ def new(database: Database, paths: Paths) -> str:
     return snapshot_id
 
 
+def sync(paths: Paths) -> None:
+    """Let what was laid out in layers/ survive a power cut: before the commit that names it (docs/decisions/012)."""
+    folder = _open_folder(paths.layers)
+    try:
+        files.sync_file_system(folder)
+    finally:
+        os.close(folder)
+
+
 def record(database: Database, snapshot_id: str, *, diff_id: str, size: int, recipe_size: int = 0) -> None:
-    """Enter a finished snapshot, in the caller's transaction, which also commits what refers to it.
+    """Enter a finished snapshot, in the caller's transaction, which also commits what refers to it; sync() it before.
 
     `recipe_size` is that of its recipe's file, 0 when it has none (storage/recipes.py). The lease stays: release() it
     after that commit.

@@ -5,7 +5,7 @@ GNU long names, GNU base-256 numbers and the four kinds of GNU sparse files. No 
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from sampan.errors import Corrupt
@@ -81,9 +81,13 @@ def header(
     major: int = 0,
     minor: int = 0,
     xattrs: Mapping[str, bytes] = {},
+    extra: Mapping[str, bytes] = {},
 ) -> bytes:
-    """The blocks that stand before a member's data. `mtime` in whole seconds; a folder's name ends with a slash."""
-    prefix, records = b"", {}
+    """The blocks that stand before a member's data. `mtime` in whole seconds; a folder's name ends with a slash.
+
+    `extra` are PAX records of the caller's, such as an mtime with its fraction.
+    """
+    prefix, records = b"", dict(extra)
     for key, value in xattrs.items():
         records[_XATTR + key] = value
     if len(name) > 100 or not name.isascii():
@@ -94,7 +98,7 @@ def header(
     if len(link) > 100 or not link.isascii():
         records["linkpath"] = link
     if uid > _SMALL or gid > _SMALL or size > _LARGE or not 0 <= mtime <= _LARGE:
-        records.update(_large_numbers(uid, gid, size, mtime))
+        records = {**_large_numbers(uid, gid, size, mtime), **records}
     plain = _plain_header(name, kind, mode, uid, gid, size, mtime, link, major, minor, prefix)
     if not records:
         return plain
@@ -389,7 +393,8 @@ class Archive:
             digits = whole.removeprefix(b"-")
             if not digits.isdigit() or len(digits) > 20 or (fraction and not fraction.isdigit()):
                 raise Corrupt(f"archive/tar: {self._where!r} has a malformed time")
-            value = int(whole) * 10**9 + int((fraction[:9] or b"0").ljust(9, b"0"))
+            value = int(digits) * 10**9 + int((fraction[:9] or b"0").ljust(9, b"0"))
+            value = -value if whole.startswith(b"-") else value
         return value if 0 <= value < 1 << 63 else 0
 
     def _extents(
@@ -451,3 +456,18 @@ class Archive:
                 wanted = 1 + 2 * self._decimal(lines[0])
             if len(lines) > wanted:
                 return [self._decimal(line) for line in lines[1:wanted]]
+
+
+def seconds(time_ns: int) -> bytes:
+    """A PAX time: seconds with as much of a fraction as is needed."""
+    whole, rest = divmod(time_ns, 10**9)
+    if whole < 0 and rest:  # -1.25 is 1.25 s before the epoch, and not 0.75
+        whole, rest = whole + 1, 10**9 - rest
+        return b"-%d.%s" % (-whole, (b"%09d" % rest).rstrip(b"0"))
+    return b"%d.%s" % (whole, (b"%09d" % rest).rstrip(b"0")) if rest else b"%d" % whole
+
+
+def sparse_map(extents: Sequence[tuple[int, int]]) -> bytes:
+    """The blocks that stand before the data of a sparse file of GNU format 1.0; extents are (offset, length)."""
+    numbers = [len(extents), *(number for extent in extents for number in extent)]
+    return padded(b"".join(b"%d\n" % number for number in numbers))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sampan.errors import Corrupt, InvalidArgument
 from sampan.linux import files
 from sampan.storage import hashing, tar
+from sampan.storage.backup import is_kept_xattr
 from sampan.storage.layers import CAPABILITY_XATTR, OPAQUE_MARK, WHITEOUT
 from sampan.storage.snapshots import OPAQUE_XATTR
 
@@ -65,6 +66,7 @@ def extract(
     below: str = "",
     is_strict: bool = False,
     recorder: "recipes.Recorder | None" = None,
+    is_backup: bool = False,
     limits: tar.Limits = tar.DEFAULT_LIMITS,
 ) -> Unpacked:
     """Lay an archive out in an open folder. `owner` (uid, gid) replaces the owners; without `whiteouts`, names that
@@ -73,12 +75,12 @@ def extract(
     With `below` it goes into that folder of the root, which is there: links are followed in the root, names stay in the
     folder. With `is_strict` a folder never takes the place of another kind of file, nor the other way round
     (InvalidArgument). A `recorder` notes how the archive was written, and gets what a member replaces; extended
-    attributes of users are then kept too.
+    attributes of users are then kept too. With `is_backup` they are, and access lists and devices 0/0 besides.
     """
     # What comes from elsewhere is large, and its pieces come fast: hashing goes beside.
     hasher = hashing.BackgroundSha256 if recorder is not None else hashlib.sha256
     archive = tar.Archive(stream, limits, recorder, hasher)
-    extraction = _Extraction(root_fd, archive, owner, whiteouts, below.strip("/"), is_strict, recorder)
+    extraction = _Extraction(root_fd, archive, owner, whiteouts, below.strip("/"), is_strict, recorder, is_backup)
     try:
         for member in archive:
             try:
@@ -116,9 +118,11 @@ class _Extraction:
         below: str = "",
         is_strict: bool = False,
         recorder: "recipes.Recorder | None" = None,
+        is_backup: bool = False,
     ) -> None:
         self._root, self._archive, self._owner, self._whiteouts = root, archive, owner, whiteouts
         self._below, self._is_strict, self._recorder = below, is_strict, recorder
+        self._is_backup = is_backup
         self._folder_path, self._folder_fd = "", os.dup(root)
         self._folder_times: dict[str, int] = {}
         self.size = 0
@@ -301,7 +305,8 @@ class _Extraction:
             kinds = {tar.CHARACTER: stat.S_IFCHR, tar.BLOCK_DEVICE: stat.S_IFBLK, tar.FIFO: stat.S_IFIFO}
             if not (0 <= member.major < 1 << 12 and 0 <= member.minor < 1 << 20):
                 raise Corrupt(f"{member.name!r} in the archive is a device with impossible numbers")
-            if member.kind == tar.CHARACTER and not self._whiteouts and not member.major and not member.minor:
+            is_whiteout = member.kind == tar.CHARACTER and not member.major and not member.minor
+            if is_whiteout and not self._whiteouts and not self._is_backup:
                 raise Corrupt(
                     f"{member.name!r} in the archive is the device 0/0, which means a removed file in a layer"
                 )
@@ -337,7 +342,7 @@ class _Extraction:
         os.fchmod(fd, member.mode)
         for name, value in member.xattrs.items():
             # Others are the host's business: trusted.overlay.redirect would show files of other layers.
-            if name == CAPABILITY_XATTR and member.kind == tar.REGULAR:
+            if (name == CAPABILITY_XATTR and member.kind == tar.REGULAR) or (self._is_backup and is_kept_xattr(name)):
                 os.setxattr(fd, name, value)
             elif self._recorder is not None and name.startswith("user."):
                 _set_user_xattr(fd, name, value)

@@ -1,6 +1,6 @@
-"""`python -I -m sampan.supervisor --root ROOT exited ID | restart ID | watch [ID:UDP:TCP]`: what no command does.
+"""`python -I -m sampan.supervisor --root ROOT exited ID | restart ID | renew ID | watch [...]`: what no command does.
 
-`exited` is run by a monitor when its container has ended, `restart` and `watch` by sampan itself. `watch` puts itself
+`exited` is run by a monitor when its container has ended, the others by sampan itself. `watch` puts itself
 into the background, so that its starter can wait for it at once and has no zombie; ID:UDP:TCP are two descriptors that
 it inherits, the sockets of a container's name server.
 """
@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Collection
 
-_USAGE = "usage: python -I -m sampan.supervisor --root ROOT exited ID | restart ID | watch [ID:UDP:TCP]"
+_USAGE = "usage: python -I -m sampan.supervisor --root ROOT exited ID | restart ID | renew ID | watch [ID:UDP:TCP]"
 
 
 def main(arguments: list[str]) -> int:
@@ -28,11 +28,11 @@ def main(arguments: list[str]) -> int:
         from sampan.engine.supervision import jobs
 
         jobs.watch(root, gift[0], kept)
-    elif job in ("exited", "restart") and len(words) == 1:
+    elif job in ("exited", "restart", "renew") and len(words) == 1:
         _close_inherited()
         from sampan.engine.supervision import jobs
 
-        (jobs.exited if job == "exited" else jobs.restart)(root, words[0])
+        {"exited": jobs.exited, "restart": jobs.restart, "renew": jobs.renew}[job](root, words[0])
     else:
         print(_USAGE, file=sys.stderr)
         return 2

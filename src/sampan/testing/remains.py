@@ -6,6 +6,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
+from itertools import product
 
 from sampan.linux import cgroup, links, process
 from sampan.linux.netlink import Netlink
@@ -105,7 +106,7 @@ def _running(paths: Paths, connection: sqlite3.Connection) -> Iterator[str]:
     yield from (f"attach socket {name}" for name in set(os.listdir(paths.sockets)) - live)
     connected = _names(connection, "SELECT container_id FROM endpoint")
     yield from (f"endpoint of {name}" for name in connected - live)
-    expected = _names(connection, "SELECT host_interface FROM endpoint")
+    expected = _names(connection, "SELECT host_interface FROM endpoint WHERE host_interface != ''")
     with Netlink() as netlink:
         present = {link.name for link in links.list_links(netlink) if link.name.startswith("v" + paths.key)}
     yield from (f"interface {name}" for name in present - expected)
@@ -128,9 +129,9 @@ def _forwarded(paths: Paths) -> set[int]:
     """Host ports in the table's maps; their key is protocol, (address,) port, each padded to four bytes."""
     found = set[int]()
     with Firewall() as firewall:
-        for name in (ruleset.PORTS, ruleset.BOUND_PORTS):
+        for family, name in product(("ip", "ip6"), (ruleset.PORTS, ruleset.BOUND_PORTS)):
             try:
-                elements = firewall.elements(paths.firewall_table, name)
+                elements = firewall.elements(family, paths.firewall_table, name)
             except FileNotFoundError:
                 continue
             found.update(int.from_bytes(element.key[-4:-2], "big") for element in elements)

@@ -4,11 +4,11 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from sampan.errors import Conflict, InvalidArgument, NotFound
 from sampan.linux import fault, files
-from sampan.storage import events
+from sampan.storage import events, leases
 from sampan.storage.database import Database, Row
 from sampan.storage.paths import Paths
 from sampan.values import NamedTuple
@@ -94,6 +94,8 @@ def ensure(
         )
         if is_added:
             _tell(database, "create", chosen)
+            # Of a volume that was removed just now, or whose removal was killed: its content is not the new one's.
+            files.remove_below(paths.volumes, chosen)
         # The folder before the commit: a row never stands for a folder that is missing.
         os.makedirs(f"{paths.volumes}/{chosen}", 0o700, exist_ok=True)
         if not os.path.isdir(folder(paths, chosen)):
@@ -141,7 +143,7 @@ def release(database: Database, container_id: str, *, remove_anonymous: bool) ->
             (name,),
         )
         if removed:
-            _tell(database, "destroy", name)
+            _gone(database, name)
             gone.append(name)
     return gone
 
@@ -154,34 +156,25 @@ def remove(database: Database, paths: Paths, name: str, *, force: bool = False) 
             raise Conflict(
                 f"remove {name}: volume is in use - [{', '.join(holders)}]", hint="remove those containers first"
             )
-        if not database.execute("DELETE FROM volume WHERE name = ?", (name,)):
+        if not forget(database, name):
             if force:
                 return
             raise NotFound(f"get {name}: no such volume")
-        _tell(database, "destroy", name)
-    remove_folders(paths, [name])
+    remove_folders(database, paths, [name])
 
 
-def prune(
-    database: Database,
-    paths: Paths,
-    *,
-    include_named: bool = False,
-    accept: Callable[[Mapping[str, str]], bool] = lambda labels: True,
-) -> list[tuple[str, int]]:
-    """Remove volumes that no container has (anonymous ones unless `include_named`): [(name, bytes)]."""
-    with database.transaction():
-        rows = database.rows(
-            "SELECT name, labels FROM volume WHERE NOT EXISTS(SELECT 1 FROM volume_use WHERE volume = volume.name)"
-            + ("" if include_named else " AND anonymous = 1")
-        )
-        removed = [(str(row[0]), size(paths, str(row[0]))) for row in rows if accept(json.loads(str(row[1])))]
-        for name, _ in removed:
-            database.execute("DELETE FROM volume WHERE name = ?", (name,))
-            _tell(database, "destroy", name)
-        events.record(database, "volume", "prune", "", {"reclaimed": str(sum(size for _, size in removed))})
-    remove_folders(paths, [name for name, _ in removed])
-    return removed
+def forget(database: Database, name: str) -> bool:
+    """Delete the row of a volume, in the caller's transaction; its folder goes by `remove_folders` after the commit."""
+    if not database.execute("DELETE FROM volume WHERE name = ?", (name,)):
+        return False
+    _gone(database, name)
+    return True
+
+
+def _gone(database: Database, name: str) -> None:
+    # If we are killed, the void lease leads others to the folder.
+    leases.take(database, f"tmp:{_removed(name)}")
+    _tell(database, "destroy", name)
 
 
 def _tell(database: Database, action: str, name: str) -> None:
@@ -189,15 +182,10 @@ def _tell(database: Database, action: str, name: str) -> None:
 
 
 def size(paths: Paths, name: str) -> int:
-    """Bytes of the regular files in a volume."""
-    total = 0
-    for _, _, names, fd in os.fwalk(folder(paths, name)):
-        for entry in names:
-            try:
-                total += os.stat(entry, dir_fd=fd, follow_symlinks=False).st_size
-            except FileNotFoundError:
-                continue  # a running container removes files too
-    return total
+    """Bytes of the files in a volume's folder; one that is a file system of its own has none in the store."""
+    from sampan.linux.measuring import tree_bytes
+
+    return tree_bytes(folder(paths, name))
 
 
 def lock(paths: Paths, name: str) -> int:
@@ -213,21 +201,41 @@ def lock(paths: Paths, name: str) -> int:
     return fd
 
 
-def remove_folders(paths: Paths, names: list[str]) -> None:
-    """Remove the folders of volumes whose rows are gone."""
+def remove_folders(database: Database, paths: Paths, names: list[str]) -> None:
+    """Remove the folders of volumes that forget() or release() deleted; one that somebody made anew meanwhile stays."""
     if not names:
         return
     fault.point("volume.forgotten")
-    top = os.open(paths.volumes, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    for name in names:
+        files.remove_below(paths.tmp, _removed(name))  # of an earlier removal that was killed
+    with database.transaction(durable=False):
         for name in names:
-            files.remove_tree(top, name)
-    finally:
-        os.close(top)
+            if database.row("SELECT 1 FROM volume WHERE name = ?", (name,)) is None:
+                _move_away(paths, name)
+    fault.point("volume.moved")
+    for name in names:
+        files.remove_below(paths.tmp, _removed(name))
+        leases.release(database, f"tmp:{_removed(name)}")
+
+
+def _removed(name: str) -> str:
+    """What a volume's folder is called below tmp/."""
+    return f"volume-{name}"
+
+
+def _move_away(paths: Paths, name: str) -> None:
+    try:
+        os.rename(f"{paths.volumes}/{name}", f"{paths.tmp}/{_removed(name)}")
+    except FileNotFoundError:
+        return
 
 
 def sweep(database: Database, paths: Paths) -> None:
     """Remove folders that no row names: what a crash between commit and removal left."""
-    with database.transaction():
-        known = {str(row[0]) for row in database.rows("SELECT name FROM volume")}
-        remove_folders(paths, [name for name in os.listdir(paths.volumes) if name not in known])
+    known = {str(row[0]) for row in database.rows("SELECT name FROM volume")}
+    orphans = [name for name in os.listdir(paths.volumes) if name not in known]
+    if orphans:
+        with database.transaction(durable=False):
+            for name in orphans:
+                leases.take(database, f"tmp:{_removed(name)}")
+        remove_folders(database, paths, orphans)

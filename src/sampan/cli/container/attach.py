@@ -21,7 +21,7 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    from sampan.cli.container.streams import check_input, chosen_streams
+    from sampan.cli.container.streams import check_input, chosen_streams, detach_keys, shown_code
     from sampan.engine import foreground
 
     parsed = invocation.parsed
@@ -33,10 +33,10 @@ def execute(invocation: Invocation) -> int:
         check_input(interactive, options.tty)
     how = foreground.Foreground(
         streams=chosen_streams((), interactive=interactive),
-        detach_keys=parsed.string("detach-keys"),
+        detach_keys=detach_keys(parsed.string("detach-keys"), invocation.settings),
         proxy_signals=parsed.boolean("sig-proxy") and not options.tty,
     )
     try:
-        return foreground.attach_running(engine, record, how)
+        return shown_code(foreground.attach_running(engine, record, how))
     except Conflict as error:
         raise ClientError(error.message, hint=error.hint) from error

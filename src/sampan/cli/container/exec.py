@@ -33,7 +33,7 @@ COMMAND = Command(
 
 def execute(invocation: Invocation) -> int:
     hasten()
-    from sampan.cli.container.streams import check_input, chosen_streams
+    from sampan.cli.container.streams import check_input, chosen_streams, detach_keys, shown_code
     from sampan.containers import execs
     from sampan.containers.options import ExecOptions
     from sampan.engine.engine import Engine
@@ -54,11 +54,12 @@ def execute(invocation: Invocation) -> int:
         check_input(options.interactive, options.tty)
     engine = Engine(invocation.settings.root or None)
     streams = chosen_streams((), interactive=options.interactive)
-    keys = parsed.string("detach-keys")
+    keys = detach_keys(parsed.string("detach-keys"), invocation.settings) if options.tty else ""
     try:
-        return execs.run(
+        code = execs.run(
             engine.database, engine.paths, invocation.arguments[0], options, streams=streams, detach_keys=keys
         )
+        return shown_code(code)
     except StartFailed as error:
         if options.detach:
             raise Conflict(error.message, hint=error.hint) from error

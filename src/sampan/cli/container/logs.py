@@ -17,7 +17,7 @@ COMMAND = Command(
         Example("What it wrote in the last ten minutes", "logs --since 10m web"),
     ),
     flags=(
-        Flag("details", BOOL, "Show the log driver's attributes"),
+        Flag("details", BOOL, "Show what --log-opt labels, env and tag chose"),
         Flag("follow", BOOL, "Go on as it writes", "f"),
         Flag("since", STRING, "From this time on (RFC 3339, seconds, or a duration before now such as 10m)"),
         Flag("tail", STRING, "Number of lines from the end", "n", default="all"),
@@ -36,18 +36,13 @@ def execute(invocation: Invocation) -> int:
         until=_moment("until", parsed.string("until")),
         tail=_tail(parsed.string("tail")),
         timestamps=parsed.boolean("timestamps"),
+        details=parsed.boolean("details"),
     )
     engine = Engine(invocation.settings.root or None)
     outputs = {"stdout": sys.stdout.buffer, "stderr": sys.stderr.buffer}
-    is_start = True
-    for line in engine.containers.logs(invocation.arguments[0], options):
-        output = outputs[line.stream]
-        if options.timestamps and is_start:
-            output.write(line.time.encode() + b" ")
-        output.write(line.text)
-        is_start = line.text.endswith(b"\n")
-        if options.follow or line.stream == "stdout":
-            output.flush()
+    for stream, text in engine.containers.log_text(invocation.arguments[0], options):
+        outputs[stream].write(text)
+        outputs[stream].flush()
     return 0
 
 

@@ -1,12 +1,15 @@
 """`sampan ps`."""
 
+import sys
 import time
+from collections.abc import Mapping
 
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import Flag, filter_flag, format_flag, no_trunc_flag, quiet_flag
 from sampan.cli.format import render
 from sampan.cli.kinds import BOOL, INT
-from sampan.cli.views import container_filters, containers
+from sampan.cli.output import is_terminal, terminal_width
+from sampan.cli.views import container_filters, containers, limits
 from sampan.engine.containers import Summary
 from sampan.engine.engine import Engine
 from sampan.errors import Conflict, InvalidArgument, NotFound
@@ -37,11 +40,10 @@ def execute(invocation: Invocation) -> int:
     filters = container_filters.gather(parsed.pairs("filter"))
     last = 1 if parsed.boolean("latest") else parsed.integer("last")
     wanted_all = parsed.boolean("all") or last > 0 or container_filters.wants_all(filters)
-    if "ancestor" in filters:
-        filters = {**filters, "ancestor": [_image_id(engine, name) for name in filters["ancestor"]]}
+    made_from = {name: _made_from(engine, name) for name in filters.get("ancestor", ())}
     with_size = parsed.boolean("size") or any(word in parsed.string("format") for word in (".Size", "json .}"))
     summaries = engine.containers.summaries(sizes=with_size)
-    shown = container_filters.select([_facts(summary) for summary in summaries], filters)
+    shown = container_filters.select([_facts(summary, made_from) for summary in summaries], filters)
     shown = [facts for facts in shown if wanted_all or facts.state in ("running", "paused", "restarting")]
     if last > 0:
         shown = shown[:last]
@@ -52,19 +54,21 @@ def execute(invocation: Invocation) -> int:
     now = time.time_ns()
     rows = [containers.row(facts, now, no_trunc) for facts in shown]
     columns = containers.COLUMNS_WITH_SIZE if parsed.boolean("size") else containers.LISTING.columns
+    if is_terminal(sys.stdout) and not parsed.string("format"):
+        columns = containers.with_room(rows, columns, terminal_width())
     print(render(containers.LISTING, rows, parsed.string("format"), columns), end="")
     return 0
 
 
-def _image_id(engine: Engine, name: str) -> str:
-    """The ID of an image, so that each of its names finds its containers; `name` itself when there is none."""
+def _made_from(engine: Engine, name: str) -> frozenset[str]:
+    """IDs of the images that were made from the one with that name; none when there is none."""
     try:
-        return engine.images.get(name).id
+        return engine.images.made_from(name)
     except (NotFound, InvalidArgument, Conflict):
-        return name
+        return frozenset()
 
 
-def _facts(summary: Summary) -> containers.ContainerFacts:
+def _facts(summary: Summary, made_from: Mapping[str, frozenset[str]]) -> containers.ContainerFacts:
     record = summary.record
     mounts = record.spec.mounts
     published = [containers.PublishedPort(*port) for port in summary.ports]
@@ -92,7 +96,9 @@ def _facts(summary: Summary) -> containers.ContainerFacts:
         networks=summary.networks,
         size_rw=summary.size_rw,
         size_root=summary.size_root,
-        exposed=record.spec.config.exposed_ports,
+        restarts=record.restart_count,
+        limits=limits.in_words(record.spec.options),
         destinations=[mount.destination for mount in mounts],
         network_ids=summary.network_ids,
+        ancestors=[name for name, images in made_from.items() if record.image_id in images],
     )

@@ -2,16 +2,20 @@
 
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import filter_flag, force_flag
-from sampan.cli.output import human_size
 from sampan.cli.question import confirmed
 from sampan.cli.views.container_filters import gather
+from sampan.cli.views.pruned import dry_run_flag, section, sized, total
 from sampan.engine.engine import Engine
 
 COMMAND = Command(
     arguments="[OPTIONS]",
     summary="Remove all containers that are not running",
-    examples=(Example("Those that are older than a day, without a question", "container prune -f --filter until=24h"),),
+    examples=(
+        Example("Those that are older than a day, without a question", "container prune -f --filter until=24h"),
+        Example("See first what would go", "container prune --dry-run"),
+    ),
     flags=(
+        dry_run_flag(),
         filter_flag(""),
         force_flag(),
     ),
@@ -21,11 +25,10 @@ COMMAND = Command(
 def execute(invocation: Invocation) -> int:
     parsed = invocation.parsed
     filters = gather(parsed.pairs("filter"))
-    if not confirmed("This will remove all stopped containers.", force=parsed.boolean("force"), filters=filters):
+    dry_run = parsed.boolean("dry-run")
+    if not confirmed("This will remove all stopped containers.", force=parsed.boolean("force") or dry_run):
         return 0
-    removed = Engine(invocation.settings.root or None).containers.prune(filters)
-    if removed:
-        print("Deleted Containers:")
-        print("".join(f"{container_id}\n" for container_id, _ in removed))
-    print(f"Total reclaimed space: {human_size(sum(size for _, size in removed))}")
+    removed = Engine(invocation.settings.root or None).containers.prune(filters, dry_run=dry_run)
+    print(section("Deleted Containers", sized(removed, dry_run=dry_run), dry_run=dry_run), end="")
+    print(total(sum(size for _, size in removed), dry_run=dry_run), end="")
     return 0

@@ -7,7 +7,7 @@ from sampan.cli.each import each
 from sampan.cli.flags import Flag
 from sampan.cli.kinds import BOOL
 from sampan.engine.engine import Engine
-from sampan.errors import NotFound
+from sampan.errors import Conflict, NotFound
 
 COMMAND = Command(
     arguments="[OPTIONS] CONTAINER [CONTAINER...]",
@@ -15,6 +15,7 @@ COMMAND = Command(
     examples=(Example("Kill it if it runs, and take its anonymous volumes along", "rm -fv web"),),
     flags=(
         Flag("force", BOOL, "Kill those that run", "f"),
+        Flag("link", BOOL, "Refused: links are not objects of their own", "l"),
         Flag("volumes", BOOL, "Remove their anonymous volumes too", "v"),
     ),
     takes=(1, None),
@@ -28,6 +29,9 @@ def execute(invocation: Invocation) -> int:
 
     def remove(name: str) -> None:
         try:
+            if parsed.boolean("link"):
+                engine.containers.get(name)
+                raise Conflict("Conflict, cannot remove the default link name of the container")
             engine.containers.remove(name, force=force, volumes=parsed.boolean("volumes"))
         except NotFound as error:
             if not force:

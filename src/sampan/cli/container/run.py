@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.container.run_flags import RUN_FLAGS
@@ -26,7 +27,20 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    from sampan.cli.container.streams import check_input, chosen_streams
+    if not invocation.parsed.boolean("timings"):
+        return _run(invocation)
+    from sampan.cli.container.timings import Timings
+
+    timings = Timings()
+    timings.mark("python has started, the command line is read")
+    try:
+        return _run(invocation, timings.mark)
+    finally:
+        timings.show()
+
+
+def _run(invocation: Invocation, mark: Callable[[str], None] = lambda phase: None) -> int:
+    from sampan.cli.container.streams import check_input, chosen_streams, detach_keys
 
     parsed = invocation.parsed
     options = run_options(parsed)
@@ -38,24 +52,29 @@ def execute(invocation: Invocation) -> int:
     if not detach:
         check_input(options.interactive, options.tty)
     engine = Engine(invocation.settings.root or None)
+    mark("the store is opened")
     warn(options, parsed)
     options = find_image(engine, options, invocation)
     if detach:
-        created: list[str] = []
-        try:
-            engine.containers.run(options, lambda container_id: _created(options, container_id, created))
-        finally:
-            for container_id in created:  # also of one that could not be started: it is there
-                print(container_id)
+        _run_detached(engine, options)
         return 0
     from sampan.engine import foreground
 
     how = foreground.Foreground(
         streams=chosen_streams(options.attach, interactive=options.interactive),
-        detach_keys=parsed.string("detach-keys"),
+        detach_keys=detach_keys(parsed.string("detach-keys"), invocation.settings) if options.tty else "",
         proxy_signals=parsed.boolean("sig-proxy") and not options.tty,
     )
     return foreground.run(engine, options, how, lambda container_id: write_cidfile(options.cidfile, container_id))
+
+
+def _run_detached(engine: Engine, options: RunOptions) -> None:
+    created: list[str] = []
+    try:
+        engine.containers.run(options, lambda container_id: _created(options, container_id, created))
+    finally:
+        for container_id in created:  # also of one that could not be started: it is there
+            print(container_id)
 
 
 def _created(options: RunOptions, container_id: str, created: list[str]) -> None:
@@ -92,6 +111,12 @@ def warn(options: RunOptions, parsed: Parsed) -> None:
             "WARNING: Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.",
             file=sys.stderr,
         )
+    if options.oom_kill_disable and options.memory_bytes <= 0:
+        print(
+            "WARNING: OOM killer is disabled for the container, but no memory limit is set, this can result in the"
+            " system running out of resources.",
+            file=sys.stderr,
+        )
     if options.network == "host" and (options.ports or options.publish_all):
         print("WARNING: Published ports are discarded when using host network mode", file=sys.stderr)
 
@@ -104,7 +129,7 @@ def check_cidfile(path: str, manner: str = "run") -> None:
     if os.path.exists(path):
         raise ClientError(
             f"{prefix}container ID file found, make sure the other container isn't running or delete {path}{trailer}",
-            exit_code=125,
+            exit_code=125 if manner == "run" else 1,
         )
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
@@ -112,7 +137,7 @@ def check_cidfile(path: str, manner: str = "run") -> None:
     except OSError as error:
         raise ClientError(
             f"{prefix}failed to create the container ID file: open {path}: {(error.strerror or '').lower()}{trailer}",
-            exit_code=127,
+            exit_code=127 if manner == "run" else 1,
         ) from error
 
 

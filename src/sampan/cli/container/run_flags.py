@@ -19,6 +19,7 @@ from sampan.cli.values.addresses import read_extra_host, read_ip, read_network, 
 from sampan.cli.values.environment import ENV
 from sampan.cli.values.limits import (
     read_byte_rate,
+    read_device_rule,
     read_rate,
     read_stream,
     read_sysctl,
@@ -29,6 +30,7 @@ from sampan.cli.values.mount_fields import read_mount
 
 ATTACH = Kind("list", read_stream, gathers="list", zero=())
 BYTE_RATES = Kind("list", read_byte_rate, gathers="list", zero=())
+DEVICE_RULES = Kind("list", read_device_rule, gathers="list", zero=())
 DNS = Kind("list", read_ip, gathers="list", zero=())
 DNS_SEARCH = Kind("list", read_search_domain, gathers="list", zero=())
 EXTRA_HOST = Kind("list", read_extra_host, gathers="list", zero=())
@@ -64,6 +66,7 @@ _PROCESS = (
     Flag(
         "restart", STRING, 'When to start it again: "no", "on-failure[:N]", "always" or "unless-stopped"', default="no"
     ),
+    Flag("restart-unhealthy", BOOL, "Also start it again when its health check says unhealthy"),
     Flag("rm", BOOL, "Remove the container and its anonymous volumes when it ends"),
     Flag("stop-signal", STRING, "Signal that stops it"),
     Flag("stop-timeout", INT, "Seconds between that signal and KILL, -1 for ever"),
@@ -106,7 +109,7 @@ _SECURITY = (
     Flag("cgroup-parent", STRING, "Parent of the container's cgroup"),
     Flag("cgroupns", STRING, "Cgroup namespace: host or private"),
     Flag("device", LIST, "Device, HOST[:CONTAINER[:rwm]], or a CDI name such as vendor.com/gpu=0"),
-    Flag("device-cgroup-rule", LIST, "Rule of the device cgroup, such as 'c 42:* rmw'"),
+    Flag("device-cgroup-rule", DEVICE_RULES, "Rule of the device cgroup, such as 'c 42:* rmw'"),
     Flag("gpus", STRING, "Graphics processors to pass on: all, a number, or device=0,..."),
     Flag("ipc", STRING, "IPC namespace: private, shareable, host, none or container:ID"),
     Flag("pid", STRING, "PID namespace: host or container:ID"),
@@ -152,7 +155,7 @@ _HEALTH = (
 )
 
 _LOGS = (
-    Flag("log-driver", STRING, "Where its output goes: json-file, local or none"),
+    Flag("log-driver", STRING, "Where its output goes: json-file, local, journald or none"),
     Flag("log-opt", LIST, "Option of the log driver, KEY=VALUE"),
 )
 
@@ -185,4 +188,5 @@ RUN_FLAGS: tuple[Flag, ...] = (
     Flag("detach", BOOL, "Print the ID and leave it running in the background", "d"),
     Flag("detach-keys", STRING, "Keys that leave the container running, ctrl-p,ctrl-q by default"),
     Flag("sig-proxy", BOOL, "Pass the signals that arrive here on to the process", default=True),
+    Flag("timings", BOOL, "Print to stderr where the milliseconds of the start went"),
 )

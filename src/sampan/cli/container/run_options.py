@@ -5,17 +5,14 @@ from collections.abc import Mapping
 
 from sampan.cli.errors import OptionError
 from sampan.cli.flags import Parsed
-from sampan.cli.values.addresses import NetworkChoice, check_mac_address
 from sampan.cli.values.environment import environment, labels
 from sampan.cli.values.limits import is_cdi_name, read_device, read_restart
 from sampan.cli.values.mount_fields import check_mount
 from sampan.cli.values.mounts import read_tmpfs, read_volume
 from sampan.cli.values.ports import read_expose, read_publish
-from sampan.containers.options import DeviceLimit, Mount, RunOptions, Ulimit
+from sampan.containers.options import DeviceLimit, Mount, NetworkChoice, RunOptions, Ulimit
 from sampan.errors import InvalidArgument, NotFound, Unsupported
 from sampan.oci.config import HealthConfig
-
-_BUILT_IN = ("bridge", "host", "none", "default")
 
 
 def run_options(parsed: Parsed) -> RunOptions:
@@ -38,7 +35,7 @@ def run_options(parsed: Parsed) -> RunOptions:
         runtime=parsed.string("runtime"),
         pull=_pull(parsed.string("pull")),
         log_driver=parsed.string("log-driver"),
-        log_options=_log_options(parsed.strings("log-opt")),
+        log_options=_log_options(parsed.string("log-driver"), parsed.strings("log-opt")),
         healthcheck=health(parsed),
         mounts=mounts(parsed),
         volumes_from=parsed.strings("volumes-from"),
@@ -63,6 +60,7 @@ def _with_process(options: RunOptions, parsed: Parsed) -> RunOptions:
         remove=parsed.boolean("rm"),
         init=parsed.boolean("init") if parsed.is_given("init") else None,
         restart=read_restart(parsed.string("restart")),
+        restart_unhealthy=parsed.boolean("restart-unhealthy"),
         stop_signal=parsed.string("stop-signal"),
         stop_timeout=parsed.integer("stop-timeout") if parsed.is_given("stop-timeout") else None,
     )
@@ -77,13 +75,16 @@ def _attached(parsed: Parsed) -> tuple[str, ...]:
 
 
 def _with_network(options: RunOptions, parsed: Parsed) -> RunOptions:
-    choice = _network(parsed)
+    choices = _network_choices(parsed)
+    choice = choices[0]
+    single = NetworkChoice(choice.name, choice.aliases, choice.ip, "", choice.mac_address)
     search = parsed.strings("dns-search")
     return options._replace(
         network=choice.name,
+        networks=choices if choices != (single,) else None,
         network_aliases=choice.aliases,
         ip=choice.ip,
-        mac_address=check_mac_address(choice.mac_address),
+        mac_address=choice.mac_address,
         ports=tuple(binding for text in parsed.strings("publish") for binding in read_publish(text)),
         publish_all=parsed.boolean("publish-all"),
         expose=tuple(port for text in parsed.strings("expose") for port in read_expose(text)),
@@ -94,26 +95,15 @@ def _with_network(options: RunOptions, parsed: Parsed) -> RunOptions:
     )
 
 
-def _network(parsed: Parsed) -> NetworkChoice:
-    """The one network to start in, with what the single flags say about it."""
-    choices = parsed.items("network", NetworkChoice)
-    if len(choices) > 1:
-        if any(choice.name in _BUILT_IN or choice.name.startswith("container:") for choice in choices):
-            raise OptionError("conflicting options: cannot attach both user-defined and non-user-defined network-modes")
-        raise Unsupported("a container starts in one network", hint="connect it to the others after 'create'")
-    choice = choices[0] if choices else NetworkChoice("bridge")
-    if choice.name == "default":
-        choice = choice._replace(name="bridge")
-    aliases = (*choice.aliases, *parsed.strings("network-alias"))
-    if aliases and (choice.name in _BUILT_IN or choice.name.startswith("container:")):
-        raise OptionError("network-scoped aliases are only supported for user-defined networks")
-    if choice.ip6 or parsed.string("ip6"):
-        raise Unsupported("IPv6 addresses of containers are not supported", hint="leave out --ip6")
-    return choice._replace(
-        aliases=aliases,
-        ip=parsed.string("ip") or choice.ip,
-        mac_address=parsed.string("mac-address") or choice.mac_address,
-    )
+def _network_choices(parsed: Parsed) -> tuple[NetworkChoice, ...]:
+    if not any(parsed.is_given(name) for name in _ABOUT_NETWORKS):
+        return (NetworkChoice("bridge"),)
+    from sampan.cli.values import networks
+
+    return networks.network_choices(parsed)
+
+
+_ABOUT_NETWORKS = ("network", "network-alias", "ip", "ip6", "mac-address", "link", "link-local-ip")
 
 
 def _with_security(options: RunOptions, parsed: Parsed) -> RunOptions:
@@ -181,7 +171,7 @@ def _with_limits(options: RunOptions, parsed: Parsed) -> RunOptions:
         cpuset_cpus=parsed.string("cpuset-cpus"),
         cpuset_mems=parsed.string("cpuset-mems"),
         pids_limit=parsed.integer("pids-limit") or (-1 if parsed.is_given("pids-limit") else 0),
-        memory_swappiness=parsed.integer("memory-swappiness"),
+        memory_swappiness=_swappiness(parsed.integer("memory-swappiness")),
         blkio_weight_devices=parsed.items("blkio-weight-device", DeviceLimit),
         device_read_bps=parsed.items("device-read-bps", DeviceLimit),
         device_write_bps=parsed.items("device-write-bps", DeviceLimit),
@@ -193,6 +183,12 @@ def _with_limits(options: RunOptions, parsed: Parsed) -> RunOptions:
         oom_score_adj=parsed.integer("oom-score-adj"),
         oom_kill_disable=parsed.boolean("oom-kill-disable"),
     )
+
+
+def _swappiness(value: int) -> int:
+    if not -1 <= value <= 100:
+        raise OptionError(f"invalid value: {value}. Valid memory swappiness range is 0-100")
+    return value
 
 
 def mounts(parsed: Parsed) -> tuple[Mount, ...]:
@@ -241,17 +237,18 @@ _HEALTH_FIELDS = {
 def _check_conflicts(parsed: Parsed) -> None:
     if parsed.boolean("rm") and parsed.string("restart").partition(":")[0] not in ("", "no"):
         raise OptionError("conflicting options: cannot specify both --restart and --rm")
+    if parsed.boolean("rm") and parsed.boolean("restart-unhealthy"):
+        raise OptionError("conflicting options: cannot specify both --restart-unhealthy and --rm")
 
 
-_REFUSED = ("link", "link-local-ip", "use-api-socket")
-_HINTS = {"link": "put both in one network"}
+_REFUSED = ("use-api-socket",)
 
 
 def _refuse_unsupported(parsed: Parsed) -> None:
     """Flags of docker's that sampan has nothing for, unless they ask for what is done anyway."""
     for name in _REFUSED:
         if parsed.is_given(name):
-            raise Unsupported(f"--{name} is not supported by this version of sampan", hint=_HINTS.get(name, ""))
+            raise Unsupported(f"--{name} is not supported by this version of sampan")
     for text in parsed.strings("storage-opt"):
         if text.partition("=")[0].lower() != "size":
             raise InvalidArgument(f"Unknown option {text.partition('=')[0]}")
@@ -295,11 +292,11 @@ def _ipc_mode(mode: str) -> str:
     return mode
 
 
-def _log_options(texts: tuple[str, ...]) -> Mapping[str, str]:
+def _log_options(driver: str, texts: tuple[str, ...]) -> Mapping[str, str]:
+    if driver == "none" and texts:
+        raise OptionError("invalid logging opts for driver none")
     options: dict[str, str] = {}
     for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise OptionError(f"invalid logging opt: {text}")
+        key, _, value = text.partition("=")
         options[key] = value
     return options

@@ -16,6 +16,8 @@ COMMAND = Command(
     examples=(Example("Start it and watch its output", "start -a job"),),
     flags=(
         Flag("attach", BOOL, "Connect stdout and stderr, and pass signals on", "a"),
+        Flag("checkpoint", STRING, "Refused: processes are not kept", hidden=True),
+        Flag("checkpoint-dir", STRING, "Refused: processes are not kept", hidden=True),
         Flag("detach-keys", STRING, "Keys that detach, such as ctrl-p,ctrl-q"),
         Flag("interactive", BOOL, "Connect stdin too", "i"),
     ),
@@ -25,6 +27,12 @@ COMMAND = Command(
 
 def execute(invocation: Invocation) -> int:
     parsed = invocation.parsed
+    for name in ("checkpoint", "checkpoint-dir"):
+        if parsed.is_given(name):
+            raise ClientError(
+                f'"--{name}" is only supported on a Docker daemon with experimental features enabled',
+                hint="'sampan snapshot' keeps a container's files, though not its processes",
+            )
     engine = Engine(invocation.settings.root or None)
     if parsed.boolean("attach") or parsed.boolean("interactive"):
         return _attached(engine, invocation)
@@ -41,7 +49,7 @@ def execute(invocation: Invocation) -> int:
 
 
 def _attached(engine: Engine, invocation: Invocation) -> int:
-    from sampan.cli.container.streams import check_input, chosen_streams
+    from sampan.cli.container.streams import check_input, chosen_streams, detach_keys
     from sampan.engine import foreground
 
     if len(invocation.arguments) > 1:
@@ -52,9 +60,9 @@ def _attached(engine: Engine, invocation: Invocation) -> int:
     check_input(interactive, options.tty)
     how = foreground.Foreground(
         streams=chosen_streams((), interactive=interactive),
-        detach_keys=invocation.parsed.string("detach-keys"),
+        detach_keys=detach_keys(invocation.parsed.string("detach-keys"), invocation.settings),
         proxy_signals=not options.tty,
     )
     if record.is_running:
-        return foreground.attach_running(engine, record, how)
+        return foreground.attach_running(engine, record, how) or 0
     return foreground.start_attached(engine, record, how)

@@ -2,6 +2,7 @@
 
 import os
 
+from sampan.cli.command import Settings
 from sampan.cli.errors import ClientError
 from sampan.containers.streams import Streams
 
@@ -18,3 +19,31 @@ def chosen_streams(attach: tuple[str, ...], *, interactive: bool) -> Streams:
     return Streams(
         0 if "stdin" in names and interactive else -1, 1 if "stdout" in names else -1, 2 if "stderr" in names else -1
     )
+
+
+def detach_keys(given: str, settings: Settings) -> str:
+    """What --detach-keys says, else `detachKeys` of docker's config.json, else "" for the usual ones."""
+    if given:
+        return given
+    import json
+
+    path = (settings.config or os.path.expanduser("~/.docker")) + "/config.json"
+    try:
+        with open(path, "rb") as file:
+            document = json.load(file)
+    except OSError:
+        return ""  # few have one, and nothing else in it is for us
+    except ValueError as error:
+        import sys
+
+        print(f"WARNING: Error loading config file: {path}: {error}", file=sys.stderr)
+        return ""
+    keys = document.get("detachKeys", "") if isinstance(document, dict) else ""
+    return keys if isinstance(keys, str) else ""
+
+
+def shown_code(code: int | None) -> int:
+    """The exit code of who was attached. Raises ClientError in docker's words when the user detached."""
+    if code is None:
+        raise ClientError("read escape sequence")
+    return code

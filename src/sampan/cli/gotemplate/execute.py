@@ -31,10 +31,12 @@ class Settings(NamedTuple):
 
     `missing_is_error`: a key that a map has not is an error instead of `<no value>`. `open_maps`: names of the fields
     whose dicts are maps with free keys, where a missing one is `<no value>` all the same; None where every dict is one.
+    `lists`: with `open_maps`, names of the fields that are lists also when they are nil.
     """
 
     missing_is_error: bool = False
     open_maps: frozenset[str] | None = None
+    lists: frozenset[str] = frozenset()
     functions: Mapping[str, Callable[..., Value]] = FUNCTIONS
 
 
@@ -106,11 +108,13 @@ class _State:
             raise TemplateError(f"template: {self._name}: more than {MOST_STEPS} steps")
 
     def _show(self, value: "Value | _Missing", node: Pipeline) -> str:
-        if value is None or isinstance(value, _Missing):
+        open_maps = self._settings.open_maps
+        if isinstance(value, _Missing) or (value is None and open_maps is None):
             return "<no value>"
         last = node.commands[-1].arguments[0]
         names = last.names if isinstance(last, Field | Variable | Chain) else ()
-        open_maps = self._settings.open_maps
+        if value is None and names and names[-1] in self._settings.lists:
+            return "[]"
         return show(value, open_maps, open_maps is None or (bool(names) and names[-1] in open_maps))
 
     def _choose(self, node: Branch, dot: Value) -> None:

@@ -27,6 +27,7 @@ class Record:
     """
 
     __slots__ = ("fields", "type_name")
+    open_maps: frozenset[str] = frozenset()  # fields that print as Go's maps do
 
     def __init__(self, type_name: str, fields: "Mapping[str, Value | Callable[[str], Value]]") -> None:
         self.type_name = type_name
@@ -34,6 +35,10 @@ class Record:
 
     def plain(self) -> dict[str, Value]:
         return {name: value for name, value in self.fields.items() if not callable(value)}
+
+    def document(self) -> dict[str, Value]:
+        """What JSON has: the same, unless the type names its fields there in another way."""
+        return self.plain()
 
 
 def is_true(value: Value) -> bool:
@@ -69,7 +74,8 @@ def show(value: Value, open_maps: frozenset[str] | None = None, is_open: bool = 
     if isinstance(value, str | int):
         return str(value)
     if isinstance(value, Record):
-        value, is_open, open_maps = value.plain(), False, frozenset()
+        open_maps, is_open = value.open_maps, False
+        value = value.plain()
     if isinstance(value, Mapping):
         inner = [(key, show(item, open_maps, open_maps is None or key in open_maps)) for key, item in value.items()]
         if is_open:
@@ -106,7 +112,7 @@ _HTML = (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"), ("\u2028", "\\u20
 
 def _plain(value: Value) -> object:
     if isinstance(value, Record):
-        return {name: _plain(item) for name, item in value.plain().items()}
+        return {name: _plain(item) for name, item in value.document().items()}
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):

@@ -10,6 +10,7 @@ from sampan.cli.views import networks
 from sampan.cli.views.container_filters import Filters, gather
 from sampan.cli.views.filters import check_filters, has_label
 from sampan.engine.engine import Engine
+from sampan.errors import InvalidArgument
 from sampan.networks.store import Network
 
 COMMAND = Command(
@@ -28,7 +29,7 @@ COMMAND = Command(
 def execute(invocation: Invocation) -> int:
     parsed = invocation.parsed
     filters = gather(parsed.pairs("filter"))
-    check_filters(filters, ("dangling", "driver", "id", "label", "name", "scope", "type"))
+    _check(filters)
     engine = Engine(invocation.settings.root or None)
     found = [network for network in engine.networks.list() if _passes(engine, network, filters)]
     no_trunc = parsed.boolean("no-trunc")
@@ -43,6 +44,7 @@ def execute(invocation: Invocation) -> int:
                 network.name,
                 network.driver,
                 network.created_at,
+                ipv6=bool(network.subnet6),
                 internal=network.internal,
                 labels=network.labels,
             ),
@@ -52,6 +54,17 @@ def execute(invocation: Invocation) -> int:
     ]
     print(render(networks.LISTING, rows, parsed.string("format")), end="")
     return 0
+
+
+def _check(filters: Filters) -> None:
+    """Raises InvalidArgument in docker's words."""
+    check_filters(filters, ("dangling", "driver", "id", "label", "name", "scope", "type"))
+    for value in filters.get("dangling", ()):
+        if value.lower() not in ("true", "1", "t", "false", "0", "f"):
+            raise InvalidArgument('invalid value for filter \'dangling\', must be "true" (or "1"), or "false" (or "0")')
+    for value in filters.get("type", ()):
+        if value not in ("builtin", "custom"):
+            raise InvalidArgument(f"invalid filter: 'type'='{value}'", hint="builtin or custom")
 
 
 def _passes(engine: Engine, network: Network, filters: Filters) -> bool:
@@ -65,4 +78,6 @@ def _passes(engine: Engine, network: Network, filters: Filters) -> bool:
         "dangling": lambda value: read_bool(value) == (not built_in and not engine.networks.endpoints(network)),
         "label": lambda value: has_label(network.labels, value),
     }
-    return all(any(tests[key](value) for value in values) for key, values in filters.items())
+    return all(
+        (all if key == "label" else any)(tests[key](value) for value in values) for key, values in filters.items()
+    )

@@ -11,7 +11,7 @@ COMMAND = Command(
     examples=(Example("Without reading every blob", "system check --quick"),),
     flags=(
         Flag("quick", BOOL, "Compare sizes instead of digests"),
-        Flag("repair", BOOL, "Remove what nothing refers to"),
+        Flag("repair", BOOL, "Remove what nothing refers to, and bring back bridges and rules that containers need"),
         quiet_flag("Print only problems"),
     ),
 )
@@ -23,6 +23,8 @@ def execute(invocation: Invocation) -> int:
     if parsed.boolean("repair"):
         for what in engine.system.repair():
             print(f"removed {what}")
+        for what in engine.system.restore():
+            print(f"restored {what}")
     problems = engine.system.check(deep=not parsed.boolean("quick"))
     for problem in problems:
         print(f"{problem.where}: {problem.what}")

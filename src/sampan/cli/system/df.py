@@ -3,7 +3,6 @@
 import time
 
 from sampan.cli.command import Command, Example, Invocation
-from sampan.cli.errors import ClientError
 from sampan.cli.flags import Flag, format_flag
 from sampan.cli.format import render
 from sampan.cli.kinds import BOOL
@@ -25,9 +24,13 @@ def execute(invocation: Invocation) -> int:
     parsed = invocation.parsed
     usage = Engine(invocation.settings.root or None).system.disk_usage()
     if parsed.boolean("verbose"):
-        if parsed.string("format"):
-            raise ClientError("the verbose and the format options conflict")
-        print(disk.verbose(usage, time.time_ns()), end="")
+        from sampan.cli.views import disk_details
+
+        form = parsed.string("format")
+        if form and form != "table":
+            print(disk_details.formatted(usage, time.time_ns(), form), end="")
+        else:
+            print(disk_details.verbose(usage, time.time_ns()), end="")
         return 0
     print(render(disk.LISTING, disk.rows(usage), parsed.string("format")), end="")
     return 0

@@ -1,5 +1,6 @@
 """`sampan inspect`."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -39,15 +40,19 @@ def execute(invocation: Invocation) -> int:
     if kind and kind not in finders:
         known = ", ".join(f'"{name}"' for name in finders)
         raise ClientError(f'unknown type: "{kind}": must be one of {known}')
-    if kind:
-        return show(invocation, finders[kind])
+    candidates = {kind: finders[kind]} if kind else finders
 
     def find(name: str) -> dict[str, Any]:
-        for finder in finders.values():
+        for found_kind, finder in candidates.items():
             try:
-                return finder(name)
+                found = finder(name)
             except (NotFound, InvalidArgument):
+                if kind:
+                    raise
                 continue
+            if parsed.boolean("size") and found_kind != "container":
+                print(f"WARNING: --size ignored for {found_kind}", file=sys.stderr)
+            return found
         raise ClientError(f"Error: No such object: {name}")
 
     return show(invocation, find)

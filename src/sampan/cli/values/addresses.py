@@ -4,7 +4,7 @@ import re  # patterns are compiled on first use, not on the way to every start
 
 from sampan.cli.errors import OptionError
 from sampan.cli.values.fields import split_fields, split_pair
-from sampan.values import NamedTuple
+from sampan.containers.options import NetworkChoice
 
 _IPV4 = r"(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})"
 _MAC = r"[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}"
@@ -60,14 +60,12 @@ def check_mac_address(text: str) -> str:
     return text
 
 
-class NetworkChoice(NamedTuple):
-    """One --network."""
-
-    name: str
-    aliases: tuple[str, ...] = ()
-    ip: str = ""
-    ip6: str = ""
-    mac_address: str = ""
+def read_driver_option(text: str) -> tuple[str, str]:
+    """One driver-opt, KEY=VALUE, as (key, value). Raises OptionError."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise OptionError(f"invalid key value pair format in driver options: {text}")
+    return key.strip(), value.strip()
 
 
 def read_network(text: str) -> NetworkChoice:
@@ -79,20 +77,34 @@ def read_network(text: str) -> NetworkChoice:
         key, value, equals = split_pair(field)
         if not equals:
             raise ValueError(f"invalid field {field}")
-        if key == "name":
-            choice = choice._replace(name=value)
-        elif key == "alias":
-            choice = choice._replace(aliases=(*choice.aliases, value))
-        elif key == "ip":
-            choice = choice._replace(ip=value)
-        elif key == "ip6":
-            choice = choice._replace(ip6=value)
-        elif key == "mac-address":
-            choice = choice._replace(mac_address=value)
-        elif key not in ("link-local-ip", "driver-opt", "gw-priority"):
-            raise ValueError(f"invalid field key {key}")
-        else:
-            raise ValueError(f"{key} is not supported")
+        choice = _with_field(choice, key, value)
     if not choice.name:
         raise ValueError("network name/id is not specified")
     return choice
+
+
+def _with_field(choice: NetworkChoice, key: str, value: str) -> NetworkChoice:
+    if key == "name":
+        return choice._replace(name=value)
+    if key == "ip":
+        return choice._replace(ip=value)
+    if key == "ip6":
+        return choice._replace(ip6=value)
+    if key == "alias":
+        return choice._replace(aliases=(*choice.aliases, value))
+    if key == "mac-address":
+        return choice._replace(mac_address=value)
+    if key == "link-local-ip":
+        if not is_ip(value):
+            raise ValueError(f"invalid link-local IP address: {value}")
+        return choice._replace(link_local_ips=(*choice.link_local_ips, value))
+    if key == "driver-opt":
+        name, equals, setting = value.partition("=")
+        if not equals or not name.strip():
+            raise ValueError(f"invalid key value pair format in driver options: {value}")
+        return choice._replace(driver_options={**choice.driver_options, name.strip(): setting.strip()})
+    if key == "gw-priority":
+        if not value.removeprefix("-").isdecimal():
+            raise ValueError(f"invalid gw-priority ({value}): must be a number")
+        return choice._replace(gateway_priority=int(value))
+    raise ValueError(f"invalid field key {key}")

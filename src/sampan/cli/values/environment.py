@@ -38,8 +38,8 @@ def environment(files: Iterable[str], variables: Iterable[str]) -> tuple[str, ..
 
 
 def labels(files: Iterable[str], texts: Iterable[str]) -> dict[str, str]:
-    """What --label-file and --label say. Raises OptionError."""
-    lines = [line for path in files for line in read_lines(path, "label")]
+    """What --label-file and --label say. A bare key in a file says nothing, as to docker. Raises OptionError."""
+    lines = [line for path in files for line in read_lines(path, "label") if "=" in line]
     return {text.partition("=")[0]: text.partition("=")[2] for text in (*lines, *texts)}
 
 

@@ -166,6 +166,18 @@ def read_restart(text: str) -> RestartPolicy:
     return RestartPolicy(name, retries)
 
 
+def read_device_rule(text: str) -> str:
+    """A rule of the device cgroup, kept as text. Raises ValueError."""
+    from sampan.containers import security
+    from sampan.errors import InvalidArgument
+
+    try:
+        security.device_rules((text,))
+    except InvalidArgument as error:
+        raise ValueError(error.message) from None
+    return text
+
+
 def read_sysctl(text: str) -> tuple[str, str]:
     """KEY=VALUE of a key that belongs to a namespace of the container. Raises ValueError."""
     key, equals, value = text.partition("=")

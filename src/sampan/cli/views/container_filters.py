@@ -1,12 +1,16 @@
-"""`ps --filter`: which containers a listing shows. The same key twice means either; labels and other keys mean all."""
+"""`ps --filter`: which containers a listing shows. The same key twice means either, and so do publish and expose;
+labels and other keys mean all."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from sampan.cli.kinds import read_bool, read_integer
 from sampan.cli.values.ports import read_port_range
 from sampan.cli.views.containers import ContainerFacts
 from sampan.errors import InvalidArgument, NotFound
+
+if TYPE_CHECKING:
+    from sampan.engine.pattern import Pattern
 
 STATES = ("created", "running", "paused", "restarting", "removing", "exited", "dead")
 HEALTHS = ("none", "starting", "healthy", "unhealthy")
@@ -24,7 +28,7 @@ def gather(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 def wants_all(filters: Filters) -> bool:
     """Whether a filter speaks of containers that do not run, so that they are shown without -a."""
-    return "status" in filters or "exited" in filters
+    return "status" in filters
 
 
 def select(containers: Sequence[ContainerFacts], filters: Filters) -> list[ContainerFacts]:
@@ -42,14 +46,19 @@ def select(containers: Sequence[ContainerFacts], filters: Filters) -> list[Conta
             test = _TESTS[key]
             combine = all if key == "label" else any
             chosen = [facts for facts in chosen if combine(test(facts, value) for value in values)]
+    if "name" in filters:
+        patterns = [pattern for text in filters["name"] if (pattern := _pattern(text)) is not None]
+        chosen = [facts for facts in chosen if any(_has_name(facts, pattern) for pattern in patterns)]
+    if "publish" in filters or "expose" in filters:
+        chosen = [facts for facts in chosen if _has_port(facts, filters)]
     return chosen
 
 
 def _check(filters: Filters) -> None:
     for key, values in filters.items():
-        if key not in _TESTS and key not in ("before", "since", "is-task", "isolation"):
+        if key not in _TESTS and key not in _OTHERS:
             raise InvalidArgument(
-                f"invalid filter '{key}'", hint="filters are " + ", ".join(sorted({*_TESTS, "before", "since"}))
+                f"invalid filter '{key}'", hint="filters are " + ", ".join(sorted({*_TESTS, *_OTHERS} - {"isolation"}))
             )
         for value in values:
             _check_value(key, value)
@@ -67,7 +76,15 @@ def _check_value(key: str, value: str) -> None:
         try:
             reader(value)
         except ValueError as problem:
-            raise InvalidArgument(f"invalid filter '{key}={value}': {problem}") from None
+            raise InvalidArgument(_complaint(key, value, problem)) from None
+
+
+def _complaint(key: str, value: str, problem: ValueError) -> str:
+    if key == "is-task":
+        return f"invalid filter '{key}=[{value}]'"
+    if key in ("publish", "expose"):
+        return f"error while looking up for {key} {value}: {problem}"
+    return f"invalid filter '{key}={value}': {problem}"
 
 
 def _find(containers: Sequence[ContainerFacts], reference: str) -> ContainerFacts:
@@ -83,12 +100,19 @@ def _read_port(text: str) -> tuple[int, int, str]:
     return (*read_port_range(port), protocol or "tcp")
 
 
-def _has_name(facts: ContainerFacts, pattern: str) -> bool:
-    """A regular expression that may say the slash before the name; a text that is none matches itself only."""
+def _pattern(text: str) -> "Pattern | None":
+    """None for what is no regular expression: it matches nothing, as in Docker."""
+    from sampan.engine.pattern import Pattern, PatternError
+
     try:
-        return any(re.search(pattern, name) for name in (facts.name, "/" + facts.name))
-    except re.error:
-        return facts.name == pattern
+        return Pattern(text)
+    except PatternError:
+        return None
+
+
+def _has_name(facts: ContainerFacts, pattern: "Pattern") -> bool:
+    """The expression may speak of the slash before the name."""
+    return pattern.search(facts.name) or pattern.search("/" + facts.name)
 
 
 def _has_label(facts: ContainerFacts, wanted: str) -> bool:
@@ -105,18 +129,18 @@ def _has_ancestor(facts: ContainerFacts, image: str) -> bool:
     )
 
 
-def _publishes(facts: ContainerFacts, wanted: str) -> bool:
-    first, last, protocol = _read_port(wanted)
-    return any(first <= port.public <= last and port.protocol == protocol for port in facts.ports if port.public)
-
-
-def _exposes(facts: ContainerFacts, wanted: str) -> bool:
-    first, last, protocol = _read_port(wanted)
-    exposed = [*facts.exposed, *(f"{port.private}/{port.protocol}" for port in facts.ports)]
+def _has_port(facts: ContainerFacts, filters: Filters) -> bool:
+    """Whether a port is published or exposed as one of the filters says; who does not run has none."""
+    published = [_read_port(text) for text in filters.get("publish", ())]
+    exposed = [_read_port(text) for text in filters.get("expose", ())]
     return any(
-        number.isdecimal() and first <= int(number) <= last and (kind or "tcp") == protocol
-        for number, _, kind in (port.partition("/") for port in exposed)
+        _is_within(port.public, port.protocol, published) or _is_within(port.private, port.protocol, exposed)
+        for port in facts.ports
     )
+
+
+def _is_within(number: int, protocol: str, ranges: Iterable[tuple[int, int, str]]) -> bool:
+    return bool(number) and any(first <= number <= last and protocol == kind for first, last, kind in ranges)
 
 
 def _has_exit_code(facts: ContainerFacts, wanted: str) -> bool:
@@ -128,22 +152,22 @@ def _is_in_network(facts: ContainerFacts, wanted: str) -> bool:
 
 
 _READERS: Mapping[str, Callable[[str], object]] = {
-    "exited": read_integer,
+    "exited": lambda text: read_integer(text, function="Atoi"),
     "expose": _read_port,
     "is-task": read_bool,
     "publish": _read_port,
 }
 
+_OTHERS = ("before", "expose", "isolation", "name", "publish", "since")  # isolation is Windows' and takes everything
+
 _TESTS: Mapping[str, Callable[[ContainerFacts, str], bool]] = {
     "ancestor": _has_ancestor,
     "exited": _has_exit_code,
-    "expose": _exposes,
     "health": lambda facts, wanted: (facts.health or "none") == wanted,
     "id": lambda facts, wanted: bool(wanted) and facts.id.startswith(wanted),
+    "is-task": lambda facts, wanted: not read_bool(wanted),
     "label": _has_label,
-    "name": _has_name,
     "network": _is_in_network,
-    "publish": _publishes,
     "status": lambda facts, wanted: facts.state == wanted,
     "volume": lambda facts, wanted: wanted in facts.mounts or wanted in facts.destinations,
 }

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sampan.cli.format import Listing, Row
+from sampan.cli.format import Listing, Row, render
 from sampan.cli.kinds import go_quote
 from sampan.cli.output import ellipsis, human_duration, human_size
 from sampan.cli.views.times import ago, created_at
@@ -26,8 +26,8 @@ class ContainerFacts(NamedTuple):
 
     `state` is created, running, paused, restarting, removing, exited or dead; `health` "", starting, healthy or
     unhealthy. `mounts` are names of volumes and sources of binds, `local_volumes` the number of the volumes.
-    For filters only: `exposed` ports as "80/tcp", `destinations` of mounts, `network_ids`, and in `ancestors` the IDs
-    and names of the image and of what it was built on.
+    `restarts` are those that its policy made, `limits` what it may use, in words. For filters only: `destinations` of
+    mounts, `network_ids`, and in `ancestors` the IDs and names of what its image was built on.
     """
 
     id: str
@@ -48,7 +48,8 @@ class ContainerFacts(NamedTuple):
     networks: Sequence[str] = ()
     size_rw: int = -1
     size_root: int = 0
-    exposed: Sequence[str] = ()
+    restarts: int = 0
+    limits: str = ""
     destinations: Sequence[str] = ()
     network_ids: Sequence[str] = ()
     ancestors: Sequence[str] = ()
@@ -72,6 +73,9 @@ LISTING = Listing(
         "LocalVolumes": "LOCAL VOLUMES",
         "Networks": "NETWORKS",
         "Platform": "PLATFORM",
+        "Health": "HEALTH",
+        "Restarts": "RESTARTS",
+        "Limits": "LIMITS",
     },
     columns=("ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"),
     raw=(
@@ -85,8 +89,37 @@ LISTING = Listing(
         ("labels", "Labels"),
         ("ports", "Ports"),
     ),
+    json_fields=(
+        "Command",
+        "CreatedAt",
+        "ID",
+        "Image",
+        "Labels",
+        "LocalVolumes",
+        "Mounts",
+        "Names",
+        "Networks",
+        "Platform",
+        "Ports",
+        "RunningFor",
+        "Size",
+        "State",
+        "Status",
+    ),
 )
 COLUMNS_WITH_SIZE = (*LISTING.columns, "Size")
+_ROOMY = ("Health", "Restarts", "Limits")
+
+
+def with_room(rows: Sequence[Row], columns: Sequence[str], width: int) -> tuple[str, ...]:
+    """`columns`, and those of health, restarts and limits that say something and fit into `width` characters."""
+    chosen = tuple(columns)
+    for name in _ROOMY:
+        wider = (*chosen, name)
+        text = render(LISTING, rows, "", wider)
+        if any(row[name] for row in rows) and max(map(len, text.splitlines())) <= width:
+            chosen = wider
+    return chosen
 
 
 def row(facts: ContainerFacts, now_ns: int, no_trunc: bool = False) -> Row:
@@ -110,6 +143,9 @@ def row(facts: ContainerFacts, now_ns: int, no_trunc: bool = False) -> Row:
         "LocalVolumes": str(facts.local_volumes),
         "Networks": ",".join(facts.networks),
         "Platform": None,
+        "Health": facts.health,
+        "Restarts": str(facts.restarts or ""),
+        "Limits": facts.limits,
     }
 
 

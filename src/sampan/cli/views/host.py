@@ -66,6 +66,9 @@ def _server(document: dict[str, Any]) -> list[str]:
         f"Cgroup Version: {document['CgroupVersion']}",
         "Plugins:",
         *(f" {name}: {' '.join(found)}" for name, found in document["Plugins"].items() if found),
+        *(("CDI spec directories:",) if document["CDISpecDirs"] else ()),
+        *(f" {path}" for path in document["CDISpecDirs"]),
+        f"Swarm: {document['Swarm']['LocalNodeState']}",
         f"Runtimes: {' '.join(document['Runtimes'])}",
         f"Default Runtime: {document['DefaultRuntime']}",
         f"Init Binary: {document['InitBinary']}",
@@ -83,6 +86,7 @@ def _server(document: dict[str, Any]) -> list[str]:
         "Debug Mode: false",
         "Experimental: false",
         *_settings(document),
+        f"Live Restore Enabled: {str(document['LiveRestoreEnabled']).lower()}",
     ]
 
 

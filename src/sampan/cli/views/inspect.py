@@ -26,6 +26,35 @@ OPEN_MAPS = frozenset(
     ]
 )
 
+# Fields that are lists in docker's own types: nil ones print as empty.
+LISTS = frozenset(
+    [
+        "Args", "Binds", "BlkioDeviceReadBps", "BlkioDeviceReadIOps", "BlkioDeviceWriteBps", "BlkioDeviceWriteIOps",
+        "BlkioWeightDevice", "CapAdd", "CapDrop", "Cmd", "DeviceCgroupRules", "DeviceRequests", "Devices", "Dns",
+        "DnsOptions", "DnsSearch", "Entrypoint", "Env", "ExecIDs", "ExtraHosts", "GroupAdd", "Links", "MaskedPaths",
+        "Mounts", "OnBuild", "ReadonlyPaths", "RepoDigests", "RepoTags", "SecurityOpt", "Shell", "Ulimits",
+        "VolumesFrom",
+    ]
+)  # fmt: skip
+_CONFIG: Mapping[str, Value] = {
+    "ExposedPorts": None, "Healthcheck": None, "OnBuild": None, "Shell": None, "StopSignal": "", "StopTimeout": None,
+}  # fmt: skip
+_CONTAINER: Mapping[str, Mapping[str, Value]] = {
+    "": {"ExecIDs": None, "SizeRootFs": None, "SizeRw": None},
+    "Config": _CONFIG,
+    "HostConfig": {
+        "Annotations": None,
+        "Init": None,
+        "Mounts": None,
+        "StorageOpt": None,
+        "Sysctls": None,
+        "Tmpfs": None,
+    },
+    "State": {"Health": None},
+}
+_IMAGE: Mapping[str, Mapping[str, Value]] = {"Config": _CONFIG}
+"""What JSON leaves out and a template sees all the same, by the object that it belongs to."""
+
 
 def documents(values: Sequence[Mapping[str, Value]]) -> str:
     """All of them as one JSON array, indented by four; an empty one on one line."""
@@ -40,7 +69,9 @@ class Inspection:
         self._template: Template | None = None
         if form and form != "json":
             try:
-                self._template = Template(form, settings=Settings(missing_is_error=True, open_maps=OPEN_MAPS))
+                self._template = Template(
+                    form, settings=Settings(missing_is_error=True, open_maps=OPEN_MAPS, lists=LISTS)
+                )
             except TemplateParseError as problem:
                 raise ClientError(f"template parsing error: {problem.message}", exit_code=64) from None
 
@@ -51,10 +82,28 @@ class Inspection:
         lines: list[str] = []
         for value in values:
             try:
-                lines.append(self._template.execute(value) + "\n")
+                lines.append(_executed(self._template, value) + "\n")
             except TemplateError as problem:
                 raise PartialOutput(problem.message, "".join(lines) + problem.output + "\n") from None
         return "".join(lines)
+
+
+def _executed(template: Template, value: Mapping[str, Value]) -> str:
+    """As docker does: first on its own types, which have every field, then on what JSON has, whose error is told."""
+    try:
+        return template.execute(_typed(value))
+    except TemplateError:
+        return template.execute(value)
+
+
+def _typed(value: Mapping[str, Value]) -> Mapping[str, Value]:
+    absent = _CONTAINER if "HostConfig" in value else _IMAGE if "RootFS" in value else {}
+    typed = {**absent.get("", {}), **value}
+    for name, fields in absent.items():
+        inner = value.get(name)
+        if name and isinstance(inner, Mapping):
+            typed[name] = {**fields, **inner}
+    return typed
 
 
 class PartialOutput(ClientError):

@@ -11,6 +11,7 @@ from sampan.cli.views.container_filters import Filters, gather
 from sampan.cli.views.filters import check_filters, has_label
 from sampan.engine.engine import Engine
 from sampan.engine.volumes import labels_of
+from sampan.errors import InvalidArgument
 from sampan.volumes.store import Volume
 
 COMMAND = Command(
@@ -31,6 +32,8 @@ def execute(invocation: Invocation) -> int:
     refuse(parsed, "cluster")
     filters = gather(parsed.pairs("filter"))
     check_filters(filters, ("dangling", "driver", "label", "name"))
+    for value in filters.get("dangling", ()):
+        _truth(value)
     engine = Engine(invocation.settings.root or None)
     found = [volume for volume in engine.volumes.list() if _passes(engine, volume, filters)]
     if parsed.boolean("quiet"):
@@ -49,7 +52,14 @@ def _passes(engine: Engine, volume: Volume, filters: Filters) -> bool:
     tests: dict[str, Callable[[str], bool]] = {
         "driver": lambda value: volume.driver == value,
         "name": lambda value: value in volume.name,
-        "dangling": lambda value: read_bool(value) == (not engine.volumes.users(volume.name)),
+        "dangling": lambda value: _truth(value) == (not engine.volumes.users(volume.name)),
         "label": lambda value: has_label(labels_of(volume), value),
     }
     return all(any(tests[key](value) for value in values) for key, values in filters.items())
+
+
+def _truth(value: str) -> bool:
+    try:
+        return read_bool(value)
+    except ValueError:
+        raise InvalidArgument(f"invalid filter 'dangling=[{value}]'", hint="true or false") from None

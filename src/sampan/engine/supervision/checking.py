@@ -2,11 +2,13 @@
 
 import os
 import time
+from collections.abc import Callable
 
-from sampan.containers import ending, health, store
+from sampan.containers import ending, health, restart, store
 from sampan.containers.model import Container
 from sampan.engine.supervision.journal import Journal
 from sampan.errors import SampanError
+from sampan.linux import process
 from sampan.storage import locks
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -41,10 +43,13 @@ class _Patient:
 class Checks:
     """Who is in the table health_due is looked after until its row goes."""
 
-    def __init__(self, database: Database, paths: Paths, journal: Journal) -> None:
+    def __init__(
+        self, database: Database, paths: Paths, journal: Journal, end_unhealthy: Callable[[str], None]
+    ) -> None:
         self._database = database
         self._paths = paths
         self._journal = journal
+        self._end_unhealthy = end_unhealthy
         self._patients: dict[str, _Patient] = {}
 
     def look(self) -> None:
@@ -131,11 +136,9 @@ class Checks:
         container = patient.container
         check = container.spec.config.healthcheck
         assert check is not None
-        now = time.time_ns()
-        pause = health.pause_ns(container.health or {}, check, container.started_at, now) / 1e9
-        passed = 0.0
-        if not (container.health or {}).get("Log"):
-            passed = (now - container.started_at) / 1e9
+        age = process.age_seconds(container.pid_start)
+        pause = health.pause_ns(container.health or {}, check, int(age * 1e9)) / 1e9
+        passed = 0.0 if (container.health or {}).get("Log") else age
         patient.look_at = time.monotonic() + min(max(pause - passed, 0.0), pause)
 
     def _treat(self, patient: _Patient) -> None:
@@ -169,6 +172,8 @@ class Checks:
     def _record(self, patient: _Patient, result: health.ProbeResult) -> None:
         health.record(self._database, patient.container, result)
         patient.container = store.get(self._database, patient.container.id) or patient.container
+        if patient.container.status == "running" and restart.is_unhealthy(patient.container):
+            self._end_unhealthy(patient.container.id)
         self._plan(patient)
 
     def _see_off(self, patient: _Patient) -> None:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 
-from sampan.containers import wake
+from sampan.containers import control, wake
 from sampan.engine.supervision import restarting, surroundings, watcher
 from sampan.engine.supervision.journal import Journal
 from sampan.storage import paths as layout
@@ -33,6 +33,16 @@ def restart(root: str, container_id: str) -> None:
         restarting.start_again(database, paths, container_id)
 
     _logged(paths, f"restart of container {container_id}", again)
+
+
+def renew(root: str, container_id: str) -> None:
+    """End a container that is unhealthy and is to be started again then; its monitor's exit command does the rest."""
+    paths = layout.paths_of(root)
+
+    def end(database: Database) -> None:
+        control.end_unhealthy(database, paths, container_id)
+
+    _logged(paths, f"end of unhealthy container {container_id}", end)
 
 
 def watch(root: str, container_id: str, descriptors: Sequence[int]) -> None:

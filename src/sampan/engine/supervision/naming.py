@@ -81,6 +81,10 @@ class Names:
             found.append(self._last_served + _LINGER_SECONDS)
         return found + [when for when, _ in self._failures.values()]
 
+    def descriptors(self) -> list[int]:
+        """None: what is served is in the loop by itself."""
+        return []
+
     def expiries(self) -> list[float]:
         """When to call `expire`, by time.monotonic()."""
         return self._forwarder.moments() + [m for client in self._clients.values() for m in client.server.moments()]

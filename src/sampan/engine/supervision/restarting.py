@@ -4,7 +4,7 @@ import os
 import time
 from typing import NamedTuple
 
-from sampan.containers import creation, ending, restart, start, store, wake
+from sampan.containers import ending, restart, start, store, wake, watched
 from sampan.containers.model import Container
 from sampan.engine.supervision.journal import Journal
 from sampan.storage import locks
@@ -17,7 +17,7 @@ def delay_seconds(container: Container, last_delay_seconds: float = 0.0) -> floa
     if container.status not in ("exited", "restarting"):
         return None
     return restart.decide(
-        container.spec.options.restart,
+        restart.policy_of(container),
         exit_code=container.exit_code,
         restart_count=container.restart_count,
         stopped_by_user=bool(container.stopped_by_user),
@@ -54,7 +54,7 @@ def start_again(database: Database, paths: Paths, container_id: str) -> bool:
         return False
     with database.transaction():
         store.update(database, container_id, restart_count=container.restart_count + 1)
-    if creation.has_check(container.spec.config.healthcheck):
+    if watched.is_watched(container):
         wake.start_supervisor(paths)
     return True
 
@@ -63,7 +63,8 @@ def waiting(database: Database) -> list[Container]:
     """Containers that a policy may want started again. Those whose exit command was killed are still `exited`."""
     rows = database.rows(
         "SELECT id FROM container WHERE status = 'restarting' OR (status = 'exited' AND stopped_by_user = 0"
-        " AND json_extract(spec, '$.options.restart.name') IS NOT NULL)"
+        " AND (json_extract(spec, '$.options.restart.name') IS NOT NULL"
+        " OR json_extract(spec, '$.options.restart_unhealthy') IS NOT NULL))"
     )
     found = [store.get(database, str(row[0])) for row in rows]
     return [container for container in found if container is not None]
@@ -105,8 +106,18 @@ class Restarts:
         for container_id, plan in list(self._plans.items()):
             if plan.due <= now:
                 self._past[container_id] = self._plans.pop(container_id)
-                self._spawn(container_id)
+                self._spawn("restart", container_id)
         self._past = {key: plan for key, plan in self._past.items() if plan.forget_at > now or key in self._running}
+
+    def close(self) -> None:
+        """Starts that are being made go on."""
+        for pidfd in self._running.values():
+            os.close(pidfd)
+
+    def end_unhealthy(self, container_id: str) -> None:
+        """End a container, so that it is started again. By another process: it may take its time to end."""
+        if container_id not in self._running:
+            self._spawn("renew", container_id)
 
     def is_idle(self) -> bool:
         return not (self._plans or self._past or self._running)
@@ -142,8 +153,8 @@ class Restarts:
             if current is not None and current.status == "restarting" and delay_seconds(current) is None:
                 store.update(self._database, container.id, status="exited")
 
-    def _spawn(self, container_id: str) -> None:
-        command = wake.supervisor_command(self._paths, "restart", container_id)
+    def _spawn(self, job: str, container_id: str) -> None:
+        command = wake.supervisor_command(self._paths, job, container_id)
         pid = os.posix_spawn(command[0], command, dict(os.environ))
         self._running[container_id] = os.pidfd_open(pid)
 
@@ -155,7 +166,7 @@ class Restarts:
             os.close(pidfd)
             del self._running[container_id]
             if status.si_status:
-                self._journal.write(f"container {container_id}: it could not be started again")
+                self._journal.write(f"container {container_id}: it could not be ended or started again")
 
 
 def _due(container: Container, delay: float, past: _Plan | None) -> float:

@@ -5,7 +5,7 @@ import resource
 import signal
 import time
 
-from sampan.containers import health, wake
+from sampan.containers import wake, watched
 from sampan.engine.supervision import restarting
 from sampan.engine.supervision.checking import Checks
 from sampan.engine.supervision.journal import Journal
@@ -13,7 +13,7 @@ from sampan.engine.supervision.loop import Crowd, Loop
 from sampan.engine.supervision.naming import Names
 from sampan.engine.supervision.presence import Presence, claim
 from sampan.engine.supervision.restarting import Restarts
-from sampan.networks import naming
+from sampan.engine.supervision.rotating import Rotations
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
@@ -35,9 +35,11 @@ class Watcher:
         self._database = Database(paths.database)
         self._presence = presence
         self._loop = Loop()
-        self._checks = Checks(self._database, paths, journal)
         self._restarts = Restarts(self._database, paths, journal)
+        self._checks = Checks(self._database, paths, journal, self._restarts.end_unhealthy)
         self._names = Names(self._database, journal, self._loop)
+        self._rotations = Rotations(self._database, paths, journal)
+        self._parts = (self._restarts, self._checks, self._rotations, self._names)
         self._crowd = Crowd(self._loop, self._notice)
         self._is_stirred = True
         self.is_told_to_end = False
@@ -56,13 +58,13 @@ class Watcher:
             if self._is_stirred:
                 self._is_stirred = False
                 self._look()
-                if self._restarts.is_idle() and self._checks.is_idle() and self._names.is_idle():
+                if all(part.is_idle() for part in self._parts):
                     return
             self._sleep()
 
     def close(self) -> None:
-        self._checks.close()
-        self._names.close()
+        for part in self._parts:
+            part.close()
         self._database.close()
         self._loop.close()
         signal.set_wakeup_fd(-1)
@@ -70,14 +72,13 @@ class Watcher:
         os.close(self._signals_in)
 
     def _look(self) -> None:
-        self._restarts.look()
-        self._checks.look()
-        self._names.look()
-        self._crowd.become([*self._restarts.descriptors(), *self._checks.descriptors()])
+        for part in self._parts:
+            part.look()
+        self._crowd.become([descriptor for part in self._parts for descriptor in part.descriptors()])
 
     def _sleep(self) -> None:
         """Until something is due, something ends, or somebody wakes us."""
-        due = min([*self._restarts.moments(), *self._checks.moments(), *self._names.moments()], default=None)
+        due = min([moment for part in self._parts for moment in part.moments()], default=None)
         now = time.monotonic()
         due = now + _LONGEST_SLEEP_SECONDS if due is None else min(due, now + _LONGEST_SLEEP_SECONDS)
         self._loop.wait(min([due, *self._names.expiries()]) - now)
@@ -93,6 +94,7 @@ class Watcher:
 
     def _notice(self, descriptor: int) -> None:
         self._checks.notice(descriptor)
+        self._rotations.notice(descriptor)
         self._stir()
 
     def _receive(self) -> None:
@@ -145,6 +147,6 @@ def _more_descriptors() -> tuple[int, int]:
 def _is_needed(paths: Paths) -> bool:
     database = Database(paths.database)
     try:
-        return bool(health.due(database)) or restarting.is_any(database) or naming.is_any(database)
+        return watched.is_any(database) or restarting.is_any(database)
     finally:
         database.close()

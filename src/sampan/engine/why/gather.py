@@ -73,7 +73,7 @@ def _failed_at_once(container: Container) -> bool:
 
 def _log(paths: Paths, container: Container) -> tuple[str, ...]:
     """The last lines, cut to a sensible length, odd characters shown."""
-    found = b"".join(line.text for line in logs.read(paths.container(container.id) + "/log", LogOptions(tail=_LINES)))
+    found = b"".join(line.text for line in logs.read(paths.container(container.id), LogOptions(tail=_LINES)))
     lines = found.decode(errors="replace").splitlines()[-_LINES:]
     return tuple(_visible(line[:_LINE_CHARACTERS]) for line in lines)
 
@@ -106,7 +106,7 @@ def _events(database: Database, container: Container) -> tuple[Happened, ...]:
     """What happened to it last, oldest first; probes of its health are told by the health log."""
     rows = database.rows(
         "SELECT time, action, attributes FROM event WHERE type = 'container' AND actor = ?"
-        " AND action NOT LIKE 'exec%' ORDER BY id DESC LIMIT ?",
+        " AND action NOT LIKE 'exec%' AND action NOT IN ('resize', 'top') ORDER BY id DESC LIMIT ?",
         (container.id, _EVENTS),
     )
     found = []

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+from sampan.containers.model import SHUT_DOWN, Container
 from sampan.containers.program import Trouble
 from sampan.engine.why import words
 from sampan.engine.why.facts import Explanation, Facts, Reason
@@ -186,7 +187,9 @@ def _memory(facts: Facts) -> list[Reason]:
 
 def _stopped(facts: Facts) -> list[Reason]:
     container = facts.container
-    if not container.stopped_by_user:
+    if container.stopped_by_user == SHUT_DOWN:
+        return [Reason("shut-down", "`sampan system shutdown` ended it.", "`sampan system resume`, or start it")]
+    if not container.was_stopped:
         return []
     if container.exit_code == 137 and not container.oom_killed:
         text = "A user ended it with `stop`, `kill` or `restart`; it did not end by itself and was killed (SIGKILL)."
@@ -198,7 +201,7 @@ def _stopped(facts: Facts) -> list[Reason]:
 def _signal(facts: Facts) -> list[Reason]:
     container = facts.container
     number = container.exit_code - 128
-    if not 0 < number < 65 or container.oom_killed or (container.stopped_by_user and number == 9) or container.error:
+    if not 0 < number < 65 or container.oom_killed or (container.was_stopped and number == 9) or container.error:
         return []
     meaning = words.signal_meaning(number)
     text = f"Exit code {container.exit_code} is {words.signal_name(number)}: {meaning.meaning}."
@@ -247,16 +250,24 @@ def _health(facts: Facts) -> list[Reason]:
 
 def _restarts(facts: Facts) -> list[Reason]:
     container = facts.container
-    policy = container.spec.options.restart
     count = f"{container.restart_count} time{'s' * (container.restart_count != 1)}"
     if facts.restart_seconds is not None and not container.is_running:
         when = f"in {words.span(facts.restart_seconds)}" if facts.restart_seconds > 0 else "at any moment"
-        text = f"Its policy ({policy.name}) has started it again {count}; the next start comes {when}."
+        text = f"{_starter(container)} has started it again {count}; the next start comes {when}."
         hint = "" if facts.is_supervised else "nothing watches at the moment: any sampan command starts the supervisor"
         return [Reason("restarting", text, hint)]
     if container.restart_count:
-        return [Reason("restarted", f"Its policy ({policy.name}) has started it again {count}.")]
+        return [Reason("restarted", f"{_starter(container)} has started it again {count}.")]
     return []
+
+
+def _starter(container: Container) -> str:
+    options = container.spec.options
+    if not options.restart_unhealthy:
+        return f"Its policy ({options.restart.name})"
+    if options.restart.name == "no":
+        return "Its option --restart-unhealthy"
+    return f"Its policy ({options.restart.name}, and --restart-unhealthy)"
 
 
 def _gave_up(facts: Facts) -> list[Reason]:

@@ -1,0 +1,45 @@
+"""Results of build steps, as docker's buildx shows them."""
+
+from collections.abc import Sequence
+
+from sampan.builder.pruning import Cached
+from sampan.cli.format import Row
+from sampan.cli.output import human_size
+from sampan.cli.views.times import ago
+
+
+def rows(entries: Sequence[Cached], now_ns: int) -> list[Row]:
+    """The fields of `buildx du`; a star stands at the size of what images or containers have too."""
+    return [
+        {
+            "ID": entry.id,
+            "Reclaimable": "true",
+            "Size": human_size(entry.size) + "*" * entry.is_shared,
+            "LastUsedAt": ago(entry.used_at, now_ns),
+            "Shared": str(entry.is_shared).lower(),
+            "Type": "regular",
+            "UsageCount": str(entry.uses),
+        }
+        for entry in entries
+    ]
+
+
+def table(entries: Sequence[Cached], now_ns: int) -> str:
+    """One line a result, in columns set with tabs as buildx sets them; a star at the size of what images have too."""
+    if not entries:
+        return ""
+    text = "ID" + "\t" * 6 + "RECLAIMABLE\tSIZE\t\tLAST ACCESSED\n"
+    for entry in entries:
+        size = human_size(entry.size) + "*" * entry.is_shared
+        text += f"{entry.id:<40}\t{'true':<5}\t\t{size:<10}\t{ago(entry.used_at, now_ns)}\n"
+    return text
+
+
+def details(entries: Sequence[Cached], now_ns: int) -> str:
+    """A paragraph a result."""
+    return "".join(
+        f"ID:\t\t{entry.id}\nCreated at:\t{ago(entry.created_at, now_ns)}\nMutable:\tfalse\nReclaimable:\ttrue\n"
+        f"Shared:\t\t{str(entry.is_shared).lower()}\nSize:\t\t{human_size(entry.size)}\n"
+        f"Last used:\t{ago(entry.used_at, now_ns)}\nType:\t\tregular\n\n"
+        for entry in entries
+    )
