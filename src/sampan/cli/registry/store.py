@@ -17,6 +17,11 @@ def store_of(words: Sequence[str]) -> str:
     return words[0] if words else DEFAULT_STORE
 
 
+def counted(number: int, one: str, several: str = "") -> str:
+    """A number with its noun."""
+    return f"{number} {one if number == 1 else several or one + 's'}"
+
+
 def collect_flags(prefix: str = "") -> tuple[Flag, ...]:
     return (
         Flag(
