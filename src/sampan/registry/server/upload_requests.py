@@ -11,7 +11,9 @@ from sampan.registry.server.registry import Registry
 from sampan.registry.server.routes import Route
 from sampan.registry.server.uploads import Receiving
 
-_BATCH = 256 << 10
+_LEAST_BATCH, _MOST_BATCH = 128 << 10, 1 << 20
+_BATCHES_BYTES = 16 << 20
+"""Of all uploads together: each has two batches, one that is received and one that is written."""
 IDLE_SECONDS = 300
 
 
@@ -109,10 +111,12 @@ async def _receive(registry: Registry, request: web.BaseRequest, identifier: str
 async def _pump(registry: Registry, request: web.BaseRequest, receiving: Receiving, size: int, limit: int) -> int:
     """Write what comes, one batch while the next one is received: two batches are in memory at most."""
     writing: asyncio.Future[None] | None = None
+    registry.receiving += 1
     try:
         while True:
             parts, batch = [], 0
-            while batch < _BATCH:
+            enough = min(_MOST_BATCH, max(_LEAST_BATCH, _BATCHES_BYTES // registry.receiving))
+            while batch < enough:
                 async with asyncio.timeout(IDLE_SECONDS):
                     data = await request.content.readany()
                 if not data:
@@ -126,7 +130,7 @@ async def _pump(registry: Registry, request: web.BaseRequest, receiving: Receivi
                 raise _too_large(limit)
             if writing is not None:
                 await writing
-            writing = registry.start(receiving.write, parts[0] if len(parts) == 1 else b"".join(parts))
+            writing = registry.start(receiving.write, parts)
         if writing is not None:
             await writing
     except BaseException:
@@ -134,6 +138,8 @@ async def _pump(registry: Registry, request: web.BaseRequest, receiving: Receivi
             with suppress(Exception):
                 await asyncio.shield(writing)
         raise
+    finally:
+        registry.receiving -= 1
     return size
 
 
