@@ -44,7 +44,7 @@ class Store:
     def push_blob(self, repository: str, data: bytes) -> str:
         identifier = self.uploads.begin(repository)
         receiving = self.uploads.append(identifier, 0)
-        receiving.write(data)
+        receiving.write([data])
         receiving.close()
         self.uploads.finish(repository, identifier, digest_of(data))
         return digest_of(data)

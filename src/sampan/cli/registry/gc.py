@@ -5,7 +5,7 @@ from sampan.cli.errors import ClientError
 from sampan.cli.flags import Flag, quiet_flag
 from sampan.cli.kinds import BOOL
 from sampan.cli.output import human_size
-from sampan.cli.registry.store import STORE_WORDS, collect_flags, collect_options, store_of
+from sampan.cli.registry.store import STORE_WORDS, collect_flags, collect_options, counted, store_of
 from sampan.engine.registry_store import collect, open_medium
 
 COMMAND = Command(
@@ -34,6 +34,7 @@ def execute(invocation: Invocation) -> int:
         return 0
     for name in (*report.manifests, *report.blobs):
         print(f"{'would remove' if is_dry_run else 'removed'} {name}")
-    counted = f"{len(report.manifests)} manifests, {len(report.blobs)} blobs, {report.uploads} uploads"
-    print(f"{counted}: {human_size(report.freed_bytes)} {'would be freed' if is_dry_run else 'freed'}")
+    parts = [counted(len(report.manifests), "manifest"), counted(len(report.blobs), "blob")]
+    parts.append(counted(report.uploads, "upload"))
+    print(f"{', '.join(parts)}: {human_size(report.freed_bytes)} {'would be freed' if is_dry_run else 'freed'}")
     return 0

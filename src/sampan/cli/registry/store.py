@@ -17,6 +17,11 @@ def store_of(words: Sequence[str]) -> str:
     return words[0] if words else DEFAULT_STORE
 
 
+def counted(number: int, one: str, several: str = "") -> str:
+    """A number with its noun."""
+    return f"{number} {one if number == 1 else several or one + 's'}"
+
+
 def collect_flags(prefix: str = "") -> tuple[Flag, ...]:
     return (
         Flag(
@@ -26,6 +31,7 @@ def collect_flags(prefix: str = "") -> tuple[Flag, ...]:
             default=_GRACE_SECONDS * _SECOND,
             shown_default="2h",
         ),
+        Flag(f"{prefix}cached", DURATION, "Remove what came from a mirrored registry and was not asked for so long"),
         Flag(f"{prefix}untagged", BOOL, "Remove manifests that no tag leads to"),
         Flag(
             f"{prefix}uploads",
@@ -41,6 +47,7 @@ def collect_options(parsed: Parsed, prefix: str = "", *, is_dry_run: bool = Fals
     return CollectOptions(
         grace_seconds=parsed.integer(f"{prefix}grace") / _SECOND,
         upload_seconds=parsed.integer(f"{prefix}uploads") / _SECOND,
+        cached_seconds=parsed.integer(f"{prefix}cached") / _SECOND,
         removes_untagged=parsed.boolean(f"{prefix}untagged"),
         is_dry_run=is_dry_run,
     )

@@ -4,7 +4,7 @@ from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import Flag, quiet_flag
 from sampan.cli.kinds import BOOL
 from sampan.cli.output import human_size
-from sampan.cli.registry.store import STORE_WORDS, store_of
+from sampan.cli.registry.store import STORE_WORDS, counted, store_of
 from sampan.engine.registry_store import open_medium, verify
 
 COMMAND = Command(
@@ -22,7 +22,13 @@ def execute(invocation: Invocation) -> int:
     for problem in found.problems:
         print(problem)
     if not parsed.boolean("quiet"):
-        counted = f"{found.repositories} repositories, {found.tags} tags, {found.manifests} manifests"
+        parts = [
+            counted(found.repositories, "repository", "repositories"),
+            counted(found.tags, "tag"),
+            counted(found.manifests, "manifest"),
+            counted(found.blobs, "blob"),
+        ]
         read = f" ({human_size(found.checked_bytes)} read)" if not parsed.boolean("quick") else ""
-        print(f"{counted}, {found.blobs} blobs{read}: {len(found.problems) or 'no'} problems")
+        problems = counted(len(found.problems), "problem") if found.problems else "no problems"
+        print(f"{', '.join(parts)}{read}: {problems}")
     return 1 if found.problems else 0

@@ -22,6 +22,7 @@ from sampan.registry.server.metrics import Metrics
 from sampan.registry.server.problems import Problem, problem
 from sampan.registry.server.registry import Registry
 from sampan.registry.server.routes import METHODS, Route, action, find, is_write
+from sampan.registry.server.upstream import Upstream
 
 _Handler = Callable[[Registry, web.BaseRequest, Route], Awaitable[web.StreamResponse]]
 _HANDLERS: dict[tuple[str, str], _Handler] = {
@@ -47,9 +48,14 @@ class Application:
     """The registry's HTTP face; `log` takes one line a request, or is None."""
 
     def __init__(
-        self, registry: Registry, guard: Guard, metrics: Metrics, log: Callable[[str], None] | None = None
+        self,
+        registry: Registry,
+        guard: Guard,
+        metrics: Metrics,
+        log: Callable[[str], None] | None = None,
+        upstream: Upstream | None = None,
     ) -> None:
-        self.registry, self.guard, self.metrics = registry, guard, metrics
+        self.registry, self.guard, self.metrics, self.upstream = registry, guard, metrics, upstream
         self._log = log
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -104,11 +110,26 @@ class Application:
         if route.kind == "uploads":
             may_mount = await self._may_mount(request)
             return await upload_requests.begin(self.registry, request, route, may_mount=may_mount)
+        if self.upstream is not None and route.kind in ("manifest", "blob"):
+            response = await self._fetch(self.upstream, request, route)
+            if response is not None:
+                return response
         return await _HANDLERS[route.kind, request.method](self.registry, request, route)
+
+    async def _fetch(self, upstream: Upstream, request: web.BaseRequest, route: Route) -> web.StreamResponse | None:
+        """See that what a client reads is here; an answer where it is still on its way."""
+        if request.method not in ("GET", "HEAD"):
+            return None
+        if route.kind == "manifest":
+            await upstream.manifest(route)
+            return None
+        return await upstream.blob(request, route, blob_requests.headers_of(route.name))
 
     def _check_mode(self, request: web.BaseRequest, route: Route) -> None:
         if not is_write(route, request.method):
             return
+        if self.upstream is not None and request.method != "DELETE":
+            raise problem("UNSUPPORTED", "the registry is a cache of another one: push there")
         if self.registry.limits.is_read_only:
             raise problem("UNSUPPORTED", "the registry is read-only")
         if request.method == "DELETE" and route.kind != "upload" and not self.registry.limits.allows_delete:

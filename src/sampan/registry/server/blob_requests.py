@@ -11,7 +11,7 @@ from sampan.registry.server.routes import Route
 _IMMUTABLE = "max-age=31536000, immutable"
 
 
-def _headers(digest: str) -> dict[str, str]:
+def headers_of(digest: str) -> dict[str, str]:
     return {
         "Content-Type": "application/octet-stream",
         "Docker-Content-Digest": digest,
@@ -31,7 +31,7 @@ async def read(registry: Registry, request: web.BaseRequest, route: Route) -> we
         found = await registry.run(registry.content.find, route.repository, digest)
     if found is None:
         raise unknown_blob(digest)
-    headers = _headers(digest)
+    headers = headers_of(digest)
     if answers.is_current(request, digest):
         return web.Response(status=304, headers=headers)
     status, part = 200, (0, found.size_bytes)

@@ -27,11 +27,15 @@ _HOUR = 3600
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """`grace_seconds`: what is younger stays. `removes_untagged`: manifests that no tag leads to are garbage too."""
+    """`grace_seconds`: what is younger stays. `removes_untagged`: manifests that no tag leads to are garbage too.
+
+    `cached_seconds`: what came from an upstream, and was not asked for so long, goes; 0: it stays.
+    """
 
     grace_seconds: float = 2 * _HOUR
     upload_seconds: float = 7 * 24 * _HOUR
     removes_untagged: bool = False
+    cached_seconds: float = 0
     is_dry_run: bool = False
 
 
@@ -75,9 +79,11 @@ class View:
         content, limit = self._manifests.content, time.time() - self._options.grace_seconds
         links = dict(content.digests(f"{below}/_manifests"))
         documents = {digest: self._manifests.named_by(digest) for digest in links}
-        young = {digest for digest, entry in links.items() if entry.modified > limit}
-        kept = set(links)
-        if self._options.removes_untagged:
+        kept, ends = set(links), self._options.removes_untagged
+        if self._options.cached_seconds and content.is_cached(repository):
+            ends, limit = True, min(limit, time.time() - self._options.cached_seconds)
+        if ends:
+            young = {digest for digest, entry in links.items() if entry.modified > limit}
             kept = reachable(documents, young | self.pinned | set(self._manifests.tagged(repository).values()))
         named = {item for digest in kept if (found := documents[digest]) for item in (*found.blobs, *found.manifests)}
         self.named[repository] = named | kept
@@ -136,6 +142,7 @@ class _Collection:
 
     def run(self) -> Report:
         self._end_uploads()
+        self._forget_tags()
         view = View(self._manifests, self._options)
         candidates = [*view.candidates, *self._orphans(view)]
         if self._options.is_dry_run:
@@ -152,6 +159,20 @@ class _Collection:
             self._remove(candidates, digests, View(self._manifests, self._options))
         self._write_index()
         return self._report
+
+    def _forget_tags(self) -> None:
+        """Tags of an upstream that nobody has asked for: each question sets their time."""
+        if not self._options.cached_seconds or self._options.is_dry_run:
+            return
+        limit = time.time() - self._options.cached_seconds
+        for repository in filter(self._content.is_cached, self._content.repositories()):
+            for tag in self._manifests.tags(repository):
+                key = layout.tag(repository, tag)
+                with self._medium.lock(f"tags:{repository}"):
+                    entry = self._medium.look(key)
+                    if entry is not None and entry.modified <= limit:
+                        self._medium.remove(key)
+                        fault.point("registry-gc.forgotten")
 
     def _orphans(self, view: View) -> list[Candidate]:
         """Content that no repository has: an upload was stopped right before it was linked."""

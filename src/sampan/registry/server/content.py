@@ -104,6 +104,15 @@ class Content:
         if self.medium.look(layout.known(repository)) is None:
             self.medium.write(layout.known(repository), b"")
 
+    def cache(self, repository: str) -> None:
+        """Make a repository, if need be, that comes from an upstream."""
+        self.know(repository)
+        if not self.is_cached(repository):
+            self.medium.write(layout.cached(repository), b"")
+
+    def is_cached(self, repository: str) -> bool:
+        return self.medium.look(layout.cached(repository)) is not None
+
     def is_known(self, repository: str) -> bool:
         return self.medium.look(layout.known(repository)) is not None
 

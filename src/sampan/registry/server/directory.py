@@ -7,15 +7,17 @@ import errno
 import fcntl
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from sampan.errors import Unavailable
-from sampan.linux import fault
+from sampan.linux import fault, files
 from sampan.registry.server.medium import Appending, Entry
 
 _CHUNK = 1 << 20
 _LOCKS = 256
+_EARLY_BYTES = 8 << 20  # so much of an upload goes to the disk while the next comes
+_MOST_PARTS = 1024  # IOV_MAX
 _DATA = "data"
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -54,7 +56,7 @@ class Directory:
         fd = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         try:
             with open(fd, "wb", buffering=0) as file:
-                _write_all(file.fileno(), data)
+                _write_all(file.fileno(), [data])
                 if is_durable:
                     os.fsync(file.fileno())
             self._rename(made, self._file(key), is_durable)
@@ -198,22 +200,31 @@ class _Appending:
             if os.fstat(self._fd).st_size != offset:
                 raise BlockingIOError(errno.EAGAIN, "the upload has grown meanwhile")
             os.lseek(self._fd, offset, os.SEEK_SET)
+            self._end = self._started = offset
         except BaseException:
             os.close(self._fd)
             raise
 
-    def write(self, data: bytes) -> None:
-        _write_all(self._fd, data)
+    def write(self, parts: Sequence[bytes]) -> None:
+        _write_all(self._fd, parts)
+        self._end += sum(map(len, parts))
+        if self._end - self._started >= _EARLY_BYTES:
+            files.start_writing(self._fd, self._started, self._end - self._started)
+            self._started = self._end
 
     def close(self) -> None:
         os.close(self._fd)
 
 
-def _write_all(fd: int, data: bytes) -> None:
-    rest = memoryview(data)
+def _write_all(fd: int, parts: Sequence[bytes]) -> None:
+    rest: list[bytes | memoryview] = [part for part in parts if part]
     try:
         while rest:
-            rest = rest[os.write(fd, rest) :]
+            written = os.writev(fd, rest[:_MOST_PARTS])
+            while rest and written >= len(rest[0]):
+                written -= len(rest.pop(0))
+            if written:
+                rest[0] = memoryview(rest[0])[written:]
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise Unavailable(

@@ -86,7 +86,8 @@ class Guard:
         caller = await self.caller(request, needs)
         if all(self.may(caller, *need) for need in needs):
             return caller
-        if caller.access is None and caller.user:
+        # Another token would not help: the rules say no.
+        if caller.user and not all(action in self._rights(caller.user, name) for name, action in needs):
             raise problem("DENIED", "requested access to the resource is denied", detail=_detail(needs))
         raise self.challenge(request, needs, error="insufficient_scope" if caller.access is not None else "")
 

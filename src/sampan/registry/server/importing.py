@@ -148,7 +148,7 @@ class _Import:
             with self._source.open(layout.blob(digest)) as file:
                 while piece := file.read(_CHUNK):
                     found.update(piece)
-                    receiving.write(piece)
+                    receiving.write([piece])
         finally:
             receiving.close()
         self._uploads.finish(repository, identifier, digest)

@@ -3,6 +3,7 @@
     oci-layout, index.json                          an OCI image layout; the index is as of the last collection
     blobs/ALGORITHM/HEX                             content: layers, configurations, manifests
     repositories/NAME/_known                        there is such a repository
+    repositories/NAME/_cached                       it comes from an upstream: what it lacks can be had from there
     repositories/NAME/_blobs/ALGORITHM/HEX          it has this blob (empty file)
     repositories/NAME/_manifests/ALGORITHM/HEX      it has this manifest (its media type)
     repositories/NAME/_tags/TAG                     the digest of a manifest
@@ -90,6 +91,10 @@ def repository(name: str) -> str:
 
 def known(name: str) -> str:
     return f"repositories/{name}/_known"
+
+
+def cached(name: str) -> str:
+    return f"repositories/{name}/_cached"
 
 
 def blob_link(name: str, digest: str) -> str:

@@ -85,6 +85,20 @@ class Manifests:
         fault.point("registry-manifest.unpinned")
         return named
 
+    def cache(self, repository: str, digest: str, media_type: str, data: bytes, tags: Sequence[str]) -> None:
+        """Store what an upstream has: what it names may come later, or never. Raises MANIFEST_INVALID."""
+        named = read_document(data, media_type)
+        self.content.cache(repository)
+        with self.medium.lock(digest):
+            self._store(repository, digest, media_type, data, named)
+        for tag in tags:
+            self.retag(repository, tag, digest)
+
+    def retag(self, repository: str, tag: str, digest: str) -> None:
+        """A tag of an upstream means this manifest at this moment."""
+        with self.medium.lock(f"tags:{repository}"):
+            self.medium.write(layout.tag(repository, tag), digest.encode())
+
     def _check(self, repository: str, named: Named) -> None:
         """Everything that the manifest names is in the repository, and stays."""
         missing = [

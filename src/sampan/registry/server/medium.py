@@ -4,7 +4,7 @@ Keys are checked by `layout`. All calls block, and any thread may make them; sev
 one medium at the same time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -21,7 +21,7 @@ class Entry(NamedTuple):
 class Appending(Protocol):
     """An upload that is being written to; `close` keeps what has come."""
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, parts: Sequence[bytes]) -> None: ...
 
     def close(self) -> None: ...
 

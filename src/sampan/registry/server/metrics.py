@@ -14,7 +14,8 @@ _HELP = {
     "sent_bytes_total": ("counter", "Bytes of bodies that were sent"),
     "collections_total": ("counter", "Collections of garbage by this process"),
     "collected_bytes_total": ("counter", "Bytes that these freed"),
-    "cached_total": ("counter", "What the pull-through cache had, and what it fetched"),
+    "fetched_total": ("counter", "Manifests and blobs that came from the upstream"),
+    "fetched_bytes_total": ("counter", "Bytes of blobs that came from the upstream"),
     "start_time_seconds": ("gauge", "When this process began to serve"),
 }
 

@@ -8,7 +8,7 @@ than a minute was left by a process that is gone.
 import errno
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -187,8 +187,9 @@ class _Part:
     def __init__(self, writer: Any) -> None:
         self._writer = writer
 
-    def write(self, data: bytes) -> None:
-        self._writer.write(data)
+    def write(self, parts: Sequence[bytes]) -> None:
+        for part in parts:
+            self._writer.write(part)
 
     def close(self) -> None:
         self._writer.close()

@@ -37,6 +37,7 @@ class Registry:
         self.manifests = Manifests(self.content)
         self.uploads = Uploads(self.content)
         self.quota = Quota(self.content, limits.total_bytes, limits.repository_bytes)
+        self.receiving = 0  # bodies of blobs that are being received
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="registry")
 
     async def run(self, function: Callable[..., T], *arguments: object) -> T:

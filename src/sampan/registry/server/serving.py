@@ -13,6 +13,10 @@ import msgspec
 from aiohttp import web
 
 from sampan.errors import InvalidArgument, Unavailable
+from sampan.registry import certificates
+from sampan.registry.accounts import Accounts
+from sampan.registry.client import Client
+from sampan.registry.endpoints import canonical, split_host
 from sampan.registry.server import collection
 from sampan.registry.server.application import Application
 from sampan.registry.server.guard import Guard
@@ -20,7 +24,10 @@ from sampan.registry.server.metrics import Metrics
 from sampan.registry.server.opening import open_medium
 from sampan.registry.server.registry import Limits, Registry
 from sampan.registry.server.tokens import Tokens, load_key
+from sampan.registry.server.upstream import Upstream
 from sampan.registry.server.users import auth_file, watch_rules, watch_users
+from sampan.registry.transport import Options, patience_of
+from sampan.settings import model as settings
 
 _END_SECONDS = 10.0
 
@@ -29,6 +36,7 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a registry is served.
 
     `store` is a folder or the URL of an object store. `auth` is "none", "basic", "token" or "" (as there are users).
+    `mirror` is the registry that this is a cache of (HOST, or http://HOST), `mirror_config` the folder with its login.
     `users`, `rules`, `token_key` are files, "" for those in the folder. `collect_seconds` 0: no background collection.
     """
 
@@ -45,6 +53,9 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str = ""
     anonymous_pull: bool = False
     limits: Limits = Limits()
+    mirror: str = ""
+    mirror_config: str = ""
+    mirror_fresh_seconds: float = 60
     collect_seconds: float = 0
     collect: collection.Options = collection.Options()
     logs_requests: bool = False
@@ -104,7 +115,8 @@ async def _serve(
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
     metrics = Metrics()
     log = (lambda line: print(line, file=sys.stderr, flush=True)) if options.logs_requests else None
-    application = Application(registry, make_guard(options), metrics, log)
+    upstream = _upstream(options, registry, metrics) if options.mirror else None
+    application = Application(registry, make_guard(options), metrics, log, upstream)
     runner = web.ServerRunner(
         web.Server(application.handle, access_log=None, auto_decompress=False, keepalive_timeout=300),
         shutdown_timeout=_END_SECONDS,
@@ -129,8 +141,29 @@ async def _serve(
     await ended.wait()
     if collecting is not None:
         collecting.cancel()
+    if upstream is not None:
+        upstream.close()
     await runner.cleanup()
     registry.close()
+
+
+def _upstream(options: ServeOptions, registry: Registry, metrics: Metrics) -> Upstream:
+    is_insecure = options.mirror.startswith("http://")
+    host = options.mirror.partition("://")[2].rstrip("/") or options.mirror
+    split_host(host)
+    transport = Options(
+        user_agent="sampan-registry",
+        patience=patience_of(os.environ),
+        certificate_places=certificates.folders(),
+    )
+    rules = [settings.Registry(name=host, insecure=True)] if is_insecure else []
+    return Upstream(
+        registry,
+        Client(transport, Accounts(options.mirror_config), rules),
+        canonical(host),
+        metrics,
+        options.mirror_fresh_seconds,
+    )
 
 
 async def _collect(options: ServeOptions, registry: Registry, metrics: Metrics) -> None:

@@ -11,7 +11,9 @@ from sampan.registry.server.registry import Registry
 from sampan.registry.server.routes import Route
 from sampan.registry.server.uploads import Receiving
 
-_BATCH = 256 << 10
+_LEAST_BATCH, _MOST_BATCH = 128 << 10, 1 << 20
+_BATCHES_BYTES = 16 << 20
+"""Of all uploads together: each has two batches, one that is received and one that is written."""
 IDLE_SECONDS = 300
 
 
@@ -107,34 +109,47 @@ async def _receive(registry: Registry, request: web.BaseRequest, identifier: str
 
 
 async def _pump(registry: Registry, request: web.BaseRequest, receiving: Receiving, size: int, limit: int) -> int:
-    """Write what comes, one batch while the next one is received: two batches are in memory at most."""
+    """Write what comes, one batch while the next one is received: two batches are in memory at most.
+
+    When the client leaves, what has come is written all the same.
+    """
     writing: asyncio.Future[None] | None = None
+    parts: list[bytes] = []
+    registry.receiving += 1
     try:
-        while True:
-            parts, batch = [], 0
-            while batch < _BATCH:
-                async with asyncio.timeout(IDLE_SECONDS):
-                    data = await request.content.readany()
-                if not data:
-                    break
-                parts.append(data)
-                batch += len(data)
-            if not parts:
-                break
-            size += batch
+        while await _fill(registry, request, parts):
+            size += sum(map(len, parts))
             if limit and size > limit:
+                parts = []
                 raise _too_large(limit)
             if writing is not None:
                 await writing
-            writing = registry.start(receiving.write, parts[0] if len(parts) == 1 else b"".join(parts))
+            writing, parts = registry.start(receiving.write, parts), []
         if writing is not None:
             await writing
     except BaseException:
-        if writing is not None:
-            with suppress(Exception):
+        with suppress(Exception):
+            if writing is not None:
                 await asyncio.shield(writing)
+            if parts:
+                await asyncio.shield(registry.start(receiving.write, parts))
         raise
+    finally:
+        registry.receiving -= 1
     return size
+
+
+async def _fill(registry: Registry, request: web.BaseRequest, parts: list[bytes]) -> bool:
+    """Receive a batch into `parts`; False at the end of the body. Uploads share the memory that batches may take."""
+    wanted = min(_MOST_BATCH, max(_LEAST_BATCH, _BATCHES_BYTES // registry.receiving))
+    while wanted > 0:
+        async with asyncio.timeout(IDLE_SECONDS):
+            data = await request.content.readany()
+        if not data:
+            break
+        parts.append(data)
+        wanted -= len(data)
+    return bool(parts)
 
 
 def _too_large(limit: int) -> Exception:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sampan.linux import fault
@@ -126,11 +127,12 @@ class Receiving:
     def __init__(self, uploads: Uploads, identifier: str, appending: Appending, total: Sum | None) -> None:
         self._uploads, self._identifier, self._appending, self._total = uploads, identifier, appending, total
 
-    def write(self, data: bytes) -> None:
-        self._appending.write(data)
+    def write(self, parts: Sequence[bytes]) -> None:
+        self._appending.write(parts)
         fault.point("registry-upload.written")
         if self._total is not None:
-            self._total.update(data)
+            for part in parts:
+                self._total.update(part)
 
     def close(self) -> None:
         self._appending.close()

@@ -76,7 +76,7 @@ class _Verification:
             except Problem as problem:
                 yield f"{repository}@{digest}: {problem.message}"
                 continue
-            if named is None:
+            if named is None or self._content.is_cached(repository):
                 continue
             for items, make in ((named.blobs, layout.blob_link), (named.manifests, layout.manifest_link)):
                 for item in dict.fromkeys(items):
