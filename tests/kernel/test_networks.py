@@ -696,3 +696,31 @@ def test_an_accept_that_was_taken_away_is_brought_back(host: Host) -> None:
     assert upkeep.restore(host.database, host.paths) == [f"accept of the host's rules for {host.paths.bridge}"]
     with serve(host.neighbour, 9000) as server:
         answers(server, container.fd, (NEIGHBOUR, 9000))
+
+
+def test_ipv6_works_where_the_host_drops_what_it_forwards(host: Host) -> None:
+    shell("ip6tables -N DOCKER-USER && ip6tables -A FORWARD -j DOCKER-USER && ip6tables -P FORWARD DROP")
+    host.network("dual", NetworkOptions(ipv6=True))
+    web = host.container("dual")
+    host.publish(web, PortBinding(80, "tcp", "", 8080))
+    with serve(web.fd, 80, family=socket.AF_INET6) as server:
+        answers(server, host.neighbour, (HOST6, 8080))
+    with serve(host.neighbour, 9000, family=socket.AF_INET6) as outside:
+        answers(outside, web.fd, (NEIGHBOUR6, 9000))
+    assert shell("ip6tables -S DOCKER-USER").count(f'"sampan {host.paths.key}" -j ACCEPT') == 2
+    upkeep.shutdown(host.database, host.paths)
+    assert shell("ip6tables -S DOCKER-USER").splitlines() == ["-N DOCKER-USER"]
+
+
+def test_a_host_that_begins_to_forward_ipv6_goes_on_taking_router_advertisements(host: Host) -> None:
+    def setting(path: str) -> str:
+        with open(f"/proc/sys/net/ipv6/conf/{path}") as file:
+            return file.read().strip()
+
+    assert (setting("all/forwarding"), setting("up0/accept_ra")) == ("0", "1")
+    host.network("inner", NetworkOptions(ipv6=True, internal=True))
+    host.container("inner")
+    assert setting("all/forwarding") == "0"
+    host.network("dual", NetworkOptions(ipv6=True))
+    host.container("dual")
+    assert (setting("all/forwarding"), setting("up0/accept_ra")) == ("1", "2")
