@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -105,3 +106,12 @@ def test_mistakes_are_told(sampan: Sampan, archive: str) -> None:
     assert "invalid output path" in sampan("volume", "export", "-o", "/nope/x", "data", code=1).err
     assert "includes invalid characters" in sampan("volume", "import", "bad name", archive, code=1).err
     assert sampan("volume", "ls", "-q").out == "data\n"
+
+
+def test_a_volume_whose_folder_is_gone_is_found_and_restored(sampan: Sampan, archive: str) -> None:
+    shutil.rmtree(f"{sampan.root}/volumes/data/_data")
+    found = sampan("system", "check", code=None)
+    assert "volume data" in found.out and "its folder is missing" in found.out
+    sampan("volume", "import", "data", archive)
+    assert sampan("system", "check").code == 0
+    assert shell(sampan, "cat /d/one") == "one\n"
