@@ -724,3 +724,24 @@ def test_a_host_that_begins_to_forward_ipv6_goes_on_taking_router_advertisements
     host.network("dual", NetworkOptions(ipv6=True))
     host.container("dual")
     assert (setting("all/forwarding"), setting("up0/accept_ra")) == ("1", "2")
+
+
+def test_of_two_processes_that_want_one_port_one_gets_it(host: Host) -> None:
+    containers = [host.container(), host.container()]
+    children = []
+    for container in containers:
+        pid = os.fork()
+        if pid == 0:
+            status = 2
+            try:
+                host.database = Database(host.paths.database)
+                host.publish(container, PortBinding(80, "tcp", "", 8080))
+                status = 0
+            except Conflict:
+                status = 1
+            finally:
+                os._exit(status)
+        children.append(pid)
+    assert sorted(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children) == [0, 1]
+    assert [forward.host_port for forward in published.forwards(host.database)] == [8080]
+    assert firewall.is_true_to(host.database, host.paths)
