@@ -512,6 +512,7 @@ def test_networks_are_refused_in_dockers_words(host: Host) -> None:
             "invalid pool request: Pool overlaps with other one on this address space",
         ),
         ("x", NetworkOptions(subnets=subnet, gateways=("10.91.0.1",)), "no matching subnet for gateway 10.91.0.1"),
+        ("x", NetworkOptions(subnets=("fd00::/64",)), "the subnet fd00::/64 needs a network with IPv6"),
     ):
         with pytest.raises(SampanError) as caught:
             creation.create(host.database, host.paths, name, options)

@@ -47,6 +47,10 @@ def create(database: Database, paths: Paths, name: str, asked: NetworkOptions = 
     found = pools.pair(asked.subnets, asked.gateways, asked.ip_ranges, asked.aux_addresses)
     for pool in found:
         pools.check(pool)
+    if not asked.ipv6 and any(pool.is_ipv6 for pool in found):
+        raise InvalidArgument(
+            f"the subnet {next(pool.subnet for pool in found if pool.is_ipv6)} needs a network with IPv6", hint="--ipv6"
+        )
     wanted, wanted6 = (_only(asked.driver, [p for p in found if p.is_ipv6 == is_ipv6]) for is_ipv6 in (False, True))
     with database.transaction():
         if database.row("SELECT 1 FROM network WHERE name = ?", (name,)) is not None:
