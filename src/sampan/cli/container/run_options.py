@@ -31,7 +31,7 @@ def run_options(parsed: Parsed) -> RunOptions:
         hostname=parsed.string("hostname"),
         domainname=parsed.string("domainname"),
         cidfile=parsed.string("cidfile"),
-        platform=_platform(parsed.string("platform")),
+        platform=_platform(parsed.string("platform") or os.environ.get("DOCKER_DEFAULT_PLATFORM", "")),
         runtime=parsed.string("runtime"),
         pull=_pull(parsed.string("pull")),
         log_driver=parsed.string("log-driver"),

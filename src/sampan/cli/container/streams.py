@@ -25,21 +25,9 @@ def detach_keys(given: str, settings: Settings) -> str:
     """What --detach-keys says, else `detachKeys` of docker's config.json, else "" for the usual ones."""
     if given:
         return given
-    import json
+    from sampan.cli import client_config
 
-    path = (settings.config or os.path.expanduser("~/.docker")) + "/config.json"
-    try:
-        with open(path, "rb") as file:
-            document = json.load(file)
-    except OSError:
-        return ""  # few have one, and nothing else in it is for us
-    except ValueError as error:
-        import sys
-
-        print(f"WARNING: Error loading config file: {path}: {error}", file=sys.stderr)
-        return ""
-    keys = document.get("detachKeys", "") if isinstance(document, dict) else ""
-    return keys if isinstance(keys, str) else ""
+    return client_config.text(settings, "detachKeys")
 
 
 def shown_code(code: int | None) -> int:

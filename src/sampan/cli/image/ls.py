@@ -2,6 +2,7 @@
 
 import time
 
+from sampan.cli import client_config
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import Flag, filter_flag, format_flag, no_trunc_flag, quiet_flag
 from sampan.cli.format import render
@@ -44,7 +45,8 @@ def execute(invocation: Invocation) -> int:
     now = time.time_ns()
     rows = [images.row(facts, now, no_trunc) for image in found for facts in _facts(image)]
     columns = images.COLUMNS_WITH_DIGEST if parsed.boolean("digests") else images.LISTING.columns
-    print(render(images.LISTING, rows, parsed.string("format"), columns), end="")
+    form = client_config.list_format(parsed.string("format"), invocation.settings, "imagesFormat")
+    print(render(images.LISTING, rows, form, columns), end="")
     return 0
 
 
