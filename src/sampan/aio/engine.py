@@ -161,6 +161,7 @@ class AsyncSystem(Facade[System]):
 
     __slots__ = ()
 
+    build_cache = awaited(System.build_cache)
     check = awaited(System.check)
     disk_usage = awaited(System.disk_usage)
     info = awaited(System.info)
