@@ -95,7 +95,7 @@ def _facts(summary: Summary, made_from: Mapping[str, frozenset[str]]) -> contain
         health=str((record.health or {}).get("Status", "")),
         ports=published,
         labels=record.spec.config.labels,
-        mounts=[mount.volume or mount.source for mount in mounts if mount.type != "tmpfs"],
+        mounts=[mount.volume or mount.image or mount.source for mount in mounts if mount.type != "tmpfs"],
         local_volumes=sum(1 for mount in mounts if mount.volume),
         networks=summary.networks,
         size_rw=summary.size_rw,
