@@ -13,6 +13,7 @@ from sampan.storage.paths import Paths
 
 DEFAULT_STOP_SECONDS = 10
 _RECORDED_SECONDS = 10.0
+_ENDING = frozenset((2, 3, 15))  # INT, QUIT, TERM
 
 
 def stop(
@@ -101,7 +102,15 @@ def kill(database: Database, paths: Paths, container_id: str, signal_name: str =
         ending.kill_group(paths, container)
         finish(database, paths, container)
         return
-    with database.transaction(durable=False):  # held until it is sent: the end that it may bring is told after it
+    send(database, container, number)
+
+
+def send(database: Database, container: Container, number: int) -> None:
+    """Send a signal on a user's behalf, and note it: who ends of one that is to end it is not started again."""
+    is_end = number in _ENDING or number == signals.number(container.spec.config.stop_signal or "TERM")
+    with database.transaction(durable=is_end):  # held until it is sent: the end that it may bring is told after it
+        if is_end:
+            store.update(database, container.id, stopped_by_user=KILLED)
         happenings.record(database, container, "kill", signal=str(number))
         driver.send_signal(container.pid, number)
 

@@ -117,21 +117,33 @@ def _until_end(engine: Engine, container_id: str, session: "Session") -> int:
             return 0
     finally:
         session.close()
-    from sampan.containers import control
+    from sampan.containers import control, restart
 
     container = store.get(engine.database, container_id)
     if container is None:
         return 137
-    return control.finish(engine.database, engine.paths, container)
+    code = control.finish(engine.database, engine.paths, container)
+    if restart.policy_of(container).name != "no":
+        _leave_to_policy(engine, container_id)
+    return code
+
+
+def _leave_to_policy(engine: Engine, container_id: str) -> None:
+    """The run that we attended is over; others may follow, which nobody attends."""
+    from sampan.engine.supervision import restarting
+
+    if restarting.ended(engine.database, engine.paths, container_id):
+        wake.start_supervisor(engine.paths)
 
 
 def _proxy_signals(engine: Engine, container: records.Container) -> None:
     def forward(number: int, _: object) -> None:
-        driver.send_signal(container.pid, number)
+        from sampan.containers import control
+
         try:
-            _tell(engine, container, "kill", signal=str(number))
-        except SampanError:
-            return  # the disk is full, which must not end what the signal was meant for
+            control.send(engine.database, container, number)
+        except SampanError:  # the disk is full, which must not keep the signal back
+            driver.send_signal(container.pid, number)
 
     import signal
 
