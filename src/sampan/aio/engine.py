@@ -169,6 +169,7 @@ class AsyncSystem(Facade[System]):
     prune_cache = awaited(System.prune_cache)
     repair = awaited(System.repair)
     restore = awaited(System.restore)
+    resume = awaited(System.resume)
     settings = awaited(System.settings)
     shutdown = awaited(System.shutdown)
     version = awaited(System.version)
