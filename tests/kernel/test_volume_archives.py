@@ -115,3 +115,18 @@ def test_a_volume_whose_folder_is_gone_is_found_and_restored(sampan: Sampan, arc
     sampan("volume", "import", "data", archive)
     assert sampan("system", "check").code == 0
     assert shell(sampan, "cat /d/one") == "one\n"
+
+
+def test_folders_that_no_path_reaches_are_told_and_can_be_pruned(sampan: Sampan) -> None:
+    sampan("volume", "create", "deep")
+    folder = os.open(f"{sampan.root}/volumes/deep/_data", os.O_RDONLY)
+    for _ in range(40):
+        os.mkdir("d" * 250, dir_fd=folder)
+        below = os.open("d" * 250, os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = below
+    os.close(folder)
+    assert "folders are nested too deeply" in sampan("volume", "export", "deep", code=1).err
+    assert sampan("system", "df").code == 0
+    assert sampan("volume", "prune", "-af").out.startswith("Deleted Volumes:\ndeep\n")
+    assert os.listdir(sampan.root + "/volumes") == os.listdir(sampan.root + "/tmp") == []
