@@ -61,9 +61,10 @@ def _run(invocation: Invocation, mark: Callable[[str], None] = lambda phase: Non
         return 0
     from sampan.engine import foreground
 
+    given = parsed.string("detach-keys")
     how = foreground.Foreground(
         streams=chosen_streams(options.attach, interactive=options.interactive),
-        detach_keys=detach_keys(parsed.string("detach-keys"), invocation.settings) if options.tty else "",
+        detach_keys=detach_keys(given, invocation.settings) if options.tty or given else "",
         proxy_signals=parsed.boolean("sig-proxy") and not options.tty,
     )
     return foreground.run(engine, options, how, lambda container_id: write_cidfile(options.cidfile, container_id))

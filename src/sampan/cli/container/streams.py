@@ -4,7 +4,7 @@ import os
 
 from sampan.cli.command import Settings
 from sampan.cli.errors import ClientError
-from sampan.containers.streams import Streams
+from sampan.containers.streams import Streams, detach_sequence
 
 
 def check_input(interactive: bool, tty: bool) -> None:
@@ -22,8 +22,12 @@ def chosen_streams(attach: tuple[str, ...], *, interactive: bool) -> Streams:
 
 
 def detach_keys(given: str, settings: Settings) -> str:
-    """What --detach-keys says, else `detachKeys` of docker's config.json, else "" for the usual ones."""
+    """What --detach-keys says, else `detachKeys` of docker's config.json, else "" for the usual ones.
+
+    Raises InvalidArgument for keys that nobody can press, also where there is no terminal to press them on.
+    """
     if given:
+        detach_sequence(given)
         return given
     from sampan.cli import client_config
 
