@@ -746,3 +746,19 @@ def test_of_two_processes_that_want_one_port_one_gets_it(host: Host) -> None:
     assert sorted(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children) == [0, 1]
     assert [forward.host_port for forward in published.forwards(host.database)] == [8080]
     assert firewall.is_true_to(host.database, host.paths)
+
+
+def test_nobody_in_a_network_can_advertise_routes_of_ipv6(host: Host) -> None:
+    """A container may send any frame (NET_RAW): what listens to router advertisements would send it all its traffic."""
+
+    def setting(path: str) -> str:
+        with open(f"/proc/sys/net/ipv6/conf/{path}") as file:
+            return file.read().strip()
+
+    host.network("dual", NetworkOptions(ipv6=True))
+    plain, dual = host.container(), host.container("dual")
+    names = [store.find(host.database, host.paths, name).bridge for name in ("bridge", "dual")]
+    assert [setting(f"{name}/accept_ra") for name in names] == ["0", "0"]
+    assert [setting(f"{name}/disable_ipv6") for name in names] == ["1", "0"]
+    assert netns.inside(plain.fd, lambda: setting("eth0/disable_ipv6")) == "1"
+    assert netns.inside(dual.fd, lambda: setting("eth0/accept_ra")) == "0"
