@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sampan import Engine
+from sampan.containers.options import Mount, RunOptions
+from sampan.errors import InvalidArgument
 from sampan.testing.command import Sampan
 
 MEMORY = ("-o", "type=tmpfs", "-o", "device=tmpfs")
@@ -248,3 +251,16 @@ def test_a_bind_that_the_host_does_not_share_says_so(sampan: Sampan, tmp_path: P
     )
     assert done.returncode == 125
     assert f"path {tmp_path} is mounted on /" in done.stderr and " but it is not a shared mount" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("mount", "message"),
+    [
+        (Mount("nonsense", "", "/x"), 'invalid mount config for type "nonsense": mount type unknown'),
+        (Mount("volume", "data", "/x", subpath="../y", long_form=True), "subpath must be a relative path within"),
+        (Mount("bind", "", "/x", long_form=True), "field Source must not be empty"),
+    ],
+)
+def test_the_engine_refuses_what_the_command_line_refuses(sampan: Sampan, mount: Mount, message: str) -> None:
+    with Engine(sampan.root) as engine, pytest.raises(InvalidArgument, match=message):
+        engine.run("busybox", options=RunOptions("busybox", mounts=(mount,)))

@@ -7,9 +7,9 @@ from sampan.cli.errors import OptionError
 from sampan.cli.flags import Parsed
 from sampan.cli.values.environment import environment, labels
 from sampan.cli.values.limits import is_cdi_name, read_device, read_restart
-from sampan.cli.values.mount_fields import check_mount
 from sampan.cli.values.mounts import read_tmpfs, read_volume
 from sampan.cli.values.ports import read_expose, read_publish
+from sampan.containers import mount_rules
 from sampan.containers.options import DeviceLimit, Mount, NetworkChoice, RunOptions, Ulimit
 from sampan.errors import InvalidArgument, NotFound, Unsupported
 from sampan.oci.config import HealthConfig
@@ -195,7 +195,7 @@ def mounts(parsed: Parsed) -> tuple[Mount, ...]:
     """Every mount that -v, --mount and --tmpfs ask for, in this order."""
     return (
         *(read_volume(text) for text in parsed.strings("volume")),
-        *(check_mount(mount) for mount in parsed.items("mount", Mount)),
+        *(mount_rules.check(mount) for mount in parsed.items("mount", Mount)),
         *(read_tmpfs(text) for text in parsed.strings("tmpfs")),
     )
 
