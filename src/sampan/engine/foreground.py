@@ -9,8 +9,7 @@ from sampan.containers import model as records
 from sampan.containers.options import RunOptions
 from sampan.containers.streams import Streams, detach_sequence
 from sampan.engine.engine import Engine
-from sampan.errors import Conflict, SampanError
-from sampan.runtime import driver
+from sampan.errors import Conflict
 from sampan.storage import locks
 from sampan.values import NamedTuple
 
@@ -107,8 +106,7 @@ def _session(engine: Engine, container: records.Container, how: Foreground) -> "
 def _tell(engine: Engine, container: records.Container, action: str, **attributes: str) -> None:
     from sampan.containers import happenings
 
-    with engine.database.transaction(durable=False):
-        happenings.record(engine.database, container, action, **attributes)
+    happenings.note(engine.database, container, action, **attributes)
 
 
 def _until_end(engine: Engine, container_id: str, session: "Session") -> int:
@@ -140,10 +138,7 @@ def _proxy_signals(engine: Engine, container: records.Container) -> None:
     def forward(number: int, _: object) -> None:
         from sampan.containers import control
 
-        try:
-            control.send(engine.database, container, number)
-        except SampanError:  # the disk is full, which must not keep the signal back
-            driver.send_signal(container.pid, number)
+        control.send(engine.database, container, number)
 
     import signal
 
