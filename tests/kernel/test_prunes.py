@@ -125,6 +125,10 @@ def test_filters_choose_what_a_prune_takes(sampan: Sampan) -> None:
         "Deleted Volumes:\ndrop\n\nTotal reclaimed space: 0B\n"
     )
     assert sampan("volume", "prune", "-f").out == "Total reclaimed space: 0B\n"
+    sampan("run", "-v", "/anon", "--name", "gone", "busybox", "true")
+    sampan("rm", "gone")
+    anonymous = ("--filter", "label=com.docker.volume.anonymous")
+    assert len(sampan("volume", "prune", "-af", *anonymous).out.splitlines()) == 4
     assert sampan("system", "prune", "-f", "--filter", "label=other").out == "Total reclaimed space: 0B\n"
 
 

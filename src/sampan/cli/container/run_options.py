@@ -252,7 +252,10 @@ def _refuse_unsupported(parsed: Parsed) -> None:
     for text in parsed.strings("storage-opt"):
         if text.partition("=")[0].lower() != "size":
             raise InvalidArgument(f"Unknown option {text.partition('=')[0]}")
-        raise Unsupported("--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
+        raise Unsupported(
+            "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",
+            hint="let what grows go into a volume of limited size: volume create -o type=tmpfs -o device=tmpfs -o o=size=1g",
+        )
     if parsed.string("isolation") not in ("", "default"):
         raise InvalidArgument(f"invalid isolation ({parsed.string('isolation')}): linux only supports 'default'")
     driver = parsed.string("volume-driver")
