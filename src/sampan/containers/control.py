@@ -188,6 +188,8 @@ def rename(database: Database, container_id: str, name: str) -> None:
         message = error.message.replace(f"({name})", f"(/{name})")
         raise InvalidArgument(f"Error when allocating new name: {message}", hint=error.hint) from error
     container = _get(database, container_id)
+    if container.name == chosen:
+        raise InvalidArgument("Renaming a container with the same name as its current name")
     try:
         with database.transaction():
             store.update(database, container.id, name=chosen)
