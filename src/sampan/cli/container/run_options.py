@@ -262,7 +262,7 @@ def _refuse_unsupported(parsed: Parsed) -> None:
             raise InvalidArgument(f"Unknown option {text.partition('=')[0]}")
         raise Unsupported(
             "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",
-            hint="let what grows go into a volume of limited size: volume create -o type=tmpfs -o device=tmpfs -o o=size=1g",
+            hint="let what grows go into a volume in memory: volume create -o type=tmpfs -o device=tmpfs -o o=size=1g",
         )
     if parsed.string("isolation") not in ("", "default"):
         raise InvalidArgument(f"invalid isolation ({parsed.string('isolation')}): linux only supports 'default'")
