@@ -48,15 +48,23 @@ def seen(database: Database, paths: Paths, container: Container, function: Calla
 
 
 def _open_running(container: Container) -> int:
-    return _checked(container, os.open(f"/proc/{container.pid}/root", files.DIRECTORY))
+    try:
+        root = os.open(f"/proc/{container.pid}/root", files.DIRECTORY)
+    except (FileNotFoundError, ProcessLookupError):
+        raise _ended(container) from None
+    return _checked(container, root)
 
 
 def _checked(container: Container, root: int) -> int:
     """`root`, if it is that of the container: the number may be another process's by the time it was opened."""
     if not process.is_alive(container.pid, container.pid_start):
         os.close(root)
-        raise Conflict(f"container {container.id} is not running", hint="it ended meanwhile: try again")
+        raise _ended(container)
     return root
+
+
+def _ended(container: Container) -> Conflict:
+    return Conflict(f"container {container.id} is not running", hint="it ended meanwhile: try again")
 
 
 def _prepared(paths: Paths, container: Container) -> tuple[str, str]:
