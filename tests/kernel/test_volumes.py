@@ -192,6 +192,18 @@ def test_read_only_covers_what_is_mounted_below_with_both_runtimes(
     assert shell(sampan, "--runtime", runtime, "-v", f"{mounted_below}:/y:ro", line) == "refused\n"
 
 
+def test_cp_into_a_stopped_container_finds_read_only_what_its_processes_would(
+    sampan: Sampan, mounted_below: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("x")
+    for name, mode in (("all", "ro"), ("top", "ro,bind-recursive=writable")):
+        sampan("create", "--name", name, "--mount", f"type=bind,src={mounted_below},dst=/y,{mode}", "busybox")
+    assert "read-only" in sampan("cp", str(tmp_path / "file"), "all:/y/below/f", code=1).err
+    assert "read-only" in sampan("cp", str(tmp_path / "file"), "top:/y/f", code=1).err
+    sampan("cp", str(tmp_path / "file"), "top:/y/below/f")
+    assert (mounted_below / "below" / "f").read_text() == "x"
+
+
 def test_two_mounts_at_one_place_are_refused(sampan: Sampan) -> None:
     for other in (("--tmpfs", "/y"), ("-v", "b2:/y"), ("--mount", "src=b2,dst=/y")):
         result = sampan("create", "-v", "b1:/y", *other, "busybox", code=1)

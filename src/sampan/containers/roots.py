@@ -3,6 +3,7 @@
 Two views: as its processes see it, volumes and binds included (`seen`), and its own files alone (`own`).
 """
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -100,14 +101,21 @@ def _mount_point(root: int, point: MountPoint) -> None:
         if point.read_only:
             mounted = files.open_in_root(root, point.destination, os.O_PATH)
             try:
-                _make_read_only(f"/proc/self/fd/{mounted}")
+                _make_read_only(f"/proc/self/fd/{mounted}", recursive=point.recursive != "writable")
             finally:
                 os.close(mounted)
     finally:
         os.close(place)
 
 
-def _make_read_only(target: str) -> None:
+def _make_read_only(target: str, *, recursive: bool = False) -> None:
+    if recursive:
+        try:
+            syscall.make_read_only(target)
+            return
+        except OSError as error:
+            if error.errno != errno.ENOSYS:
+                raise
     syscall.mount("", target, "", syscall.MS_BIND | syscall.MS_REMOUNT | syscall.MS_RDONLY)
 
 
