@@ -109,6 +109,10 @@ def test_on_a_full_disk_nothing_begins_and_all_works_once_there_is_room(small: S
     ):
         assert refused(small(*words, code=None)), words
     assert small("ps", "--format", "{{.Names}}").out == "box\n"
+    for _ in range(20):
+        assert small("exec", "box", "echo", "hi").out == "hi\n"
+    small("kill", "-s", "WINCH", "box")
+    small("top", "box")
     small("stop", "-t", "0", "box")
     small("rm", "-v", "box")
     assert small("system", "check").code == 0

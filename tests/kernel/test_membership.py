@@ -76,6 +76,17 @@ def test_what_a_program_wrote_into_its_hosts_file_stays(nets: Sampan) -> None:
     assert nets("exec", "box", "cat", "/etc/resolv.conf").out == "nameserver 10.1.1.2\n"
 
 
+def test_who_shares_the_network_of_a_container_joins_with_it(nets: Sampan) -> None:
+    nets("run", "-d", "--name", "peer", "--network", "front", *BOX)
+    nets("run", "-d", "--name", "box", *BOX)
+    nets("run", "-d", "--name", "side", "--network", "container:box", *BOX)
+    nets("network", "connect", "front", "box")
+    assert is_found(nets, "side", "peer")
+    assert nets("exec", "side", "cat", "/etc/hosts").out == nets("exec", "box", "cat", "/etc/hosts").out
+    nets("network", "disconnect", "front", "box")
+    assert "127.0.0.11" not in nets("exec", "side", "cat", "/etc/resolv.conf").out
+
+
 def test_networks_outlive_a_stop(nets: Sampan) -> None:
     nets("create", "--name", "box", *BOX)
     nets("network", "connect", "--ip", f"{BACK}.20", "back", "box")

@@ -512,6 +512,7 @@ def test_networks_are_refused_in_dockers_words(host: Host) -> None:
             "invalid pool request: Pool overlaps with other one on this address space",
         ),
         ("x", NetworkOptions(subnets=subnet, gateways=("10.91.0.1",)), "no matching subnet for gateway 10.91.0.1"),
+        ("x", NetworkOptions(subnets=("fd00::/64",)), "the subnet fd00::/64 needs a network with IPv6"),
     ):
         with pytest.raises(SampanError) as caught:
             creation.create(host.database, host.paths, name, options)
@@ -696,3 +697,68 @@ def test_an_accept_that_was_taken_away_is_brought_back(host: Host) -> None:
     assert upkeep.restore(host.database, host.paths) == [f"accept of the host's rules for {host.paths.bridge}"]
     with serve(host.neighbour, 9000) as server:
         answers(server, container.fd, (NEIGHBOUR, 9000))
+
+
+def test_ipv6_works_where_the_host_drops_what_it_forwards(host: Host) -> None:
+    shell("ip6tables -N DOCKER-USER && ip6tables -A FORWARD -j DOCKER-USER && ip6tables -P FORWARD DROP")
+    host.network("dual", NetworkOptions(ipv6=True))
+    web = host.container("dual")
+    host.publish(web, PortBinding(80, "tcp", "", 8080))
+    with serve(web.fd, 80, family=socket.AF_INET6) as server:
+        answers(server, host.neighbour, (HOST6, 8080))
+    with serve(host.neighbour, 9000, family=socket.AF_INET6) as outside:
+        answers(outside, web.fd, (NEIGHBOUR6, 9000))
+    assert shell("ip6tables -S DOCKER-USER").count(f'"sampan {host.paths.key}" -j ACCEPT') == 2
+    upkeep.shutdown(host.database, host.paths)
+    assert shell("ip6tables -S DOCKER-USER").splitlines() == ["-N DOCKER-USER"]
+
+
+def test_a_host_that_begins_to_forward_ipv6_goes_on_taking_router_advertisements(host: Host) -> None:
+    def setting(path: str) -> str:
+        with open(f"/proc/sys/net/ipv6/conf/{path}") as file:
+            return file.read().strip()
+
+    assert (setting("all/forwarding"), setting("up0/accept_ra")) == ("0", "1")
+    host.network("inner", NetworkOptions(ipv6=True, internal=True))
+    host.container("inner")
+    assert setting("all/forwarding") == "0"
+    host.network("dual", NetworkOptions(ipv6=True))
+    host.container("dual")
+    assert (setting("all/forwarding"), setting("up0/accept_ra")) == ("1", "2")
+
+
+def test_of_two_processes_that_want_one_port_one_gets_it(host: Host) -> None:
+    containers = [host.container(), host.container()]
+    children = []
+    for container in containers:
+        pid = os.fork()
+        if pid == 0:
+            status = 2
+            try:
+                host.database = Database(host.paths.database)
+                host.publish(container, PortBinding(80, "tcp", "", 8080))
+                status = 0
+            except Conflict:
+                status = 1
+            finally:
+                os._exit(status)
+        children.append(pid)
+    assert sorted(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children) == [0, 1]
+    assert [forward.host_port for forward in published.forwards(host.database)] == [8080]
+    assert firewall.is_true_to(host.database, host.paths)
+
+
+def test_nobody_in_a_network_can_advertise_routes_of_ipv6(host: Host) -> None:
+    """A container may send any frame (NET_RAW): what listens to router advertisements would send it all its traffic."""
+
+    def setting(path: str) -> str:
+        with open(f"/proc/sys/net/ipv6/conf/{path}") as file:
+            return file.read().strip()
+
+    host.network("dual", NetworkOptions(ipv6=True))
+    plain, dual = host.container(), host.container("dual")
+    names = [store.find(host.database, host.paths, name).bridge for name in ("bridge", "dual")]
+    assert [setting(f"{name}/accept_ra") for name in names] == ["0", "0"]
+    assert [setting(f"{name}/disable_ipv6") for name in names] == ["1", "0"]
+    assert netns.inside(plain.fd, lambda: setting("eth0/disable_ipv6")) == "1"
+    assert netns.inside(dual.fd, lambda: setting("eth0/accept_ra")) == "0"

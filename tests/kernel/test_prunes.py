@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sampan.testing.command import Sampan
+from sampan.testing.roots import import_busybox
 
 
 def files_bytes(folder: str) -> int:
@@ -124,6 +125,10 @@ def test_filters_choose_what_a_prune_takes(sampan: Sampan) -> None:
         "Deleted Volumes:\ndrop\n\nTotal reclaimed space: 0B\n"
     )
     assert sampan("volume", "prune", "-f").out == "Total reclaimed space: 0B\n"
+    sampan("run", "-v", "/anon", "--name", "gone", "busybox", "true")
+    sampan("rm", "gone")
+    anonymous = ("--filter", "label=com.docker.volume.anonymous")
+    assert len(sampan("volume", "prune", "-af", *anonymous).out.splitlines()) == 4
     assert sampan("system", "prune", "-f", "--filter", "label=other").out == "Total reclaimed space: 0B\n"
 
 
@@ -210,4 +215,18 @@ def test_a_volume_that_is_made_again_beside_prunes_never_has_old_content(sampan:
     over.set()
     pruner.join()
     assert seen == [0] * 10
+    assert sampan("system", "check").code == 0
+
+
+def test_a_run_beside_a_prune_has_its_image_whole_or_says_that_it_is_gone(sampan: Sampan) -> None:
+    outcomes = set()
+    for _ in range(5):
+        import_busybox(sampan)
+        runs = [sampan.start("run", "--rm", "busybox", "sh", "-c", "ls /bin | wc -l") for _ in range(2)]
+        prune = sampan.start("image", "prune", "-af")
+        for process in (*runs, prune):
+            out, err = process.communicate()
+            if process is not prune:
+                outcomes.add("whole" if out.strip().isdigit() and int(out) > 100 else err.splitlines()[0])
+    assert outcomes <= {"whole", "Unable to find image 'busybox:latest' locally"}
     assert sampan("system", "check").code == 0

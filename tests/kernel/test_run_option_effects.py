@@ -282,6 +282,7 @@ REFUSED: dict[tuple[str, ...], str] = {
     ("--ipc", "container:nobody"): "No such container: nobody",
     ("--security-opt", "writable-cgroups=maybe"): 'invalid --security-opt 2: "writable-cgroups=maybe"',
     ("--security-opt", "apparmor=mine"): "AppArmor profile mine cannot be applied",
+    ("--detach-keys", "ctrl-^^"): "invalid detach keys (ctrl-^^) provided",
     ("--isolation", "hyperv"): "invalid isolation (hyperv): linux only supports 'default'",
     ("--pull", "sometimes"): "invalid pull option: 'sometimes': must be one of",
     ("--stop-signal", "FOO"): "invalid signal: FOO",

@@ -10,7 +10,7 @@ import pytest
 from sampan.containers.options import PortBinding, RestartPolicy, RunOptions
 from sampan.engine import Engine
 from sampan.engine.containers import Container
-from sampan.engine.supervision import presence
+from sampan.engine.supervision import presence, restarting
 from sampan.errors import InvalidArgument, NotFound
 from sampan.linux import process
 from sampan.oci.config import HealthConfig
@@ -120,9 +120,19 @@ def test_the_supervisor_stays_small(engine: Engine) -> None:
     check = HealthConfig(("CMD", "true"), interval_ns=10**8)
     container = engine.containers.run(options("sleep 1000")._replace(healthcheck=check))
     until(lambda: container.inspect()["State"]["Health"]["Status"] == "healthy", "it is healthy")
-    with open(f"/proc/{supervisor(engine)}/smaps_rollup") as file:
-        pss = next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
-    assert pss < 30 << 10
+    pid = supervisor(engine)
+    # With its guard, which is its parent.
+    assert pss_kib(pid) + pss_kib(parent(pid)) < 30 << 10
+
+
+def pss_kib(pid: int) -> int:
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+
+
+def parent(pid: int) -> int:
+    with open(f"/proc/{pid}/stat") as file:
+        return int(file.read().rpartition(")")[2].split()[1])
 
 
 def test_a_second_supervisor_ends_at_once(engine: Engine) -> None:
@@ -177,10 +187,37 @@ def test_an_unhealthy_container_is_started_again_where_that_is_asked_for(engine:
     assert "restarted" in [reason.kind for reason in reasons]
     container.exec(["touch", "/dev/shm/ill"])
     container.stop(timeout_seconds=0)
-    until(lambda: presence.holder(engine.paths) is None, "nothing is to be watched")
-    assert container.reload().status == "exited"
+    assert restarting.delay_seconds(container.reload().record) is None
 
 
 def test_to_restart_when_unhealthy_needs_a_check(engine: Engine) -> None:
     with pytest.raises(InvalidArgument, match="--restart-unhealthy needs a health check"):
         engine.containers.create(options("true")._replace(restart_unhealthy=True))
+
+
+def test_a_supervisor_that_was_killed_comes_back_by_itself(engine: Engine) -> None:
+    check = HealthConfig(("CMD", "true"), interval_ns=10**8)
+    container = engine.containers.run(options("sleep 1000")._replace(healthcheck=check))
+    pid = supervisor(engine)
+    os.kill(pid, 9)
+    until(lambda: presence.holder(engine.paths) not in (None, pid) and supervisor(engine) != pid, "there is another")
+    until(lambda: container.inspect()["State"]["Health"]["Status"] == "healthy", "it checks")
+    guard = parent(supervisor(engine))
+    container.stop(timeout_seconds=0)
+    until(lambda: presence.holder(engine.paths) is None, "nothing is to be watched")
+    until(lambda: not process.start_time(guard), "its guard has ended with it")
+
+
+def test_without_its_guard_a_killed_supervisor_comes_back_when_a_container_ends(engine: Engine) -> None:
+    check = HealthConfig(("CMD", "true"), interval_ns=10**8)
+    checked = engine.containers.run(options("sleep 1000")._replace(healthcheck=check))
+    other = engine.containers.run(options("sleep 1000"))
+    pid = supervisor(engine)
+    guard = (parent(pid), process.start_time(parent(pid)))
+    os.kill(guard[0], 9)
+    assert process.wait_gone(*guard, 10.0)
+    os.kill(pid, 9)
+    until(lambda: presence.holder(engine.paths) is None, "nothing watches")
+    os.kill(other.record.pid, 9)
+    assert supervisor(engine) != pid
+    checked.stop(timeout_seconds=0)

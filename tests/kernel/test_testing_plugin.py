@@ -120,7 +120,7 @@ def identity(output: str) -> str:
 
 def test_a_project_uses_the_fixtures(yard: Sampan, tmp_path: Path) -> None:
     output = run_pytest(tmp_path, yard.root)
-    assert "2 passed" in output
+    assert "3 passed" in output
     assert "1 failed" in output
     assert "NotReady" in output
     assert "exit code 4" in output
@@ -129,7 +129,8 @@ def test_a_project_uses_the_fixtures(yard: Sampan, tmp_path: Path) -> None:
     kept = run_pytest(tmp_path, yard.root, "--sampan-keep")
     again = run_pytest(tmp_path, yard.root, "--sampan-keep")
     assert identity(kept) == identity(again)
-    yard("rm", "-f", "web")
+    yard("rm", "-f", *yard("ps", "-aq", "--filter", "label=sampan.testing").out.split())
+    yard("network", "rm", "sampan.testing-kept")
 
 
 def test_a_private_store_is_removed(base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

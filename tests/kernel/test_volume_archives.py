@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -105,3 +106,27 @@ def test_mistakes_are_told(sampan: Sampan, archive: str) -> None:
     assert "invalid output path" in sampan("volume", "export", "-o", "/nope/x", "data", code=1).err
     assert "includes invalid characters" in sampan("volume", "import", "bad name", archive, code=1).err
     assert sampan("volume", "ls", "-q").out == "data\n"
+
+
+def test_a_volume_whose_folder_is_gone_is_found_and_restored(sampan: Sampan, archive: str) -> None:
+    shutil.rmtree(f"{sampan.root}/volumes/data/_data")
+    found = sampan("system", "check", code=None)
+    assert "volume data" in found.out and "its folder is missing" in found.out
+    sampan("volume", "import", "data", archive)
+    assert sampan("system", "check").code == 0
+    assert shell(sampan, "cat /d/one") == "one\n"
+
+
+def test_folders_that_no_path_reaches_are_told_and_can_be_pruned(sampan: Sampan) -> None:
+    sampan("volume", "create", "deep")
+    folder = os.open(f"{sampan.root}/volumes/deep/_data", os.O_RDONLY)
+    for _ in range(40):
+        os.mkdir("d" * 250, dir_fd=folder)
+        below = os.open("d" * 250, os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = below
+    os.close(folder)
+    assert "folders are nested too deeply" in sampan("volume", "export", "deep", code=1).err
+    assert sampan("system", "df").code == 0
+    assert sampan("volume", "prune", "-af").out.startswith("Deleted Volumes:\ndeep\n")
+    assert os.listdir(sampan.root + "/volumes") == os.listdir(sampan.root + "/tmp") == []

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sampan import Engine
+from sampan.containers.options import Mount, RunOptions
+from sampan.errors import InvalidArgument
 from sampan.testing.command import Sampan
 
 MEMORY = ("-o", "type=tmpfs", "-o", "device=tmpfs")
@@ -189,6 +192,18 @@ def test_read_only_covers_what_is_mounted_below_with_both_runtimes(
     assert shell(sampan, "--runtime", runtime, "-v", f"{mounted_below}:/y:ro", line) == "refused\n"
 
 
+def test_cp_into_a_stopped_container_finds_read_only_what_its_processes_would(
+    sampan: Sampan, mounted_below: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("x")
+    for name, mode in (("all", "ro"), ("top", "ro,bind-recursive=writable")):
+        sampan("create", "--name", name, "--mount", f"type=bind,src={mounted_below},dst=/y,{mode}", "busybox")
+    assert "read-only" in sampan("cp", str(tmp_path / "file"), "all:/y/below/f", code=1).err
+    assert "read-only" in sampan("cp", str(tmp_path / "file"), "top:/y/f", code=1).err
+    sampan("cp", str(tmp_path / "file"), "top:/y/below/f")
+    assert (mounted_below / "below" / "f").read_text() == "x"
+
+
 def test_two_mounts_at_one_place_are_refused(sampan: Sampan) -> None:
     for other in (("--tmpfs", "/y"), ("-v", "b2:/y"), ("--mount", "src=b2,dst=/y")):
         result = sampan("create", "-v", "b1:/y", *other, "busybox", code=1)
@@ -248,3 +263,16 @@ def test_a_bind_that_the_host_does_not_share_says_so(sampan: Sampan, tmp_path: P
     )
     assert done.returncode == 125
     assert f"path {tmp_path} is mounted on /" in done.stderr and " but it is not a shared mount" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("mount", "message"),
+    [
+        (Mount("nonsense", "", "/x"), 'invalid mount config for type "nonsense": mount type unknown'),
+        (Mount("volume", "data", "/x", subpath="../y", long_form=True), "subpath must be a relative path within"),
+        (Mount("bind", "", "/x", long_form=True), "field Source must not be empty"),
+    ],
+)
+def test_the_engine_refuses_what_the_command_line_refuses(sampan: Sampan, mount: Mount, message: str) -> None:
+    with Engine(sampan.root) as engine, pytest.raises(InvalidArgument, match=message):
+        engine.run("busybox", options=RunOptions("busybox", mounts=(mount,)))

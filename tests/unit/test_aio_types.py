@@ -4,6 +4,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from sampan.aio import (
+    AsyncContainer,
+    AsyncContainers,
+    AsyncEngine,
+    AsyncImages,
+    AsyncNetworks,
+    AsyncSystem,
+    AsyncVolumes,
+)
+from sampan.engine import Engine
+from sampan.engine.containers import Container, Containers
+from sampan.engine.images import Images
+from sampan.engine.networks import Networks
+from sampan.engine.system import System
+from sampan.engine.volumes import Volumes
+
 TOP = Path(__file__).parents[2]
 
 RIGHT = """
@@ -50,3 +68,20 @@ def test_a_right_program_passes_the_strictest_check(tmp_path: Path) -> None:
 
 def test_wrong_arguments_and_results_are_found(tmp_path: Path) -> None:
     assert checked(tmp_path, WRONG) == ["[arg-type]", "[call-arg]", "[assignment]", "[attr-defined]"]
+
+
+@pytest.mark.parametrize(
+    ("sync", "facade"),
+    [
+        (Container, AsyncContainer),
+        (Containers, AsyncContainers),
+        (Engine, AsyncEngine),
+        (Images, AsyncImages),
+        (Networks, AsyncNetworks),
+        (System, AsyncSystem),
+        (Volumes, AsyncVolumes),
+    ],
+)
+def test_every_method_can_be_awaited(sync: type, facade: type) -> None:
+    methods = {name for name in dir(sync) if not name.startswith("_") and callable(getattr(sync, name))}
+    assert methods - set(dir(facade)) == set()

@@ -12,9 +12,10 @@ from sampan.cli.values.addresses import NetworkChoice, is_ip, read_extra_host, r
 from sampan.cli.values.environment import environment, labels, read_variable
 from sampan.cli.values.fields import split_fields
 from sampan.cli.values.limits import read_device, read_restart, read_sysctl, read_ulimit
-from sampan.cli.values.mount_fields import check_mount, read_mount
+from sampan.cli.values.mount_fields import read_mount
 from sampan.cli.values.mounts import read_tmpfs, read_volume
 from sampan.cli.values.ports import read_expose, read_publish
+from sampan.containers import mount_rules
 from sampan.containers.options import Device, Mount, PortBinding, RestartPolicy, Ulimit
 from sampan.errors import SampanError
 
@@ -139,7 +140,7 @@ def test_a_bad_volume_is_answered_in_dockers_words(text: str, message: str) -> N
     ],
 )
 def test_every_form_of_mount_is_read(text: str, mount: Mount) -> None:
-    assert check_mount(read_mount(text)) == mount._replace(long_form=True)
+    assert mount_rules.check(read_mount(text)) == mount._replace(long_form=True)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +187,7 @@ def test_a_bad_mount_is_answered_in_dockers_words(text: str, message: str) -> No
 )
 def test_a_mount_that_cannot_be_is_answered_in_dockers_words(text: str, message: str) -> None:
     with pytest.raises(SampanError) as caught:
-        check_mount(read_mount(text))
+        mount_rules.check(read_mount(text))
     assert caught.value.message == message
 
 

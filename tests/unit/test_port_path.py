@@ -39,3 +39,8 @@ def test_who_does_not_run_or_has_none_says_so() -> None:
         "web does not run. Its ports are published while it does: sampan start web"
     ]
     assert explain(FACTS._replace(forwards=()))[0].startswith("web has published no port")
+
+
+def test_who_has_no_network_of_its_own_is_sent_elsewhere() -> None:
+    assert "the host's own network" in explain(FACTS._replace(mode="host", forwards=()))[0]
+    assert explain(FACTS._replace(mode="container:db", forwards=()))[0].endswith("sampan port --why db")

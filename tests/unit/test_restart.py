@@ -1,12 +1,18 @@
 """Restart policies are decided as Docker's engine does."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampan.containers.options import RestartPolicy
+from sampan.containers.model import Container, Spec
+from sampan.containers.options import RestartPolicy, RunOptions
 from sampan.containers.restart import FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS, decide
+from sampan.engine.supervision.restarting import _due
+from sampan.oci.config import ContainerConfig
 
+YEAR = 365 * 86400
 POLICIES = st.sampled_from(["no", "always", "unless-stopped", "on-failure"])
 
 
@@ -88,3 +94,18 @@ def _decide(*, restart_count: int = 0, ran_seconds: float = 0, last_delay_second
         ran_seconds=ran_seconds,
         last_delay_seconds=last_delay_seconds,
     )
+
+
+@pytest.mark.parametrize("jump_seconds", [-10 * YEAR, -3600, 0, 3600, 10 * YEAR])
+def test_a_clock_that_is_set_neither_delays_a_restart_nor_lets_it_come_early(
+    monkeypatch: pytest.MonkeyPatch, jump_seconds: int
+) -> None:
+    """The end was told by the wall clock. From when it is planned on the time since boot counts."""
+    ended = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: ended + jump_seconds * 10**9)
+    container = Container("f" * 64, "box", "sha256:", (), Spec(RunOptions("busybox"), ContainerConfig()), 0)
+    began = time.monotonic()
+    due = _due(container._replace(status="restarting", finished_at=ended), 5.0, None)
+    assert due <= time.monotonic() + 5.0
+    if jump_seconds <= 0:
+        assert due >= began + 5.0

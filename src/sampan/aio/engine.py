@@ -161,6 +161,7 @@ class AsyncSystem(Facade[System]):
 
     __slots__ = ()
 
+    build_cache = awaited(System.build_cache)
     check = awaited(System.check)
     disk_usage = awaited(System.disk_usage)
     info = awaited(System.info)
@@ -168,6 +169,7 @@ class AsyncSystem(Facade[System]):
     prune_cache = awaited(System.prune_cache)
     repair = awaited(System.repair)
     restore = awaited(System.restore)
+    resume = awaited(System.resume)
     settings = awaited(System.settings)
     shutdown = awaited(System.shutdown)
     version = awaited(System.version)

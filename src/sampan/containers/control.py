@@ -4,7 +4,7 @@ import time
 
 from sampan.containers import claims, ending, happenings, restart, signals, store
 from sampan.containers.model import KILLED, STOPPED, Container
-from sampan.errors import Conflict, InvalidArgument, NotFound
+from sampan.errors import Conflict, InvalidArgument, NotFound, Unavailable
 from sampan.linux import cgroup, fault, process
 from sampan.runtime import driver
 from sampan.storage import locks
@@ -13,6 +13,7 @@ from sampan.storage.paths import Paths
 
 DEFAULT_STOP_SECONDS = 10
 _RECORDED_SECONDS = 10.0
+_ENDING = frozenset((2, 3, 15))  # INT, QUIT, TERM
 
 
 def stop(
@@ -101,9 +102,22 @@ def kill(database: Database, paths: Paths, container_id: str, signal_name: str =
         ending.kill_group(paths, container)
         finish(database, paths, container)
         return
-    with database.transaction(durable=False):  # held until it is sent: the end that it may bring is told after it
-        happenings.record(database, container, "kill", signal=str(number))
-        driver.send_signal(container.pid, number)
+    send(database, container, number)
+
+
+def send(database: Database, container: Container, number: int) -> None:
+    """Send a signal on a user's behalf, and note it: who ends of one that is to end it is not started again."""
+    is_end = number in _ENDING or number == signals.number(container.spec.config.stop_signal or "TERM")
+    was_sent = False
+    try:
+        with database.transaction(durable=is_end):  # held until it is sent: the end that it may bring is told after it
+            if is_end:
+                store.update(database, container.id, stopped_by_user=KILLED)
+            happenings.record(database, container, "kill", signal=str(number))
+            was_sent = driver.send_signal(container.pid, number)
+    except Unavailable:  # the disk is full, which must not keep the signal back
+        if not was_sent:
+            driver.send_signal(container.pid, number)
 
 
 def wait(database: Database, paths: Paths, container_id: str) -> int:
@@ -174,6 +188,8 @@ def rename(database: Database, container_id: str, name: str) -> None:
         message = error.message.replace(f"({name})", f"(/{name})")
         raise InvalidArgument(f"Error when allocating new name: {message}", hint=error.hint) from error
     container = _get(database, container_id)
+    if container.name == chosen:
+        raise InvalidArgument("Renaming a container with the same name as its current name")
     try:
         with database.transaction():
             store.update(database, container.id, name=chosen)
@@ -202,8 +218,7 @@ def top(
     column = titles.index("PID")
     pids = {str(pid) for pid in cgroup.processes(claims.cgroups_path(paths, container))}
     rows = [line.split(None, len(titles) - 1) for line in lines[1:]]
-    with database.transaction(durable=False):
-        happenings.record(database, container, "top")
+    happenings.note(database, container, "top")
     return titles, [row for row in rows if row[column] in pids]
 
 

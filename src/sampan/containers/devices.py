@@ -5,7 +5,7 @@ import stat
 from typing import Any
 
 from sampan.containers.options import Device, DeviceLimit, RunOptions
-from sampan.errors import InvalidArgument, NotFound, StartFailed
+from sampan.errors import InvalidArgument, StartFailed
 from sampan.runtime.defaults import ALL_CAPABILITIES
 from sampan.runtime.spec import SpecDevice
 
@@ -48,7 +48,8 @@ def _block_limit(limit: DeviceLimit, key: str) -> dict[str, int]:
     try:
         device = os.stat(limit.path).st_rdev
     except OSError as error:
-        raise NotFound(f"stat {limit.path}: {(error.strerror or '').lower()}") from error
+        reason = f"stat {limit.path}: {(error.strerror or '').lower()}"
+        raise StartFailed(reason, exit_code=127 if isinstance(error, FileNotFoundError) else 125) from error
     return {"major": os.major(device), "minor": os.minor(device), key: limit.value}
 
 

@@ -8,7 +8,7 @@ from sampan.containers.model import Container
 from sampan.containers.options import ExecOptions
 from sampan.containers.piping import Piping
 from sampan.containers.streams import Streams, detach_sequence
-from sampan.errors import Conflict, StartFailed
+from sampan.errors import Conflict, StartFailed, Unavailable
 from sampan.linux import files
 from sampan.linux import process as linux_process
 from sampan.runtime import bundle, defaults, failures, probe
@@ -256,14 +256,17 @@ def run(
 
 def tell_started(database: Database, container: Container, command: tuple[str, ...]) -> str:
     """Add the events of a command that is being started; what it gives back is for `tell_ended`."""
-    with database.transaction(durable=False):
-        return happenings.executed(database, container, command)
+    try:
+        with database.transaction(durable=False):
+            return happenings.executed(database, container, command)
+    except Unavailable:
+        return ""  # the disk is full, and perhaps this command makes room
 
 
 def tell_ended(database: Database, container: Container, identity: str, exit_code: int) -> None:
     """Add the event of its end."""
-    with database.transaction(durable=False):
-        happenings.execution_ended(database, container, identity, exit_code)
+    if identity:
+        happenings.note(database, container, "exec_die", execID=identity, exitCode=str(exit_code))
 
 
 def detach(paths: Paths, container: Container, options: ExecOptions) -> None:

@@ -17,6 +17,8 @@ _NAME = os.O_PATH | os.O_NOFOLLOW
 
 def check(root: int, command: str, env: tuple[str, ...], cwd: str) -> None:
     """`root` is a descriptor of the container's root, `cwd` the process's folder in it. Raises StartFailed."""
+    if not cwd.startswith("/"):
+        raise StartFailed("OCI runtime exec failed: exec failed: Cwd must be an absolute path", exit_code=128)
     _check_folder(root, cwd)
     if "/" in command:
         path = command if command.startswith("/") else f"{cwd}/{command}"

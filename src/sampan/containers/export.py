@@ -17,5 +17,4 @@ def export(database: Database, paths: Paths, container_id: str, write: Callable[
     else:
         with locks.container(paths, container.id), roots.own(paths, container) as root:
             layers.pack_folder(root, write)
-    with database.transaction(durable=False):
-        happenings.record(database, container, "export")
+    happenings.note(database, container, "export")

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 
 from sampan.containers.model import STOPPED, Container
+from sampan.errors import Unavailable
 from sampan.storage import events
 from sampan.storage.database import Database
 
@@ -18,6 +19,16 @@ def record_at(database: Database, container: Container, action: str, moment: int
     spec = container.spec
     known = {**spec.config.labels, **attributes, "image": spec.options.image, "name": container.name}
     events.record(database, "container", action, container.id, known, at=moment)
+
+
+def note(database: Database, container: Container, action: str, **attributes: str) -> None:
+    """Add an event of what changes no row, in a transaction of its own. On a full disk it is left out: that something
+    can be done is worth more than that it is told."""
+    try:
+        with database.transaction(durable=False):
+            record(database, container, action, **attributes)
+    except Unavailable:
+        return
 
 
 def mounted(database: Database, container: Container) -> None:

@@ -150,7 +150,9 @@ def config(container: Container, host_name: str) -> dict[str, Any]:
     """The `Config` object: the image's configuration with the options laid over it."""
     options, merged = container.spec.options, container.spec.config
     shares_name = options.network == "host" and not options.hostname
-    anonymous = [mount.target for mount in options.mounts if mount.type == "volume" and not mount.source]
+    anonymous = [
+        mount.target for mount in options.mounts if mount.type == "volume" and not mount.source and not mount.long_form
+    ]
     volumes = {path: dict[str, Any]() for path in sorted({*merged.volumes, *anonymous})}
     ports = {port: dict[str, Any]() for port in sorted(merged.exposed_ports)}
     has_input = "stdin" in options.attach

@@ -215,14 +215,35 @@ def _settle(database: Database, paths: Paths, container: Container, namespace: i
 
     found = endpoints.read(database, container_id=container.id)
     attachment.lead_out(found, namespace)
-    folder = paths.container(container.id)
-    etc_files.change_addresses(folder, container, connection.own_addresses(found))
-    fault.point("membership.addressed")
     has_names = any(endpoint.network != "bridge" for endpoint in found)
-    if etc_files.change_name_server(folder, container, has_names=has_names) and has_names:
+    lacks_names = False
+    for sharer in (container, *_sharers(database, container)):
+        folder = paths.container(sharer.id)
+        etc_files.change_addresses(folder, container, connection.own_addresses(found))
+        lacks_names |= etc_files.change_name_server(folder, container, has_names=has_names)
+    fault.point("membership.addressed")
+    if lacks_names and has_names:
         _provide_names(paths, container, namespace)
     elif not wake.wake(paths) and has_names:
         wake.start_supervisor(paths)
+
+
+def _sharers(database: Database, container: Container) -> list[Container]:
+    """The running containers that share the network of this one (--network container:X), with files of their own."""
+    found = []
+    for other in store.all_containers(database):
+        mode, _, reference = other.spec.options.network.partition(":")
+        if mode == "container" and other.is_running and container.id == _id_of(database, reference):
+            found.append(other)
+    return found
+
+
+def _id_of(database: Database, reference: str) -> str:
+    """The id of a container, "" when it is gone."""
+    try:
+        return store.find(database, reference).id
+    except (NotFound, Conflict):
+        return ""
 
 
 def _provide_names(paths: Paths, container: Container, namespace: int) -> None:

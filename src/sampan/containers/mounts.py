@@ -2,7 +2,7 @@
 
 import os
 
-from sampan.containers import store
+from sampan.containers import mount_rules, store
 from sampan.containers.model import MountPoint
 from sampan.containers.options import Mount, RunOptions
 from sampan.errors import InvalidArgument
@@ -27,6 +27,9 @@ def plan(
     the same destination.
     Raises InvalidArgument in Docker's words, NotFound for an unknown container of --volumes-from.
     """
+    for mount in options.mounts:
+        if mount.long_form or mount.type not in mount_rules.TYPES:
+            mount_rules.check(mount)
     points: dict[str, MountPoint] = {}
     for text in options.volumes_from:
         points.update(_borrowed(database, text))
@@ -109,11 +112,6 @@ def _decided(database: Database, paths: Paths, mount: Mount, target: str) -> Mou
 
 
 def _volume(database: Database, paths: Paths, mount: Mount, target: str) -> MountPoint:
-    if mount.subpath and not mount.source:
-        raise InvalidArgument(
-            'invalid mount config for type "volume": must not set Subpath when using anonymous volumes',
-            hint="a part of a volume has to be there: name the volume with src=",
-        )
     volume = volumes.ensure(
         database,
         paths,

@@ -127,6 +127,8 @@ def _available(what: str) -> str:
 
 
 def _check_network(options: RunOptions) -> None:
+    if options.network == "container:":
+        raise InvalidArgument("invalid network mode: invalid container format container:<name|id>")
     if options.uts_mode == "host":
         for name in ("hostname", "domainname"):
             if getattr(options, name):

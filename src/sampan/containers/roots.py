@@ -3,6 +3,7 @@
 Two views: as its processes see it, volumes and binds included (`seen`), and its own files alone (`own`).
 """
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -48,15 +49,23 @@ def seen(database: Database, paths: Paths, container: Container, function: Calla
 
 
 def _open_running(container: Container) -> int:
-    return _checked(container, os.open(f"/proc/{container.pid}/root", files.DIRECTORY))
+    try:
+        root = os.open(f"/proc/{container.pid}/root", files.DIRECTORY)
+    except (FileNotFoundError, ProcessLookupError):
+        raise _ended(container) from None
+    return _checked(container, root)
 
 
 def _checked(container: Container, root: int) -> int:
     """`root`, if it is that of the container: the number may be another process's by the time it was opened."""
     if not process.is_alive(container.pid, container.pid_start):
         os.close(root)
-        raise Conflict(f"container {container.id} is not running", hint="it ended meanwhile: try again")
+        raise _ended(container)
     return root
+
+
+def _ended(container: Container) -> Conflict:
+    return Conflict(f"container {container.id} is not running", hint="it ended meanwhile: try again")
 
 
 def _prepared(paths: Paths, container: Container) -> tuple[str, str]:
@@ -92,14 +101,21 @@ def _mount_point(root: int, point: MountPoint) -> None:
         if point.read_only:
             mounted = files.open_in_root(root, point.destination, os.O_PATH)
             try:
-                _make_read_only(f"/proc/self/fd/{mounted}")
+                _make_read_only(f"/proc/self/fd/{mounted}", recursive=point.recursive != "writable")
             finally:
                 os.close(mounted)
     finally:
         os.close(place)
 
 
-def _make_read_only(target: str) -> None:
+def _make_read_only(target: str, *, recursive: bool = False) -> None:
+    if recursive:
+        try:
+            syscall.make_read_only(target)
+            return
+        except OSError as error:
+            if error.errno != errno.ENOSYS:
+                raise
     syscall.mount("", target, "", syscall.MS_BIND | syscall.MS_REMOUNT | syscall.MS_RDONLY)
 
 

@@ -158,8 +158,7 @@ def _inside(database: Database, paths: Paths, side: Side, action: str, function:
         except OSError as error:
             raise _explained(error, paths) from error
         fault.point("copy.copied")
-        with database.transaction(durable=False):
-            happenings.record(database, container, action)
+        happenings.note(database, container, action)
         return result
 
 

@@ -56,12 +56,12 @@ def _change_running(database: Database, paths: Paths, container: Container, chan
     fault.point("update.committed")
     try:
         apply(paths, changed)
-    except SampanError as error:
+    except (SampanError, OSError) as error:
         with database.transaction():
             store.update(database, container.id, spec=spec_to_json(container.spec))
             leases.release(database, lease_of(container.id))
         _restore(paths, container)
-        raise _refused(container, error.message) from error
+        raise _refused(container, str(error)) from error
     fault.point("update.applied")
     with database.transaction(durable=False):
         leases.release(database, lease_of(container.id))
@@ -72,7 +72,7 @@ def _restore(paths: Paths, container: Container) -> None:
     """Give a container that refused other limits those back that it had, as far as they were set."""
     try:
         apply(paths, container)
-    except SampanError:
+    except (SampanError, OSError):
         return  # what was refused is told; these have been accepted before
 
 
@@ -81,7 +81,7 @@ def finish(database: Database, paths: Paths, container: Container) -> None:
     if container.is_running:
         try:
             apply(paths, container)
-        except SampanError:
+        except (SampanError, OSError):
             return  # it has just ended, or uses more than it is to have: then the limits count from its next start on
     with database.transaction(durable=False):
         happenings.record(database, container, "update")
@@ -91,7 +91,7 @@ def apply(paths: Paths, container: Container) -> None:
     """Tell the kernel the limits of a running container. Raises Unavailable with the runtime's reason."""
     limits = compilation.resources(container.spec.options)
     runtime = probe.runtime(container.spec.options.runtime)
-    place = f"{paths.container(container.id)}/resources.json"
+    place = f"{paths.exit(container.id)}/resources.json"  # in memory: a full disk must not keep limits from counting
     with open(place, "w") as file:
         json.dump(resources_document(limits), file)
     try:

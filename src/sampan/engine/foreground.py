@@ -9,8 +9,7 @@ from sampan.containers import model as records
 from sampan.containers.options import RunOptions
 from sampan.containers.streams import Streams, detach_sequence
 from sampan.engine.engine import Engine
-from sampan.errors import Conflict, SampanError
-from sampan.runtime import driver
+from sampan.errors import Conflict
 from sampan.storage import locks
 from sampan.values import NamedTuple
 
@@ -107,8 +106,7 @@ def _session(engine: Engine, container: records.Container, how: Foreground) -> "
 def _tell(engine: Engine, container: records.Container, action: str, **attributes: str) -> None:
     from sampan.containers import happenings
 
-    with engine.database.transaction(durable=False):
-        happenings.record(engine.database, container, action, **attributes)
+    happenings.note(engine.database, container, action, **attributes)
 
 
 def _until_end(engine: Engine, container_id: str, session: "Session") -> int:
@@ -117,21 +115,30 @@ def _until_end(engine: Engine, container_id: str, session: "Session") -> int:
             return 0
     finally:
         session.close()
-    from sampan.containers import control
+    from sampan.containers import control, restart
 
     container = store.get(engine.database, container_id)
     if container is None:
         return 137
-    return control.finish(engine.database, engine.paths, container)
+    code = control.finish(engine.database, engine.paths, container)
+    if restart.policy_of(container).name != "no":
+        _leave_to_policy(engine, container_id)
+    return code
+
+
+def _leave_to_policy(engine: Engine, container_id: str) -> None:
+    """The run that we attended is over; others may follow, which nobody attends."""
+    from sampan.engine.supervision import restarting
+
+    if restarting.ended(engine.database, engine.paths, container_id):
+        wake.start_supervisor(engine.paths)
 
 
 def _proxy_signals(engine: Engine, container: records.Container) -> None:
     def forward(number: int, _: object) -> None:
-        driver.send_signal(container.pid, number)
-        try:
-            _tell(engine, container, "kill", signal=str(number))
-        except SampanError:
-            return  # the disk is full, which must not end what the signal was meant for
+        from sampan.containers import control
+
+        control.send(engine.database, container, number)
 
     import signal
 

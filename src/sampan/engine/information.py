@@ -95,7 +95,7 @@ def information(database: Database, paths: Paths) -> dict[str, Any]:
 
 
 _STATES = "SELECT status, count(*) FROM container GROUP BY status"
-_LOGS = ["json-file", "local", "none"]
+_LOGS = ["journald", "json-file", "local", "none"]
 _INDEX = "https://index.docker.io/v1/"
 _NO_SWARM = {
     "NodeID": "",

@@ -12,7 +12,8 @@ _LOCAL = ("127.", "::1")
 
 
 class PortFacts(NamedTuple):
-    """What is known about a container's published ports. `network` leads to it, "" when none does."""
+    """What is known about a container's published ports. `network` leads to it, "" when none does; `mode` is how it was
+    asked for."""
 
     name: str
     is_running: bool
@@ -21,6 +22,7 @@ class PortFacts(NamedTuple):
     network: str = ""
     is_internal: bool = False
     forwards: tuple[Forward, ...] = ()
+    mode: str = "bridge"
 
 
 def why(database: Database, paths: Paths, reference: str) -> list[str]:
@@ -40,6 +42,7 @@ def gather(database: Database, paths: Paths, container: Container) -> PortFacts:
             leading.network if leading else "",
             leading is not None and not leading.gateway,
             tuple(published.forwards(database, container.id)),
+            container.spec.options.network,
         )
 
 
@@ -47,6 +50,14 @@ def explain(facts: PortFacts) -> list[str]:
     """The lines, an empty one between ports. Pure."""
     if not facts.is_running:
         return [f"{facts.name} does not run. Its ports are published while it does: sampan start {facts.name}"]
+    if facts.mode == "host":
+        return [
+            f"{facts.name} has the host's own network: what listens in it listens on the host, whose firewall applies."
+        ]
+    if facts.mode.startswith("container:"):
+        return [
+            f"{facts.name} is in the network of another container: sampan port --why {facts.mode.partition(':')[2]}"
+        ]
     if not facts.forwards:
         return [f"{facts.name} has published no port that leads to it. Publish one when it is made: -p 8080:80"]
     lines = list[str]()

@@ -12,7 +12,6 @@ from sampan.volumes.store import Volume
 
 Accept = Callable[[Mapping[str, str]], bool]
 list_of = list  # `Volumes.list` hides the builtin in annotations
-_ANONYMOUS = "com.docker.volume.anonymous"
 
 
 class Volumes:
@@ -89,7 +88,7 @@ class Volumes:
 
 def labels_of(volume: Volume) -> dict[str, str]:
     """Its labels; an anonymous volume has one that says so."""
-    own = {_ANONYMOUS: ""} if volume.anonymous else {}
+    own = {store.ANONYMOUS_LABEL: ""} if volume.anonymous else {}
     return dict(sorted({**own, **volume.labels}.items()))
 
 

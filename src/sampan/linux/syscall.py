@@ -10,9 +10,13 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_REMOUNT = 32
 MS_BIND, MS_REC, MS_PRIVATE, MS_SLAVE, MS_SHARED = 4096, 16384, 1 << 18, 1 << 19, 1 << 20
 MNT_DETACH = 2
-_OPEN_TREE, _MOVE_MOUNT = 428, 429  # the same numbers on every architecture that Linux runs containers on
+_OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = (
+    428,
+    429,
+    442,
+)  # the same numbers on every architecture that Linux runs containers on
 _FROM_EMPTY_PATH = 4
-_AT_FDCWD = -100
+_AT_FDCWD, _RECURSIVE = -100, 0x8000
 _CLONE, _CLOEXEC, _EMPTY_PATH = 1, os.O_CLOEXEC, 0x1000
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -75,5 +79,24 @@ def move_mount(fd: int, target: str) -> None:
         ctypes.c_int(_AT_FDCWD),
         ctypes.c_char_p(os.fsencode(target)),
         ctypes.c_uint(_FROM_EMPTY_PATH),
+    )
+    _checked(int(number), target)
+
+
+class _MountAttributes(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint64) for name in ("set", "clear", "propagation", "userns_fd")]
+
+
+def make_read_only(target: str) -> None:
+    """Make the mount at `target` read-only with all that is mounted below it. See mount_setattr(2); OSError (ENOSYS)
+    where the kernel is older than 5.12."""
+    attributes = _MountAttributes(set=MS_RDONLY)
+    number = _libc.syscall(
+        ctypes.c_long(_MOUNT_SETATTR),
+        ctypes.c_int(_AT_FDCWD),
+        ctypes.c_char_p(os.fsencode(target)),
+        ctypes.c_uint(_RECURSIVE),
+        ctypes.byref(attributes),
+        ctypes.c_size_t(ctypes.sizeof(attributes)),
     )
     _checked(int(number), target)

@@ -28,12 +28,13 @@ def attach(
     else:
         name = _share(network, endpoint, namespace)
     fault.point("network.attached")
-
     settings = drivers.interface_settings(endpoint.driver_options, name)
 
     def set_up() -> None:
         if not endpoint.ip6:
             hostnet.disable_ipv6(name)
+        elif network.is_bridge:
+            hostnet.refuse_advertisements(name)
         for path, value in settings:
             hostnet.set_parameter(path, value)
         with Netlink() as netlink:

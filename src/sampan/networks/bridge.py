@@ -39,10 +39,13 @@ def _make(database: Database, paths: Paths, network: Network) -> Network:
         addresses = [(network.gateway, ipam.parse_subnet(network.subnet).prefix_length)]
         with Netlink() as netlink:
             links.create_bridge(netlink, network.bridge, mac, addresses, drivers.mtu(network.options))
+            hostnet.refuse_advertisements(network.bridge)
             if network.subnet6:
                 hostnet.enable_ipv6(network.bridge)
                 prefix_length = ipam.parse_subnet(network.subnet6).prefix_length
                 links.configure(netlink, network.bridge, (network.gateway6, prefix_length), _LINK_LOCAL)
+            else:
+                hostnet.disable_ipv6(network.bridge)
         try:
             fault.point("network.bridged")
             firewall.rewrite(database, paths)

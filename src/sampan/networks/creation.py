@@ -47,11 +47,15 @@ def create(database: Database, paths: Paths, name: str, asked: NetworkOptions = 
     found = pools.pair(asked.subnets, asked.gateways, asked.ip_ranges, asked.aux_addresses)
     for pool in found:
         pools.check(pool)
+    if not asked.ipv6 and any(pool.is_ipv6 for pool in found):
+        raise InvalidArgument(
+            f"the subnet {next(pool.subnet for pool in found if pool.is_ipv6)} needs a network with IPv6", hint="--ipv6"
+        )
     wanted, wanted6 = (_only(asked.driver, [p for p in found if p.is_ipv6 == is_ipv6]) for is_ipv6 in (False, True))
     with database.transaction():
         if database.row("SELECT 1 FROM network WHERE name = ?", (name,)) is not None:
             raise Conflict(f"network with name {name} already exists")
-        network_id = os.urandom(32).hex()
+        network_id = _fresh_id(database, paths)
         bridge = _interface(database, paths, network_id, asked)
         with hostnet.subnet_lock():
             subnet, gateway = _addresses(database, paths, wanted, has_bridge=bool(bridge))
@@ -97,21 +101,32 @@ def _addresses(
             f"failed to allocate gateway ({pool.gateway}): Address already in use",
             hint=f"the first and the last address of {subnet} are nobody's",
         )
-    taken = {ipam.parse_any(address)[0] for address in pool.aux_addresses.values()}
     gateway = pool.gateway or ipam.format_address(ipam.choose_address(subnet, set()), subnet.bits)
-    if ipam.parse_any(gateway)[0] in taken:
-        key = next(key for key, address in pool.aux_addresses.items() if ipam.parse_any(address)[0] in taken)
-        raise PermissionDenied(
-            f"failed to allocate secondary ip address ({key}:{pool.aux_addresses[key]}): Address already in use",
-            hint=f"{gateway} is the gateway: choose another --gateway or --aux-address",
-        )
+    for key, address in pool.aux_addresses.items():
+        if ipam.parse_any(address) == ipam.parse_any(gateway):
+            raise PermissionDenied(
+                f"failed to allocate secondary ip address ({key}:{address}): Address already in use",
+                hint=f"{gateway} is the gateway: choose another --gateway or --aux-address",
+            )
     return str(subnet), gateway
+
+
+def _fresh_id(database: Database, paths: Paths) -> str:
+    """An id whose beginning, which is part of the bridge's name, no other network has."""
+    while True:
+        network_id = os.urandom(32).hex()
+        if database.row("SELECT 1 FROM network WHERE bridge = ?", (_bridge_of(paths, network_id),)) is None:
+            return network_id
+
+
+def _bridge_of(paths: Paths, network_id: str) -> str:
+    return f"sp{paths.key}-{network_id[:4]}"
 
 
 def _interface(database: Database, paths: Paths, network_id: str, asked: NetworkOptions) -> str:
     """Name of the network's bridge, "" without one. Raises InvalidArgument, Conflict."""
     if asked.driver == "bridge":
-        bridge = asked.options.get(drivers.BRIDGE_NAME) or f"sp{paths.key}-{network_id[:4]}"
+        bridge = asked.options.get(drivers.BRIDGE_NAME) or _bridge_of(paths, network_id)
         _check_bridge_name(database, network_id, bridge)
         return bridge
     parent = asked.options.get(drivers.PARENT, "")

@@ -93,6 +93,15 @@ def disable_ipv6(interface: str) -> None:
         return
 
 
+def refuse_advertisements(interface: str) -> None:
+    """Take no IPv6 routes from whoever is on that link: a container could lead the host's traffic, or another
+    container's, to itself by them."""
+    try:
+        _write(f"{_CONF6}/{interface}/accept_ra", "0")
+    except FileNotFoundError:
+        return
+
+
 def enable_ipv6(interface: str) -> None:
     """Whatever the host's default is. Raises Unsupported on a kernel without IPv6."""
     try:

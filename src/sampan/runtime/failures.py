@@ -21,6 +21,8 @@ def start_failed(runtime: str, text: str, command: str, *, is_exec: bool = False
 
 def _reason(detail: str, command: str) -> tuple[str, int, str]:
     lowered = detail.lower()
+    if not command and ("permission" in lowered or "exec" in lowered):
+        return 'exec: "": executable file not found in $PATH', 127, ""
     if "executable file" in lowered and "not found" in lowered:
         hint = "is the command in the image? `sampan run --rm -it IMAGE sh` lets you look"
         if "/" in command:

@@ -8,6 +8,7 @@ import errno
 import os
 from collections.abc import Callable
 
+from sampan.errors import Corrupt
 from sampan.storage import layers, tar
 from sampan.storage.layers import Packing
 
@@ -15,7 +16,12 @@ from sampan.storage.layers import Packing
 def pack(root: int, write: Callable[[bytes], object], *, is_live: bool = False) -> None:
     """Give the tar of the open folder `root` to `write`, in pieces; `is_live` as in layers.pack_folder(). Raises
     OSError, Corrupt."""
-    _Backup(root, write, is_live=is_live).run()
+    try:
+        _Backup(root, write, is_live=is_live).run()
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise Corrupt("folders are nested too deeply: no path reaches them") from error
 
 
 class _Backup(Packing):

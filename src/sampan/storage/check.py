@@ -28,13 +28,16 @@ def check(database: Database, paths: Paths, *, deep: bool = False) -> list[Probl
     """All that is wrong with the store, sorted by where; `deep` also reads every layer and compares its digest."""
     # Folders before rows and rows before folders again: what another process makes or removes meanwhile is no problem.
     before, recipes_before = set(os.listdir(paths.layers)), set(os.listdir(paths.recipes))
+    volumes_before = set(os.listdir(paths.volumes))
     with database.transaction():
         rows = {str(row[0]): str(row[1] or "") for row in database.rows("SELECT id, diff_id FROM snapshot")}
         leased = {name.partition(":")[2] for name in leases.held(database) if name.startswith("snapshot:")}
         temporary = {name.partition(":")[2] for name in leases.held(database) if name.startswith("tmp:")}
         found = [*_database(database), *_images(database, rows), *_containers(database, rows)]
+        volumes = {str(row[0]) for row in database.rows("SELECT name FROM volume")}
     present = set(os.listdir(paths.layers))
     found += _recipes(database, paths, recipes_before, leased)
+    found += _volumes(database, paths, volumes_before, volumes)
     for snapshot_id in rows.keys() - present:
         if _is_recorded(database, snapshot_id):
             found.append(Problem(f"snapshot {snapshot_id}", "its folder is missing", _REBUILD))
@@ -109,12 +112,39 @@ def _images(database: Database, rows: dict[str, str]) -> list[Problem]:
 
 
 def _containers(database: Database, rows: dict[str, str]) -> list[Problem]:
-    pairs = database.rows("SELECT container.id, json_each.value FROM container, json_each(container.layers)")
+    pairs = database.rows(
+        """
+        SELECT container.id, json_each.value FROM container, json_each(container.layers)
+        UNION SELECT container.id, layer.value FROM container, json_each(container.spec, '$.mounts') AS mount,
+            json_each(mount.value, '$.layers') AS layer
+        """
+    )
     return [
         Problem(f"container {container_id!s}", f"its layer {snapshot_id!s} is missing", "remove the container (rm -f)")
         for container_id, snapshot_id in pairs
         if snapshot_id not in rows
     ]
+
+
+def _volumes(database: Database, paths: Paths, before: set[str], rows: set[str]) -> list[Problem]:
+    """`before` are the folders that were there before the rows were read."""
+    present = {name for name in os.listdir(paths.volumes) if os.path.isdir(f"{paths.volumes}/{name}/_data")}
+    lost = [name for name in rows - present if _has_volume(database, name)]
+    return [
+        *(Problem(f"volume {name}", "its folder is missing", _RESTORE.format(name=name)) for name in lost),
+        *(
+            Problem(f"{paths.volumes}/{name}", "no volume has this folder", _SWEEP)
+            for name in (before & set(os.listdir(paths.volumes))) - rows
+            if not _has_volume(database, name)
+        ),
+    ]
+
+
+_RESTORE = "restore it (sampan volume import {name} FILE), or remove it (sampan volume rm {name})"
+
+
+def _has_volume(database: Database, name: str) -> bool:
+    return database.row("SELECT 1 FROM volume WHERE name = ?", (name,)) is not None
 
 
 def _content(database: Database, paths: Paths, snapshot_id: str, diff_id: str) -> list[Problem]:

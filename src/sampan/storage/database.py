@@ -117,6 +117,7 @@ class Database:
     @contextmanager
     def rehearsal(self) -> Iterator[None]:
         """Changes that are undone at the end: to learn what they would do. Not inside a transaction."""
+        assert not self._connection.in_transaction
         try:
             with self.transaction(durable=False):
                 yield

@@ -9,6 +9,8 @@ import os
 import sys
 from collections.abc import Collection
 
+from sampan.supervisor import guard
+
 _USAGE = "usage: python -I -m sampan.supervisor --root ROOT exited ID | restart ID | renew ID | watch [ID:UDP:TCP]"
 
 
@@ -25,6 +27,7 @@ def main(arguments: list[str]) -> int:
         gift = words[0].split(":") if words else [""]
         kept = [int(word) for word in gift[1:]]
         _close_inherited(kept)
+        guard.divide(root, kept)
         from sampan.engine.supervision import jobs
 
         jobs.watch(root, gift[0], kept)

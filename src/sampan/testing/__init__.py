@@ -7,13 +7,13 @@ left.
 
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["NotReady", "Service", "Services", "healthy", "http", "log_line", "port", "running"]
+__all__ = ["NotReady", "Service", "Services", "Started", "healthy", "http", "log_line", "port", "running"]
 
 if TYPE_CHECKING:
-    from sampan.testing.ready import healthy, http, log_line, port, running
+    from sampan.testing.ready import Started, healthy, http, log_line, port, running
     from sampan.testing.services import NotReady, Service, Services
 
-_READY = ("healthy", "http", "log_line", "port", "running")
+_READY = ("Started", "healthy", "http", "log_line", "port", "running")
 
 
 def __getattr__(name: str) -> Any:

@@ -79,6 +79,12 @@ def sampan_container(sampan_services: "Services") -> "StartService":
 
 
 @pytest.fixture(scope="session")
+def sampan_network(sampan_services: "Services") -> str:
+    """The name of a network in which containers find each other by name."""
+    return sampan_services.network()
+
+
+@pytest.fixture(scope="session")
 def sampan_busybox(sampan_engine: "Engine") -> str:
     """The name of a small image with a shell, made of this host's busybox."""
     from sampan.errors import NotFound

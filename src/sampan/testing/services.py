@@ -64,6 +64,7 @@ class StartService(Protocol):
         name: str = ...,
         env: Mapping[str, str] | None = ...,
         ports: Mapping[int, int] | Sequence[int] = ...,
+        network: str = ...,
         options: RunOptions | None = ...,
         ready: Condition | None = ...,
         timeout_seconds: float = ...,
@@ -77,6 +78,19 @@ class Services:
         self.engine = engine
         self.keep = keep
         self._known: dict[str, Service] = {}
+        self._network = ""
+
+    def network(self) -> str:
+        """The name of a network in which containers find each other by name; made when it is first asked for."""
+        name = f"{LABEL}-kept" if self.keep else f"{LABEL}-{os.getpid()}"
+        if not self._network:
+            with self._alone("network"):
+                try:
+                    self.engine.networks.get(name)
+                except NotFound:
+                    self.engine.networks.create(name)
+            self._network = name
+        return name
 
     def start(
         self,
@@ -86,6 +100,7 @@ class Services:
         name: str = "",
         env: Mapping[str, str] | None = None,
         ports: Mapping[int, int] | Sequence[int] = (),
+        network: str = "",
         options: RunOptions | None = None,
         ready: Condition | None = None,
         timeout_seconds: float = 60.0,
@@ -93,9 +108,12 @@ class Services:
         """A container with these options that is ready; the same one when it was asked for before.
 
         `ports` maps ports of the container to ports of this host, 0 = a free one; a list publishes each on a free one.
+        In a `network` of one's own, such as `network()`, containers know each other by name.
         `ready` is its health check where it has one, else that it runs. Raises NotReady, and what Engine.run raises.
         """
         chosen = _options(image, command, name=name, env=env or {}, ports=ports, options=options)
+        if network:
+            chosen = chosen._replace(network=network)
         key = _digest(self.engine, chosen, ready)
         if key in self._known:
             return self._known[key]
@@ -126,8 +144,13 @@ class Services:
     def close(self) -> None:
         """Remove what was started, unless it is kept."""
         known, self._known = list(self._known.values()), {}
-        for service in known if not self.keep else ():
+        if self.keep:
+            return
+        for service in known:
             _remove(service)
+        if self._network:
+            self.engine.networks.remove(self._network)
+            self._network = ""
 
     def _kept(self, key: str) -> Service | None:
         """A running container of an earlier run with the same digest."""

@@ -19,12 +19,12 @@ def unused(database: Database, *, include_named: bool, accept: Accept) -> list[s
     """
     return [
         str(name)
-        for name, labels in database.rows(
-            "SELECT name, labels FROM volume WHERE (? OR anonymous = 1)"
+        for name, labels, anonymous in database.rows(
+            "SELECT name, labels, anonymous FROM volume WHERE (? OR anonymous = 1)"
             " AND NOT EXISTS(SELECT 1 FROM volume_use WHERE volume = volume.name) ORDER BY name",
             (int(include_named),),
         )
-        if accept(json.loads(str(labels)))
+        if accept({**json.loads(str(labels)), **({store.ANONYMOUS_LABEL: ""} if anonymous else {})})
     ]
 
 

@@ -14,6 +14,7 @@ from sampan.storage.paths import Paths
 from sampan.values import NamedTuple
 
 _NAME = r"[a-zA-Z0-9][a-zA-Z0-9_.-]+"
+ANONYMOUS_LABEL = "com.docker.volume.anonymous"  # what a volume without a name is shown with
 _COLUMNS = "name, driver, labels, options, anonymous, created_at"
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from sampan.builder.failures import BuildFailed
 from sampan.builder.options import BuildOptions, BuildResult
 from sampan.builder.plain import PlainPrinter
-from sampan.cli.command import Command, Example, Invocation
+from sampan.cli import client_config
+from sampan.cli.command import Command, Example, Invocation, Settings
 from sampan.cli.container.run_flags import EXTRA_HOST, ULIMIT
 from sampan.cli.errors import AlreadyReported, ClientError, with_hint
 from sampan.cli.flags import Flag, Parsed
@@ -84,7 +85,7 @@ def execute(invocation: Invocation) -> int:
         raise ClientError(f"ERROR: invalid progress mode {progress}", hint="auto, plain, tty and quiet are known")
     if is_quiet and progress in ("plain", "tty"):
         raise ClientError(f"ERROR: progress={progress} and quiet cannot be used together")
-    options = _options(parsed)
+    options = _with_client_config(_options(parsed), invocation.settings)
     engine = Engine(invocation.settings.root or None)
     result = _build(engine, options, "quiet" if is_quiet else progress, invocation.settings.config)
     if is_quiet or progress == "quiet":
@@ -134,6 +135,14 @@ def _options(parsed: Parsed) -> BuildOptions:
         pull=parsed.boolean("pull"),
         iidfile=parsed.string("iidfile"),
     )
+
+
+def _with_client_config(options: BuildOptions, settings: Settings) -> BuildOptions:
+    """The options with the proxies of docker's config.json as build arguments, where these are not given, and the
+    platform of $DOCKER_DEFAULT_PLATFORM."""
+    proxies = client_config.proxies(settings, options.build_args)
+    platform = options.platform or os.environ.get("DOCKER_DEFAULT_PLATFORM", "")
+    return options._replace(build_args={**options.build_args, **proxies}, platform=platform)
 
 
 def _stdin() -> str:

@@ -1,7 +1,7 @@
 """`sampan create`."""
 
 from sampan.cli.command import Command, Example, Invocation
-from sampan.cli.container.run import check_cidfile, find_image, warn, write_cidfile
+from sampan.cli.container.run import check_cidfile, find_image, warn, with_proxies, write_cidfile
 from sampan.cli.container.run_flags import CREATE_FLAGS
 from sampan.cli.container.run_options import run_options
 from sampan.engine.engine import Engine
@@ -18,7 +18,7 @@ COMMAND = Command(
 
 
 def execute(invocation: Invocation) -> int:
-    options = run_options(invocation.parsed)
+    options = with_proxies(run_options(invocation.parsed), invocation.settings)
     if options.cidfile:
         check_cidfile(options.cidfile, "create")
     engine = Engine(invocation.settings.root or None)

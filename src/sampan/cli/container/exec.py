@@ -54,7 +54,8 @@ def execute(invocation: Invocation) -> int:
         check_input(options.interactive, options.tty)
     engine = Engine(invocation.settings.root or None)
     streams = chosen_streams((), interactive=options.interactive)
-    keys = detach_keys(parsed.string("detach-keys"), invocation.settings) if options.tty else ""
+    given = parsed.string("detach-keys")
+    keys = detach_keys(given, invocation.settings) if options.tty or given else ""
     try:
         code = execs.run(
             engine.database, engine.paths, invocation.arguments[0], options, streams=streams, detach_keys=keys

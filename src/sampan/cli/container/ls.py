@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Mapping
 
+from sampan.cli import client_config
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import Flag, filter_flag, format_flag, no_trunc_flag, quiet_flag
 from sampan.cli.format import render
@@ -41,7 +42,10 @@ def execute(invocation: Invocation) -> int:
     last = 1 if parsed.boolean("latest") else parsed.integer("last")
     wanted_all = parsed.boolean("all") or last > 0 or container_filters.wants_all(filters)
     made_from = {name: _made_from(engine, name) for name in filters.get("ancestor", ())}
-    with_size = parsed.boolean("size") or any(word in parsed.string("format") for word in (".Size", "json .}"))
+    form = parsed.string("format")
+    if not form and not parsed.boolean("quiet"):
+        form = client_config.text(invocation.settings, "psFormat")
+    with_size = parsed.boolean("size") or any(word in form for word in (".Size", "json .}"))
     summaries = engine.containers.summaries(sizes=with_size)
     shown = container_filters.select([_facts(summary, made_from) for summary in summaries], filters)
     shown = [facts for facts in shown if wanted_all or facts.state in ("running", "paused", "restarting")]
@@ -54,9 +58,9 @@ def execute(invocation: Invocation) -> int:
     now = time.time_ns()
     rows = [containers.row(facts, now, no_trunc) for facts in shown]
     columns = containers.COLUMNS_WITH_SIZE if parsed.boolean("size") else containers.LISTING.columns
-    if is_terminal(sys.stdout) and not parsed.string("format"):
+    if is_terminal(sys.stdout) and not form:
         columns = containers.with_room(rows, columns, terminal_width())
-    print(render(containers.LISTING, rows, parsed.string("format"), columns), end="")
+    print(render(containers.LISTING, rows, form, columns), end="")
     return 0
 
 
@@ -91,7 +95,7 @@ def _facts(summary: Summary, made_from: Mapping[str, frozenset[str]]) -> contain
         health=str((record.health or {}).get("Status", "")),
         ports=published,
         labels=record.spec.config.labels,
-        mounts=[mount.volume or mount.source for mount in mounts if mount.type != "tmpfs"],
+        mounts=[mount.volume or mount.image or mount.source for mount in mounts if mount.type != "tmpfs"],
         local_volumes=sum(1 for mount in mounts if mount.volume),
         networks=summary.networks,
         size_rw=summary.size_rw,

@@ -4,7 +4,8 @@ import os
 import sys
 from collections.abc import Callable
 
-from sampan.cli.command import Command, Example, Invocation
+from sampan.cli import client_config
+from sampan.cli.command import Command, Example, Invocation, Settings
 from sampan.cli.container.run_flags import RUN_FLAGS
 from sampan.cli.container.run_options import run_options
 from sampan.cli.errors import PROGRAM, ClientError, OptionError
@@ -43,7 +44,7 @@ def _run(invocation: Invocation, mark: Callable[[str], None] = lambda phase: Non
     from sampan.cli.container.streams import check_input, chosen_streams, detach_keys
 
     parsed = invocation.parsed
-    options = run_options(parsed)
+    options = with_proxies(run_options(parsed), invocation.settings)
     detach = parsed.boolean("detach")
     if detach and parsed.strings("attach"):
         raise ClientError("conflicting options: cannot specify both --attach and --detach")
@@ -60,9 +61,10 @@ def _run(invocation: Invocation, mark: Callable[[str], None] = lambda phase: Non
         return 0
     from sampan.engine import foreground
 
+    given = parsed.string("detach-keys")
     how = foreground.Foreground(
         streams=chosen_streams(options.attach, interactive=options.interactive),
-        detach_keys=detach_keys(parsed.string("detach-keys"), invocation.settings) if options.tty else "",
+        detach_keys=detach_keys(given, invocation.settings) if options.tty or given else "",
         proxy_signals=parsed.boolean("sig-proxy") and not options.tty,
     )
     return foreground.run(engine, options, how, lambda container_id: write_cidfile(options.cidfile, container_id))
@@ -80,6 +82,13 @@ def _run_detached(engine: Engine, options: RunOptions) -> None:
 def _created(options: RunOptions, container_id: str, created: list[str]) -> None:
     write_cidfile(options.cidfile, container_id)
     created.append(container_id)
+
+
+def with_proxies(options: RunOptions, settings: Settings) -> RunOptions:
+    """The options with the proxies of docker's config.json as variables, where these are not given."""
+    given = {entry.partition("=")[0] for entry in options.env}
+    added = client_config.proxies(settings, given)
+    return options._replace(env=(*options.env, *(f"{name}={value}" for name, value in added.items())))
 
 
 def find_image(engine: Engine, options: RunOptions, invocation: Invocation) -> RunOptions:

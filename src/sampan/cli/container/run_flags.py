@@ -41,6 +41,8 @@ SYSCTL = Kind("map", read_sysctl, gathers="map", zero={})
 ULIMIT = Kind("ulimit", read_ulimit, gathers="list", zero=())
 WEIGHTS = Kind("list", read_weight, gathers="list", zero=())
 
+WINDOWS_FLAGS = ("cpu-count", "cpu-percent", "io-maxbandwidth", "io-maxiops")
+
 _IDENTITY = (
     Flag("annotation", MAP, "Annotation of the runtime's configuration"),
     Flag("cidfile", STRING, "Write the container's ID to this file, which must not exist"),
@@ -164,7 +166,8 @@ _REFUSED = (
     Flag("blkio-weight", UINT16, "", hidden=True),
     Flag("disable-content-trust", BOOL, "", default=True, hidden=True),
     Flag("isolation", STRING, "", hidden=True),
-    Flag("kernel-memory", BYTES, "", hidden=True, deprecated="and no longer supported by the kernel"),
+    Flag("kernel-memory", BYTES, "", hidden=True),
+    *(Flag(name, STRING, "", hidden=True) for name in WINDOWS_FLAGS),
     Flag("link-local-ip", LIST, "", hidden=True),
     Flag("storage-opt", LIST, "", hidden=True),
     Flag("use-api-socket", BOOL, "", hidden=True),

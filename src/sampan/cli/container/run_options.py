@@ -3,13 +3,14 @@
 import os
 from collections.abc import Mapping
 
-from sampan.cli.errors import OptionError
+from sampan.cli.container.run_flags import WINDOWS_FLAGS
+from sampan.cli.errors import ClientError, OptionError
 from sampan.cli.flags import Parsed
 from sampan.cli.values.environment import environment, labels
 from sampan.cli.values.limits import is_cdi_name, read_device, read_restart
-from sampan.cli.values.mount_fields import check_mount
 from sampan.cli.values.mounts import read_tmpfs, read_volume
 from sampan.cli.values.ports import read_expose, read_publish
+from sampan.containers import mount_rules
 from sampan.containers.options import DeviceLimit, Mount, NetworkChoice, RunOptions, Ulimit
 from sampan.errors import InvalidArgument, NotFound, Unsupported
 from sampan.oci.config import HealthConfig
@@ -31,7 +32,7 @@ def run_options(parsed: Parsed) -> RunOptions:
         hostname=parsed.string("hostname"),
         domainname=parsed.string("domainname"),
         cidfile=parsed.string("cidfile"),
-        platform=_platform(parsed.string("platform")),
+        platform=_platform(parsed.string("platform") or os.environ.get("DOCKER_DEFAULT_PLATFORM", "")),
         runtime=parsed.string("runtime"),
         pull=_pull(parsed.string("pull")),
         log_driver=parsed.string("log-driver"),
@@ -107,7 +108,8 @@ _ABOUT_NETWORKS = ("network", "network-alias", "ip", "ip6", "mac-address", "link
 
 
 def _with_security(options: RunOptions, parsed: Parsed) -> RunOptions:
-    if parsed.string("pid") not in ("", "host") and not parsed.string("pid").startswith("container:"):
+    pid = parsed.string("pid")
+    if pid not in ("", "host") and (not pid.startswith("container:") or pid == "container:"):
         raise OptionError("--pid: invalid PID mode")
     if parsed.string("uts") not in ("", "host"):
         raise OptionError("--uts: invalid UTS mode")
@@ -147,7 +149,7 @@ def _security_options(texts: tuple[str, ...]) -> tuple[str, ...]:
     """Raises OptionError for what has no value where one is needed, and for a seccomp profile that can't be read."""
     for text in texts:
         key, equals, value = text.partition("=")
-        if not equals and ":" not in text and text != "no-new-privileges":
+        if not key or (not equals and ":" not in text and text != "no-new-privileges"):
             raise OptionError(f'Invalid --security-opt: "{text}"')
         if key == "seccomp" and value not in ("", "unconfined", "builtin"):
             try:
@@ -195,7 +197,7 @@ def mounts(parsed: Parsed) -> tuple[Mount, ...]:
     """Every mount that -v, --mount and --tmpfs ask for, in this order."""
     return (
         *(read_volume(text) for text in parsed.strings("volume")),
-        *(check_mount(mount) for mount in parsed.items("mount", Mount)),
+        *(mount_rules.check(mount) for mount in parsed.items("mount", Mount)),
         *(read_tmpfs(text) for text in parsed.strings("tmpfs")),
     )
 
@@ -249,10 +251,19 @@ def _refuse_unsupported(parsed: Parsed) -> None:
     for name in _REFUSED:
         if parsed.is_given(name):
             raise Unsupported(f"--{name} is not supported by this version of sampan")
+    for name in WINDOWS_FLAGS:
+        if parsed.is_given(name):
+            raise ClientError(
+                f'"--{name}" is only supported on a Docker daemon running on windows, but the Docker daemon is running'
+                " on linux"
+            )
     for text in parsed.strings("storage-opt"):
         if text.partition("=")[0].lower() != "size":
             raise InvalidArgument(f"Unknown option {text.partition('=')[0]}")
-        raise Unsupported("--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
+        raise Unsupported(
+            "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",
+            hint="let what grows go into a volume in memory: volume create -o type=tmpfs -o device=tmpfs -o o=size=1g",
+        )
     if parsed.string("isolation") not in ("", "default"):
         raise InvalidArgument(f"invalid isolation ({parsed.string('isolation')}): linux only supports 'default'")
     driver = parsed.string("volume-driver")

@@ -4,7 +4,7 @@ import os
 
 from sampan.cli.command import Settings
 from sampan.cli.errors import ClientError
-from sampan.containers.streams import Streams
+from sampan.containers.streams import Streams, detach_sequence
 
 
 def check_input(interactive: bool, tty: bool) -> None:
@@ -22,24 +22,16 @@ def chosen_streams(attach: tuple[str, ...], *, interactive: bool) -> Streams:
 
 
 def detach_keys(given: str, settings: Settings) -> str:
-    """What --detach-keys says, else `detachKeys` of docker's config.json, else "" for the usual ones."""
+    """What --detach-keys says, else `detachKeys` of docker's config.json, else "" for the usual ones.
+
+    Raises InvalidArgument for keys that nobody can press, also where there is no terminal to press them on.
+    """
     if given:
+        detach_sequence(given)
         return given
-    import json
+    from sampan.cli import client_config
 
-    path = (settings.config or os.path.expanduser("~/.docker")) + "/config.json"
-    try:
-        with open(path, "rb") as file:
-            document = json.load(file)
-    except OSError:
-        return ""  # few have one, and nothing else in it is for us
-    except ValueError as error:
-        import sys
-
-        print(f"WARNING: Error loading config file: {path}: {error}", file=sys.stderr)
-        return ""
-    keys = document.get("detachKeys", "") if isinstance(document, dict) else ""
-    return keys if isinstance(keys, str) else ""
+    return client_config.text(settings, "detachKeys")
 
 
 def shown_code(code: int | None) -> int:

@@ -2,6 +2,7 @@
 
 import time
 
+from sampan.cli import client_config
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.errors import ClientError
 from sampan.cli.flags import Flag, Parsed, filter_flag, format_flag, no_trunc_flag, quiet_flag
@@ -46,7 +47,7 @@ def execute(invocation: Invocation) -> int:
         return 0
     now = time.time_ns()
     with_digests = parsed.boolean("digests")
-    form = parsed.string("format")
+    form = client_config.list_format(parsed.string("format"), invocation.settings, "imagesFormat")
     shows_digests = with_digests or ".Digest" in form
     rows = [
         images.row(facts, now, no_trunc)

@@ -4,7 +4,7 @@ from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.errors import ClientError
 from sampan.cli.flags import Flag
 from sampan.cli.kinds import INT, LIST, SLICE, STRING
-from sampan.cli.values.addresses import is_ip, read_driver_option
+from sampan.cli.values.addresses import check_link, is_ip, read_driver_option
 from sampan.containers.options import NetworkChoice
 from sampan.engine.engine import Engine
 
@@ -36,6 +36,8 @@ def execute(invocation: Invocation) -> int:
                 f'invalid argument "{text}" for "--link-local-ip" flag: invalid string being converted'
                 f" to IP address: {text}"
             )
+    for text in parsed.strings("link"):
+        check_link(text)
     choice = NetworkChoice(
         "",
         aliases=parsed.strings("alias"),

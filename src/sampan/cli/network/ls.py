@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from sampan.cli import client_config
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import filter_flag, format_flag, no_trunc_flag, quiet_flag
 from sampan.cli.format import render
@@ -52,7 +53,8 @@ def execute(invocation: Invocation) -> int:
         )
         for network in found
     ]
-    print(render(networks.LISTING, rows, parsed.string("format")), end="")
+    form = client_config.list_format(parsed.string("format"), invocation.settings, "networksFormat")
+    print(render(networks.LISTING, rows, form), end="")
     return 0
 
 

@@ -28,7 +28,7 @@ def execute(invocation: Invocation) -> int:
     filters = gather(parsed.pairs("filter"))
     dry_run = parsed.boolean("dry-run")
     warning = "This will remove all custom networks not used by at least one container."
-    if not confirmed(warning, force=parsed.boolean("force") or dry_run, filters=filters):
+    if not confirmed(warning, force=parsed.boolean("force") or dry_run):
         return 0
     names = Engine(invocation.settings.root or None).networks.prune(filters, dry_run=dry_run)
     print(section("Deleted Networks", names, dry_run=dry_run), end="")

@@ -60,6 +60,13 @@ def check_mac_address(text: str) -> str:
     return text
 
 
+def check_link(text: str) -> None:
+    """A --link NAME[:ALIAS]. Raises OptionError."""
+    _, colon, alias = text.partition(":")
+    if ":" in alias or (colon and not alias) or any(character.isspace() for character in text):
+        raise OptionError(f'invalid argument "{text}" for "--link" flag: bad format for links: {text}')
+
+
 def read_driver_option(text: str) -> tuple[str, str]:
     """One driver-opt, KEY=VALUE, as (key, value). Raises OptionError."""
     key, equals, value = text.partition("=")

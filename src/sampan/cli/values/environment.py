@@ -48,6 +48,8 @@ def read_lines(path: str, what: str) -> list[str]:
     try:
         with open(path, "rb") as file:
             content = file.read(_LARGEST_FILE + 1)
+    except IsADirectoryError:
+        raise OptionError(f"invalid env file ({path}): read {path}: is a directory") from None
     except OSError as error:
         raise OptionError(f"open {path}: {(error.strerror or str(error)).lower()}") from None
     if len(content) > _LARGEST_FILE:

@@ -1,14 +1,11 @@
 """--mount: field {"," field}, a field being key or key=value."""
 
 import os
-import posixpath
 import sys
 
 from sampan.cli.kinds import read_bool, read_size
 from sampan.cli.values.fields import split_fields, split_pair
-from sampan.cli.values.mounts import PROPAGATION
 from sampan.containers.options import Mount
-from sampan.errors import InvalidArgument
 
 _KEYS = {"dst": "target", "destination": "target", "src": "source", "ro": "readonly"}
 _SWITCHES = ("readonly", "ro", "volume-nocopy", "bind-nonrecursive")
@@ -31,7 +28,7 @@ class _Fields:
 
 
 def read_mount(text: str) -> Mount:
-    """One --mount. Raises ValueError in docker's words; what the engine would refuse is found by `check_mount`."""
+    """One --mount. Raises ValueError in docker's words; what the engine would refuse is in `containers/mount_rules`."""
     fields = _Fields()
     for field in split_fields(text):
         key, value, equals = split_pair(field)
@@ -134,37 +131,4 @@ def _check_recursion(values: dict[str, str]) -> None:
     if recursive == "readonly" and values.get("bind-propagation", "") != "rprivate":
         raise ValueError(
             "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction"
-        )
-
-
-def check_mount(mount: Mount) -> Mount:
-    """What the engine refuses of a --mount before it looks at the disk. Raises InvalidArgument."""
-    prefix = f'invalid mount config for type "{mount.type}": '
-    if mount.type not in ("bind", "volume", "tmpfs", "image"):
-        raise InvalidArgument(f"{prefix}mount type unknown", hint="bind, volume, tmpfs or image")
-    if not mount.target.startswith("/"):
-        raise InvalidArgument(f"{prefix}invalid mount path: '{mount.target}' mount path must be absolute")
-    target = posixpath.normpath(mount.target)
-    if target.lstrip("/") == "":
-        raise InvalidArgument(f"{prefix}invalid specification: destination can't be '/'")
-    if mount.type in ("bind", "image") and not mount.source:
-        raise InvalidArgument(f"{prefix}field Source must not be empty")
-    if mount.type == "bind":
-        if not mount.source.startswith("/"):
-            raise InvalidArgument(f"{prefix}invalid mount path: '{mount.source}' mount path must be absolute")
-        if mount.propagation and mount.propagation not in PROPAGATION:
-            raise InvalidArgument(f"{prefix}invalid propagation mode: {mount.propagation}")
-    if mount.type == "tmpfs" and mount.source:
-        raise InvalidArgument(f"{prefix}field Source must not be specified")
-    if mount.subpath:
-        _check_subpath(mount, prefix)
-    return mount._replace(target=target)
-
-
-def _check_subpath(mount: Mount, prefix: str) -> None:
-    if mount.type == "volume" and not mount.source:
-        raise InvalidArgument(f"{prefix}must not set Subpath when using anonymous volumes")
-    if mount.subpath.startswith("/") or posixpath.normpath(mount.subpath).split("/")[0] == "..":
-        raise InvalidArgument(
-            f"{prefix}subpath must be a relative path within the {mount.type}", hint="such as data or data/2024"
         )

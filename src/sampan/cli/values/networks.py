@@ -2,7 +2,7 @@
 
 from sampan.cli.errors import OptionError
 from sampan.cli.flags import Parsed
-from sampan.cli.values.addresses import check_mac_address, is_ip
+from sampan.cli.values.addresses import check_link, check_mac_address, is_ip
 from sampan.containers.options import NetworkChoice
 from sampan.errors import InvalidArgument
 
@@ -57,7 +57,7 @@ def _with_single_flags(choice: NetworkChoice, parsed: Parsed) -> NetworkChoice:
     if (choice.aliases or aliases) and _is_mode(choice.name):
         raise OptionError("network-scoped aliases are only supported for user-defined networks")
     for text in links:
-        _check_link(text)
+        check_link(text)
     for text in local:
         if not is_ip(text):
             raise OptionError(
@@ -89,9 +89,3 @@ def _without_place(choice: NetworkChoice) -> NetworkChoice:
             "user specified IP address is supported on user defined networks only"
         )
     return NetworkChoice(choice.name, ip=choice.ip, mac_address=choice.mac_address)
-
-
-def _check_link(text: str) -> None:
-    _, colon, alias = text.partition(":")
-    if ":" in alias or (colon and not alias) or any(character.isspace() for character in text):
-        raise OptionError(f'invalid argument "{text}" for "--link" flag: bad format for links: {text}')

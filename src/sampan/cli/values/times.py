@@ -6,7 +6,9 @@ import time
 from sampan.cli.kinds import read_duration
 
 _SECONDS = re.compile(r"([0-9]+)(?:\.([0-9]{1,9}))?")
-_FORMS = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M", "%Y-%m-%d%z", "%Y-%m-%d")
+_FORMS = tuple(
+    form + zone for form in ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H", "%Y-%m-%d") for zone in ("%z", "")
+)
 
 
 def read_moment(text: str) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from sampan.cli.errors import ClientError
+from sampan.cli.kinds import read_uint16
 from sampan.cli.views.containers import PublishedPort
 
 _TOP_WIDTH = 20
@@ -17,6 +18,10 @@ def port_lines(ports: Iterable[PublishedPort]) -> str:
 def port_addresses(ports: Iterable[PublishedPort], wanted: str, container: str) -> str:
     """Where one port, "80" or "53/udp", is published. Raises ClientError when it is not."""
     number, _, protocol = wanted.partition("/")
+    try:
+        read_uint16(number)
+    except ValueError as problem:
+        raise ClientError(f"Error: invalid port ({number}): {problem}") from None
     found = [
         port for port in ports if port.public and str(port.private) == number and port.protocol == (protocol or "tcp")
     ]

@@ -121,7 +121,9 @@ def container_rows(usage: Usage, now_ns: int, *, no_trunc: bool = False) -> list
             record.finished_at,
             health=str((record.health or {}).get("Status", "")),
             labels=record.spec.config.labels,
-            mounts=tuple(mount.volume or mount.source for mount in record.spec.mounts if mount.type != "tmpfs"),
+            mounts=tuple(
+                mount.volume or mount.image or mount.source for mount in record.spec.mounts if mount.type != "tmpfs"
+            ),
             networks=(record.spec.options.network,),
             local_volumes=sum(1 for mount in record.spec.mounts if mount.volume),
             size_rw=entry.size,

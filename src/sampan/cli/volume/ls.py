@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from sampan.cli import client_config
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import Flag, filter_flag, format_flag, quiet_flag, refuse
 from sampan.cli.format import render
@@ -44,7 +45,8 @@ def execute(invocation: Invocation) -> int:
         volumes.row(volumes.VolumeFacts(volume.name, volume.mountpoint, volume.driver, labels=labels_of(volume)))
         for volume in found
     ]
-    print(render(volumes.LISTING, rows, parsed.string("format")), end="")
+    form = client_config.list_format(parsed.string("format"), invocation.settings, "volumesFormat")
+    print(render(volumes.LISTING, rows, form), end="")
     return 0
 
 

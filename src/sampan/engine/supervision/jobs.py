@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 
-from sampan.containers import control, wake
+from sampan.containers import control, wake, watched
 from sampan.engine.supervision import restarting, surroundings, watcher
 from sampan.engine.supervision.journal import Journal
 from sampan.storage import paths as layout
@@ -19,10 +19,10 @@ def exited(root: str, container_id: str) -> None:
 
 
 def _exited(database: Database, paths: Paths, container_id: str) -> None:
-    if restarting.ended(database, paths, container_id):
+    is_waiting = restarting.ended(database, paths, container_id)
+    # Also where the supervisor was killed: what it watched has nobody until somebody looks.
+    if is_waiting or (not wake.wake(paths) and watched.is_any(database)):
         wake.start_supervisor(paths)
-    else:
-        wake.wake(paths)
 
 
 def restart(root: str, container_id: str) -> None:
