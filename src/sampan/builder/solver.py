@@ -210,11 +210,19 @@ class _Build:
             reason = error.message if self._fetch is not None else "not found"
             work.failed(f"{whole}: {reason}")
             message = f"{text}: failed to resolve source metadata for {whole}: {reason}"
-            hints = dict.fromkeys(hint for hint in (error.hint, _how_to_make(name)) if hint)
+            hints = dict.fromkeys(hint for hint in (error.hint, self._what_is_here(name, wanted)) if hint)
             raise NotFound(message, hint="; ".join(hints)) from error
         work.done()
         shared.images[text] = image
         return image
+
+    def _what_is_here(self, name: reference.Reference, wanted: platform.Platform | None) -> str:
+        try:
+            config = images.find(self._database, name.normalised()).config
+        except NotFound:
+            return _how_to_make(name)
+        mine = platform.normalise(config.os, config.architecture, config.variant)
+        return f"the image here is for {mine}, not for {wanted}" if wanted else ""
 
     def _present(self, text: str, wanted: platform.Platform, *, must_fit: bool) -> Image | None:
         """The image here; None when there is none that may be taken."""
