@@ -398,6 +398,18 @@ def test_a_registry_collects_while_it_serves(tmp_path: Path) -> None:
         assert "sampan_registry_collections_total" in served("GET", "/metrics").body.decode()
 
 
+def test_an_image_of_an_engine_is_imported(sampan: Sampan, tmp_path: Path) -> None:
+    store = str(tmp_path / "store")
+    done = sampan("registry", "import", "--image", "busybox:latest", "--name", "base/busybox:1", store)
+    assert done.out.startswith("base/busybox:1 sha256:")
+    assert verify(Directory(store)).problems == []
+    with serving(store) as served:
+        place = f"{served.host}/base/busybox:1"
+        assert sampan("run", "--rm", place, "echo", "imported").out == "imported\n"
+        sampan("rmi", place)
+    assert "one of them" in sampan("registry", "import", store, code=1).err
+
+
 def test_images_of_a_layout_are_imported(tmp_path: Path) -> None:
     source = Store(Directory(str(tmp_path / "source")))
     source.push_image("one", "v1", b"layer")
