@@ -404,3 +404,24 @@ def test_save_and_load_on_the_command_line(sampan: Sampan, tmp_path: Path) -> No
     broken = sampan("load", "-i", path, "--platform", "linux/s390x", code=1)
     assert broken.err.startswith("the archive was found but does not provide the specified platform (linux/s390x)\n")
     remains.assert_none(sampan.root)
+
+
+def test_an_image_with_the_same_layer_twice_runs(sampan: Sampan, tmp_path: Path) -> None:
+    with tarfile.open(fileobj=io.BytesIO(subprocess.check_output(sampan.command("save", "busybox")))) as archive:
+        saved = json.load(archive.extractfile("manifest.json") or io.BytesIO())[0]
+        base, settings = (archive.extractfile(name) for name in (saved["Layers"][0], saved["Config"]))
+        assert base is not None and settings is not None
+        content, fields = base.read(), json.load(settings)
+    one, hides = layer(b"one"), packed({".wh.file": b""})
+    layers = (content, one, packed({}), hides, one, packed({}), content)
+    made = config(*layers, config=fields["config"])
+    (tmp_path / "a.tar").write_bytes(packed(docker_archive(made, *layers, tags=["twice:1"])))
+    sampan("load", "-i", str(tmp_path / "a.tar"))
+    assert sampan("run", "--rm", "twice:1", "cat", "/file").out == "one"
+    assert sampan("image", "diff", "busybox", "twice:1").out.splitlines()[0] == "A /file"
+    folder = sampan("image", "mount", "twice:1").out.strip()
+    assert Path(folder, "file").read_text() == "one"
+    sampan("image", "unmount", "twice:1")
+    (tmp_path / "Dockerfile").write_text("FROM twice:1\nRUN echo two > /file\n")
+    sampan("build", "-q", "-t", "more", str(tmp_path))
+    assert sampan("run", "--rm", "more", "cat", "/file").out == "two\n"
