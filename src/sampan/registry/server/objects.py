@@ -1,12 +1,13 @@
 """A registry in an object store: S3 and what is compatible with it, through obstore.
 
 Replicas share a bucket. An object appears whole or not at all, and is listed as soon as it is there. A lock is an
-object that only one can create (If-None-Match: *); its holder's steps take less than a second, and one that is older
-than a minute was left by a process that is gone.
+object that only one can create (If-None-Match: *); its holder's steps take less than a second, and one that stays the
+same for a minute was left by a process that is gone.
 """
 
 import errno
 import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 20
 _PART_BUFFER = 8 << 20
 _LOCK_SECONDS = 60
-_LONG_LOCK_SECONDS = 24 * 3600
+_ABANDONED_SECONDS = 600
 _POLL_SECONDS = 0.05
 
 
@@ -98,17 +99,46 @@ class Objects:
 
     @contextmanager
     def lock(self, name: str, *, waits: bool = True) -> Iterator[bool]:
+        """See Medium. What is held long (`waits` false) is touched every minute, so that it does not look abandoned."""
         key = f"locks/{name.replace(':', '-', 1).replace('/', '_')}"
-        while not self._create(key):
-            if not waits and not self._expire(key, _LONG_LOCK_SECONDS):
-                yield False
-                return
-            if waits and not self._expire(key, _LOCK_SECONDS):
-                time.sleep(_POLL_SECONDS)
+        if not (self._acquire(key) if waits else self._try(key)):
+            yield False
+            return
+        released = threading.Event()
+        if not waits:
+            threading.Thread(target=self._keep, args=(key, released), name="registry lock", daemon=True).start()
         try:
             yield True
         finally:
+            released.set()
             self.remove(key)
+
+    def _acquire(self, key: str) -> bool:
+        """Wait for a lock. How long its holder has been silent is measured by this host's clock alone."""
+        seen, since = 0.0, time.monotonic()
+        while not self._create(key):
+            found = self.look(key)
+            if found is not None and found.modified != seen:
+                seen, since = found.modified, time.monotonic()
+            elif found is not None and time.monotonic() - since > _LOCK_SECONDS:
+                self.remove(key)
+            else:
+                time.sleep(_POLL_SECONDS)
+        return True
+
+    def _try(self, key: str) -> bool:
+        """Take a lock that is free, or whose holder has touched it neither in this minute nor in the last nine."""
+        if self._create(key):
+            return True
+        found = self.look(key)
+        if found is not None and time.time() - found.modified < _ABANDONED_SECONDS:
+            return False
+        self.remove(key)
+        return self._create(key)
+
+    def _keep(self, key: str, released: threading.Event) -> None:
+        while not released.wait(_LOCK_SECONDS):
+            self.write(key, b"")
 
     def _create(self, key: str) -> bool:
         from obstore.exceptions import AlreadyExistsError
@@ -117,14 +147,6 @@ class Objects:
             self._obstore.put(self._store, key, b"", mode="create")
         except AlreadyExistsError:
             return False
-        return True
-
-    def _expire(self, key: str, seconds: float) -> bool:
-        """Remove a lock whose holder is gone; whether it may be free."""
-        found = self.look(key)
-        if found is not None and time.time() - found.modified < seconds:
-            return False
-        self.remove(key)
         return True
 
     def begin(self, folder: str) -> None:

@@ -130,7 +130,9 @@ class Upstream:
             fetched = self._repository(repository).manifest(reference)
         except NotFound:
             raise problem("MANIFEST_UNKNOWN", "manifest unknown", detail={"reference": reference}) from None
-        media_type = fetched.media_type or documents.parse(fetched.content).media_type
+        media_type = fetched.media_type
+        if media_type.partition(";")[0].strip().lower() not in documents.ACCEPTED:
+            media_type = documents.parse(fetched.content).media_type
         tags = [] if ":" in reference else [reference]
         self._registry.manifests.cache(repository, fetched.digest, media_type, fetched.content, tags)
         self._metrics.add("fetched_total", 1)
