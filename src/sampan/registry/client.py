@@ -137,7 +137,7 @@ class Repository:
         answer.discard()
 
     def tags(self) -> list[str]:
-        """Every tag, as the registry sorts them. Raises NotFound."""
+        """Every tag, sorted. Raises NotFound."""
         found: list[str] = []
         path = "tags/list?n=1000"
         for _ in range(_MOST_PAGES):
@@ -149,7 +149,7 @@ class Repository:
             if not following or len(found) > _MOST_TAGS:
                 break
             path = f"tags/list?{following}"
-        return found
+        return sorted(set(found))
 
     # Blobs, read
 
