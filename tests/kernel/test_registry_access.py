@@ -254,6 +254,7 @@ def test_limits_of_blobs_and_uploads(tmp_path: Path) -> None:
         answer = served("POST", f"/v2/a/blobs/uploads/?digest={digest_of(LAYER)}", b"x" * 1025)
         assert (answer.status, answer.codes()) == (413, ["SIZE_INVALID"])
         assert served("PATCH", served.begin("a"), iter([b"x" * 1025])).status == 413
+        served.begin("a")
         answer = served("POST", "/v2/a/blobs/uploads/")
         assert (answer.status, answer.codes(), answer.headers["Retry-After"]) == (429, ["TOOMANYREQUESTS"], "10")
 
@@ -274,6 +275,23 @@ def test_tls(tmp_path: Path) -> None:
             assert answer.status == 201
         with urllib.request.urlopen(f"{served.address}{answer.headers['Location']}", context=trusted) as answer:
             assert answer.read() == LAYER
+
+
+def test_a_full_disk_is_said_and_not_kept_full(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "registry", str(disk)], check=True)
+    try:
+        with serving(str(disk)) as served:
+            served.push_image("a", "latest", LAYER)
+            data = b"x" * (6 << 20)
+            whole = served("POST", f"/v2/a/blobs/uploads/?digest={digest_of(data)}", data)
+            assert (whole.status, "disk is full" in whole.body.decode()) == (503, True)
+            assert served("PATCH", served.begin("a"), data).status == 503
+            served.push_image("a", "next", b"there is room again")
+        assert list((disk / "uploads").iterdir()) == []
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_a_client_that_leaves_goes_on_where_it_stopped(tmp_path: Path) -> None:

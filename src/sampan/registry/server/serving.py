@@ -101,11 +101,23 @@ def _tls(options: ServeOptions) -> ssl.SSLContext | None:
         raise InvalidArgument("--tls-cert and --tls-key go together")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _load(context, options)
+    return context
+
+
+def _load(context: ssl.SSLContext, options: ServeOptions) -> None:
     try:
         context.load_cert_chain(options.tls_certificate, options.tls_key)
     except (OSError, ssl.SSLError) as error:
         raise InvalidArgument(f"--tls-cert {options.tls_certificate}: {error}") from None
-    return context
+
+
+def _renew(context: ssl.SSLContext, options: ServeOptions) -> None:
+    """The certificate was renewed: connections from here on get the one that the file holds."""
+    try:
+        _load(context, options)
+    except InvalidArgument as error:
+        print(f"registry: the old certificate stays: {error.message}", file=sys.stderr, flush=True)
 
 
 async def _serve(
@@ -122,8 +134,11 @@ async def _serve(
         shutdown_timeout=_END_SECONDS,
     )
     ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+        loop.add_signal_handler(number, ended.set)
+    if context is not None:
+        loop.add_signal_handler(signal.SIGHUP, _renew, context, options)
     await runner.setup()
     site = web.TCPSite(runner, options.host, options.port, ssl_context=context, backlog=1024)
     try:

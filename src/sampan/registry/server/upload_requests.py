@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from aiohttp import web
 
+from sampan.errors import Unavailable
 from sampan.registry.server import layout, ranges
 from sampan.registry.server.medium import Entry
 from sampan.registry.server.problems import problem
@@ -36,7 +37,11 @@ async def begin(registry: Registry, request: web.BaseRequest, route: Route, *, m
     identifier = await registry.run(registry.uploads.begin, route.repository, algorithm)
     if not whole:
         return _accepted(route.repository, identifier, 0)
-    await _receive(registry, request, identifier, 0)
+    try:
+        await _receive(registry, request, identifier, 0)
+    except BaseException:  # the client does not know the upload: nobody could go on with it
+        await asyncio.shield(registry.start(registry.uploads.cancel, identifier))
+        raise
     return await _finish(registry, route.repository, identifier, whole)
 
 
@@ -114,6 +119,9 @@ async def _receive(registry: Registry, request: web.BaseRequest, identifier: str
     written = registry.written[identifier] = asyncio.Event()
     try:
         end = await _pump(registry, request, receiving, offset, limit)
+    except Unavailable:  # the disk is full: half a blob must not keep it so
+        await asyncio.shield(registry.start(registry.uploads.cancel, identifier))
+        raise
     finally:
         await asyncio.shield(registry.start(receiving.close))
         registry.written.pop(identifier, None)
