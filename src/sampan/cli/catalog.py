@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "inspect": ("system.inspect", "Show everything that is known about objects"),
     "kill": ("container.kill", "Send a signal to containers, by default KILL"),
     "load": ("image.load", "Load images from an archive"),
+    "lock": ("builder.lock", "Write down which image each name in a Dockerfile means"),
     "login": ("system.login", "Log in to a registry"),
     "logout": ("system.logout", "Forget the account at a registry"),
     "logs": ("container.logs", "Show what a container wrote"),

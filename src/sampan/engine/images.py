@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sampan.images.archive.loading import Loaded
     from sampan.images.bundle import Contents
     from sampan.images.comparison import FieldChange, FileChange
+    from sampan.images.lock import Lock
     from sampan.images.mounting import Mounted
     from sampan.images.moving import Listener
 
@@ -173,6 +174,15 @@ class Images:
         return transfers.push_images(
             self.database, self.paths, reference, platform=platform, all_tags=all_tags, config=config, on_event=heard
         )[-1].digest
+
+    def lock(self, names: Sequence[str], *, config: str = "") -> "Lock":
+        """What each name means now, by digest: in its registry, or here for an image that was made here.
+
+        `config` is the folder of config.json (~/.docker). Raises NotFound, and as pull().
+        """
+        from sampan.engine import locking
+
+        return locking.locked(self.database, self.paths, names, config=config)
 
     def create_bundle(
         self, references: Sequence[str], write: Callable[[bytes], object], *, with_cache: bool = True
