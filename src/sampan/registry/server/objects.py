@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 _CHUNK = 1 << 20
-_PART_BUFFER = 8 << 20
+_PART_BYTES, _PARTS_AT_ONCE = 6 << 20, 2  # S3 wants parts of 5 MiB at least; so much of an upload is in memory
 _LOCK_SECONDS = 60
 _ABANDONED_SECONDS = 600
 _POLL_SECONDS = 0.05
@@ -164,7 +164,10 @@ class Objects:
         if found is None or found.size_bytes != offset:
             raise BlockingIOError(errno.EAGAIN, "the upload has grown meanwhile")
         key = f"{folder}/part-{offset:020d}"
-        return _Part(self._obstore.open_writer(self._store, key, buffer_size=_PART_BUFFER))
+        return _Part(self._writer(key))
+
+    def _writer(self, key: str) -> Any:
+        return self._obstore.open_writer(self._store, key, buffer_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
 
     def upload_chunks(self, folder: str) -> Iterator[bytes]:
         for key, size, _ in self._parts(folder):
@@ -178,7 +181,7 @@ class Objects:
             self.remove(parts[0][0])
             return
         made = f"{folder}/whole-{os.urandom(8).hex()}"
-        writer = self._obstore.open_writer(self._store, made, buffer_size=_PART_BUFFER)
+        writer = self._writer(made)
         for piece in self.upload_chunks(folder):
             writer.write(piece)
         writer.close()
