@@ -92,7 +92,7 @@ def make_guard(options: ServeOptions) -> Guard:
 
 
 def serve(options: ServeOptions, ready: Callable[[str, bool], None]) -> None:
-    """Serve until SIGTERM or SIGINT. `ready` gets the address, and whether it is open to all, once it takes connections."""
+    """Serve until SIGTERM or SIGINT. `ready` gets the address, and whether it is open to all, once it listens."""
     registry = Registry(open_medium(options.store), options.limits)
     context = _tls(options)
     with suppress(KeyboardInterrupt):
