@@ -4,12 +4,18 @@ import base64
 import json
 import os
 import re
+import ssl
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sampan.registry.accounts import Accounts
+from sampan.registry.client import Client
+from sampan.registry.failures import Unreachable
+from sampan.registry.transport import Options
 from sampan.testing import remains
 from sampan.testing.command import Sampan
 from sampan.testing.faults import kill_at, passes, thinned
@@ -181,3 +187,85 @@ def test_a_login_that_lacks_something_is_told_as_docker_tells_it(sampan: Sampan,
     refused = sampan("login", "-u", "x", "-p", "y", "localhost:1", code=1).err.splitlines()
     assert refused[0] == "WARNING! Using --password via the CLI is insecure. Use --password-stdin."
     assert refused[1].startswith('Error response from daemon: Get "http://localhost:1/v2/": dial tcp')
+
+
+# Lists of manifests
+
+
+def test_a_list_is_put_together_annotated_and_pushed(sampan: Sampan, host: str, config: Path, tmp_path: Path) -> None:
+    one, listed = f"{host}/lists/one:1", f"{host}/lists/all:1"
+    build(sampan, tmp_path, one)
+    digest = sampan("push", one).out.splitlines()[-1].split()[2]
+    assert sampan("manifest", "create", listed, one).out == f"Created manifest list {listed}\n"
+    assert "--amend" in sampan("manifest", "create", listed, one, code=1).err
+    sampan("manifest", "annotate", "--arch", "arm64", "--variant", "v8", listed, one)
+    shown = json.loads(sampan("manifest", "inspect", listed).out)
+    assert shown["manifests"][0]["platform"] == {"architecture": "arm64", "os": "linux", "variant": "v8"}
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}\n", sampan("manifest", "push", "--purge", listed).out)
+    assert sampan("manifest", "rm", listed, code=1).err.splitlines()[0].endswith(f"No such manifest: {listed}")
+    assert json.loads(sampan("manifest", "inspect", listed).out)["manifests"][0]["digest"] == digest
+    verbose = json.loads(sampan("manifest", "inspect", "-v", listed).out)
+    assert verbose[0]["Descriptor"]["platform"]["architecture"] == "arm64"
+    assert "no matching manifest for" in sampan("pull", "--platform", "linux/s390x", listed, code=1).err
+    assert (
+        sampan("manifest", "inspect", f"{host}/lists/none:1", code=1).err == f"no such manifest: {host}/lists/none:1\n"
+    )
+
+
+# Mirrors
+
+
+def test_mirrors_are_asked_first_and_passed_over_when_they_fail(
+    sampan: Sampan, host: str, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The registry that is named does not exist: what comes, comes from the mirror."""
+    name = f"{host}/mirrored/app:1"
+    build(sampan, tmp_path, name)
+    sampan("push", name)
+    remove_all(sampan)
+    settings = tmp_path / "settings.toml"
+    mirrors = f'["http://127.0.0.1:1", "http://{host}/nothing", "http://{host}/mirrored"]'
+    settings.write_text(f'[[registries]]\nname = "nowhere.invalid/team"\nmirrors = {mirrors}\n')
+    monkeypatch.setenv("SAMPAN_CONFIG", str(settings))
+    monkeypatch.setenv("SAMPAN_REGISTRY_PATIENCE", "1,2,2,0.01")
+    assert "Pull complete" in sampan("pull", "nowhere.invalid/team/app:1").out
+    assert "no such host" in sampan("pull", "nowhere.invalid/other/app:1", code=1).err
+    assert "no such host" in sampan("push", "nowhere.invalid/team/app:1", code=1).err
+
+
+# TLS
+
+
+def certificate(folder: Path, name: str) -> tuple[Path, Path]:
+    """A certificate of its own authority for 127.0.0.1, and its key."""
+    made, key = folder / f"{name}.pem", folder / f"{name}.key"
+    words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    names = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1,DNS:registry.test"]
+    subprocess.run(
+        [*words, "-keyout", str(key), "-out", str(made), "-days", "2", *names], check=True, capture_output=True
+    )
+    return made, key
+
+
+def test_a_certificate_is_verified_against_certs_d(
+    sampan: Sampan, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, key = certificate(tmp_path, "own")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(made, key)
+    with registry(str(tmp_path / "store")) as plain, interfering(plain, tls=context) as (through, _):
+        sampan("tag", "busybox", f"{through}/app:1")
+        sampan("push", f"{through}/app:1")  # this host: TLS is found out, and anybody's certificate is taken
+        port = through.rpartition(":")[2]
+        monkeypatch.setenv("SAMPAN_REGISTRY_PATIENCE", "1,2,2,0.01")
+        strict = Client(Options("test", certificate_places=(str(tmp_path / "certs.d"),)), Accounts(str(config)))
+        with strict as client:
+            url = f"https://127.0.0.1:{port}/v2/"
+            with pytest.raises(Unreachable, match="x509"):
+                client.transport.send("GET", url, attempts=1)
+        trusted = tmp_path / "certs.d" / f"127.0.0.1:{port}"
+        trusted.mkdir(parents=True)
+        (trusted / "ca.crt").write_text(made.read_text())
+        strict = Client(Options("test", certificate_places=(str(tmp_path / "certs.d"),)), Accounts(str(config)))
+        with strict as client:
+            assert client.transport.send("GET", url, attempts=1).status == 200
