@@ -237,6 +237,25 @@ def test_an_untagged_manifest_that_a_push_was_told_of_keeps_its_layers(
     assert store.has(parent, child, digest_of(b"layer"), digest_of(b"{}")) == [True] * 4
 
 
+def test_a_manifest_that_comes_or_loses_its_tag_between_the_looks_stays_whole(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.push_image("a", "tagged", b"tagged")
+    for data in (b"{}", b"late"):
+        store.push_blob("a", data)
+    looked = collection.View._look
+
+    def look(view: collection.View, repository: str) -> None:
+        looked(view, repository)
+        if view._condemned is None:
+            store.put("a", image(b"late"))
+            store.manifests.untag("a", "tagged")
+
+    monkeypatch.setattr(collection.View, "_look", look)
+    store.collect(removes_untagged=True)
+    assert store.has(digest_of(b"late"), digest_of(b"tagged"), digest_of(b"{}")) == [True] * 3
+
+
 def test_a_manifest_whose_blob_has_just_gone_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     for data in (b"{}", b"layer"):
         store.push_blob("a", data)
@@ -251,9 +270,8 @@ def test_a_manifest_whose_blob_has_just_gone_is_refused(store: Store, monkeypatc
     assert store.manifests.tags("a") == []
 
 
-def test_pushes_and_collections_at_the_same_time_leave_a_whole_registry(tmp_path: Path) -> None:
+def test_pushes_and_collections_at_the_same_time_leave_a_whole_registry(store: Store) -> None:
     """The period of grace is nothing here, so that collections take whatever they may; a push retries as clients do."""
-    store = Store(Directory(str(tmp_path)))
     ended = threading.Event()
     failures: list[BaseException] = []
 
