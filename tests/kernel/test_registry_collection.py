@@ -366,9 +366,11 @@ def test_a_registry_that_is_killed_anywhere_in_a_push_is_whole(tmp_path: Path) -
         if number % 3 == 0:
             with serving(store) as served:
                 push_all(served)
+        for name in os.listdir(f"{store}/tmp"):
+            os.utime(f"{store}/tmp/{name}", (0, 0))
         assert collection.collect(Directory(store), AT_ONCE) is not None
         assert verify(Directory(store)).problems == [], moment
-        assert os.listdir(f"{store}/uploads") == [], moment
+        assert os.listdir(f"{store}/uploads") == os.listdir(f"{store}/tmp") == [], moment
 
 
 def test_a_collection_that_is_killed_anywhere_leaves_a_whole_registry(tmp_path: Path) -> None:

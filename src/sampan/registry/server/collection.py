@@ -164,6 +164,7 @@ class _Collection:
         if digests:
             self._remove(candidates, digests, View(self._manifests, self._options, set(candidates)))
         self._write_index()
+        self._medium.tidy(max(self._options.grace_seconds, self._options.upload_seconds, _HOUR))
         return self._report
 
     def _forget_tags(self) -> None:

@@ -193,6 +193,9 @@ class Objects:
         for name in names:
             self.remove(f"{folder}/{name}")
 
+    def tidy(self, older_than_seconds: float) -> None:
+        """Nothing half written can be seen; what S3 keeps of it ends by the bucket's rule for incomplete uploads."""
+
     def _parts(self, folder: str) -> list[tuple[str, int, float]]:
         """Key, size and time of the parts that follow one another from the beginning.
 
