@@ -126,10 +126,17 @@ def test_what_is_not_there_is_told_as_docker_tells_it(sampan: Sampan, host: str,
         f"{prefix}manifest for {host}/nope:latest not found: manifest unknown"
     )
     assert sampan("push", f"{host}/nope:1", code=1).err.splitlines()[0] == (
-        f"{prefix}An image does not exist locally with the tag: {host}/nope"
+        f"An image does not exist locally with the tag: {host}/nope"
     )
     refused = sampan("pull", "localhost:1/x", code=1).err.splitlines()[0]
     assert re.fullmatch(rf'{prefix}Get "http://localhost:1/v2/": dial tcp .*:1: connect: connection refused', refused)
+
+
+def test_a_registry_is_searched_by_name(sampan: Sampan, host: str, config: Path) -> None:
+    sampan("tag", "busybox", f"{host}/found/here:1")
+    sampan("push", f"{host}/found/here:1")
+    assert sampan("search", "--format", "{{.Name}}", f"{host}/found").out == f"{host}/found/here\n"
+    assert sampan("search", f"{host}/nothing-of-that").out == "NAME      DESCRIPTION   STARS     OFFICIAL\n"
 
 
 def test_a_pull_by_digest_whose_layers_are_here_costs_one_request(

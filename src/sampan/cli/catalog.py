@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rmi": ("image.rm", "Remove images"),
     "run": ("container.run", "Make a container from an image and start it"),
     "save": ("image.save", "Write images to one archive"),
+    "search": ("image.search", "Look for images on Docker Hub, or in another registry by name"),
     "snapshot": ("container.snapshot", "Make an image of a container together with its volumes' data"),
     "start": ("container.start", "Start containers that are not running"),
     "stats": ("container.stats", "Show what containers use, live"),
