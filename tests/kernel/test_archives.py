@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import zstandard
 
+from sampan.cli.image.load import Display
 from sampan.engine import Engine
 from sampan.errors import Corrupt, NotFound, SampanError, Unsupported
 from sampan.images.archive import contents, documents
@@ -404,3 +405,70 @@ def test_save_and_load_on_the_command_line(sampan: Sampan, tmp_path: Path) -> No
     broken = sampan("load", "-i", path, "--platform", "linux/s390x", code=1)
     assert broken.err.startswith("the archive was found but does not provide the specified platform (linux/s390x)\n")
     remains.assert_none(sampan.root)
+
+
+def test_an_image_with_the_same_layer_twice_runs(sampan: Sampan, tmp_path: Path) -> None:
+    with tarfile.open(fileobj=io.BytesIO(subprocess.check_output(sampan.command("save", "busybox")))) as archive:
+        saved = json.load(archive.extractfile("manifest.json") or io.BytesIO())[0]
+        base, settings = (archive.extractfile(name) for name in (saved["Layers"][0], saved["Config"]))
+        assert base is not None and settings is not None
+        content, fields = base.read(), json.load(settings)
+    one, hides = layer(b"one"), packed({".wh.file": b""})
+    layers = (content, one, packed({}), hides, one, packed({}), content)
+    made = config(*layers, config=fields["config"])
+    (tmp_path / "a.tar").write_bytes(packed(docker_archive(made, *layers, tags=["twice:1"])))
+    sampan("load", "-i", str(tmp_path / "a.tar"))
+    assert sampan("run", "--rm", "twice:1", "cat", "/file").out == "one"
+    assert sampan("image", "diff", "busybox", "twice:1").out.splitlines()[0] == "A /file"
+    folder = sampan("image", "mount", "twice:1").out.strip()
+    assert Path(folder, "file").read_text() == "one"
+    sampan("image", "unmount", "twice:1")
+    (tmp_path / "Dockerfile").write_text("FROM twice:1\nRUN echo two > /file\n")
+    sampan("build", "-q", "-t", "more", str(tmp_path))
+    assert sampan("run", "--rm", "more", "cat", "/file").out == "two\n"
+
+
+def test_loads_saves_and_removals_at_once_leave_a_whole_store(sampan: Sampan, tmp_path: Path) -> None:
+    path = str(CORPUS / "docker.tar.gz")
+    for _ in range(3):
+        at_once = [sampan.start("load", "-q", "-i", path) for _ in range(3)]
+        at_once += [sampan.start("save", "-o", "/dev/null", "busybox"), sampan.start("rmi", "-f", TINY)]
+        for process in at_once:
+            process.communicate()
+            assert process.returncode == 0
+    assert sampan("load", "-q", "-i", path).out.startswith("Loaded image: ")
+    assert sampan("system", "check").code == 0
+    image = json.loads(sampan("image", "inspect", TINY).out)[0]
+    assert image["RootFS"]["Layers"] == [
+        "sha256:969f5f4a9208ec2b0e521fb29cea0c839a3880256913212ea6c058bb4338eb87",
+        "sha256:433b25bee724c63f8339e925abf7c33eb58c64da28d57ac439858a2bfdd73d3d",
+    ]
+    sampan("rmi", "-f", TINY)
+    remains.assert_none(sampan.root)
+    assert len(os.listdir(sampan.root + "/layers")) == 1
+
+
+class _Screen(io.StringIO):
+    def __init__(self, is_terminal: bool) -> None:
+        super().__init__()
+        self._is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self._is_terminal
+
+
+def test_progress_is_shown_on_a_terminal_alone() -> None:
+    shown = []
+    for is_terminal, quiet in ((True, False), (True, True), (False, False)):
+        screen = _Screen(is_terminal)
+        display = Display(screen, quiet=quiet)
+        for count in (0, 500, 1000):
+            display.show("blobs/sha256/" + "ab" * 32, count, 1000)
+        display.show("1234567890abcdef/layer.tar", 0, 0)
+        display.end()
+        shown.append(screen.getvalue())
+    lines = shown[0].split("\n")
+    assert shown[1:] == ["", ""]
+    assert lines[0].endswith("\r\033[Kabababababab: Loading layer  [" + "=" * 50 + "]  1kB/1kB")
+    assert f"[{'=' * 25 + '>':<50}]  500B/1kB" in lines[0]
+    assert lines[1].startswith("\r\033[K1234567890ab: Loading layer")

@@ -123,6 +123,7 @@ def test_anonymous_pull_is_for_pulls_alone(tmp_path: Path) -> None:
         assert served("POST", place, LAYER, basic("ann")).status == 201
         assert served("GET", f"/v2/a/blobs/{digest_of(LAYER)}").body == LAYER
         assert served("GET", "/v2/_catalog").json() == {"repositories": ["a"]}
+        assert served("GET", "/v2/").headers["WWW-Authenticate"].startswith("Bearer ")
 
 
 def bearer(answer: Answer) -> dict[str, str]:
@@ -254,6 +255,7 @@ def test_limits_of_blobs_and_uploads(tmp_path: Path) -> None:
         answer = served("POST", f"/v2/a/blobs/uploads/?digest={digest_of(LAYER)}", b"x" * 1025)
         assert (answer.status, answer.codes()) == (413, ["SIZE_INVALID"])
         assert served("PATCH", served.begin("a"), iter([b"x" * 1025])).status == 413
+        served.begin("a")
         answer = served("POST", "/v2/a/blobs/uploads/")
         assert (answer.status, answer.codes(), answer.headers["Retry-After"]) == (429, ["TOOMANYREQUESTS"], "10")
 
@@ -276,6 +278,23 @@ def test_tls(tmp_path: Path) -> None:
             assert answer.read() == LAYER
 
 
+def test_a_full_disk_is_said_and_not_kept_full(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "registry", str(disk)], check=True)
+    try:
+        with serving(str(disk)) as served:
+            served.push_image("a", "latest", LAYER)
+            data = b"x" * (6 << 20)
+            whole = served("POST", f"/v2/a/blobs/uploads/?digest={digest_of(data)}", data)
+            assert (whole.status, "disk is full" in whole.body.decode()) == (503, True)
+            assert served("PATCH", served.begin("a"), data).status == 503
+            served.push_image("a", "next", b"there is room again")
+        assert list((disk / "uploads").iterdir()) == []
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
 def test_a_client_that_leaves_goes_on_where_it_stopped(tmp_path: Path) -> None:
     with serving(str(tmp_path)) as served:
         location = served.begin("a")
@@ -293,13 +312,15 @@ def test_a_client_that_leaves_goes_on_where_it_stopped(tmp_path: Path) -> None:
         assert served("PUT", f"{location}?digest={digest_of(data)}").status == 201
 
 
-def test_an_upload_goes_on_in_another_process_and_after_a_restart(tmp_path: Path) -> None:
-    with serving(str(tmp_path)) as one, serving(str(tmp_path)) as two:
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_an_upload_goes_on_in_another_process_and_after_a_restart(tmp_path: Path, scheme: str) -> None:
+    store = f"{scheme}{tmp_path}"
+    with serving(store) as one, serving(store) as two:
         location = one.begin("a")
         assert one("PATCH", location, b"first ").status == 202
         assert two("PATCH", location, b"second ").status == 202
         assert one.end(9) and two.end() == 0
-    with serving(str(tmp_path)) as three:
+    with serving(store) as three:
         digest = digest_of(b"first second third")
         assert three("PUT", f"{location}?digest={digest}", b"third").status == 201
         assert three("GET", f"/v2/a/blobs/{digest}").body == b"first second third"

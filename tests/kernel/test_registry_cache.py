@@ -47,7 +47,10 @@ def test_an_image_is_fetched_once_and_outlives_its_upstream(tmp_path: Path) -> N
         for _ in range(2):
             pull(cache, "team/app", "v1")
         assert (requests(upstream, "manifest"), requests(upstream, "blob")) == (1, 2)
+        upstream.push_image("team/app", "never-pulled", b"other")
+        assert cache("GET", "/v2/team/app/tags/list").json()["tags"] == ["never-pulled", "v1"]
         upstream.end()
+        assert cache("GET", "/v2/team/app/tags/list").json()["tags"] == ["v1"]
         pull(cache, "team/app", "v1")
         pull(cache, "team/app", digest)
         assert cache("HEAD", f"/v2/team/app/blobs/{digest_of(LAYER)}").headers["Content-Length"] == str(len(LAYER))

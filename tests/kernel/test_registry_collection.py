@@ -237,6 +237,25 @@ def test_an_untagged_manifest_that_a_push_was_told_of_keeps_its_layers(
     assert store.has(parent, child, digest_of(b"layer"), digest_of(b"{}")) == [True] * 4
 
 
+def test_a_manifest_that_comes_or_loses_its_tag_between_the_looks_stays_whole(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.push_image("a", "tagged", b"tagged")
+    for data in (b"{}", b"late"):
+        store.push_blob("a", data)
+    looked = collection.View._look
+
+    def look(view: collection.View, repository: str) -> None:
+        looked(view, repository)
+        if view._condemned is None:
+            store.put("a", image(b"late"))
+            store.manifests.untag("a", "tagged")
+
+    monkeypatch.setattr(collection.View, "_look", look)
+    store.collect(removes_untagged=True)
+    assert store.has(digest_of(b"late"), digest_of(b"tagged"), digest_of(b"{}")) == [True] * 3
+
+
 def test_a_manifest_whose_blob_has_just_gone_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     for data in (b"{}", b"layer"):
         store.push_blob("a", data)
@@ -251,9 +270,8 @@ def test_a_manifest_whose_blob_has_just_gone_is_refused(store: Store, monkeypatc
     assert store.manifests.tags("a") == []
 
 
-def test_pushes_and_collections_at_the_same_time_leave_a_whole_registry(tmp_path: Path) -> None:
+def test_pushes_and_collections_at_the_same_time_leave_a_whole_registry(store: Store) -> None:
     """The period of grace is nothing here, so that collections take whatever they may; a push retries as clients do."""
-    store = Store(Directory(str(tmp_path)))
     ended = threading.Event()
     failures: list[BaseException] = []
 
@@ -348,9 +366,11 @@ def test_a_registry_that_is_killed_anywhere_in_a_push_is_whole(tmp_path: Path) -
         if number % 3 == 0:
             with serving(store) as served:
                 push_all(served)
+        for name in os.listdir(f"{store}/tmp"):
+            os.utime(f"{store}/tmp/{name}", (0, 0))
         assert collection.collect(Directory(store), AT_ONCE) is not None
         assert verify(Directory(store)).problems == [], moment
-        assert os.listdir(f"{store}/uploads") == [], moment
+        assert os.listdir(f"{store}/uploads") == os.listdir(f"{store}/tmp") == [], moment
 
 
 def test_a_collection_that_is_killed_anywhere_leaves_a_whole_registry(tmp_path: Path) -> None:
@@ -396,6 +416,18 @@ def test_a_registry_collects_while_it_serves(tmp_path: Path) -> None:
         while served("HEAD", f"/v2/a/blobs/{digest}").status != 404:
             assert time.monotonic() < end
         assert "sampan_registry_collections_total" in served("GET", "/metrics").body.decode()
+
+
+def test_an_image_of_an_engine_is_imported(sampan: Sampan, tmp_path: Path) -> None:
+    store = str(tmp_path / "store")
+    done = sampan("registry", "import", "--image", "busybox:latest", "--name", "base/busybox:1", store)
+    assert done.out.startswith("base/busybox:1 sha256:")
+    assert verify(Directory(store)).problems == []
+    with serving(store) as served:
+        place = f"{served.host}/base/busybox:1"
+        assert sampan("run", "--rm", place, "echo", "imported").out == "imported\n"
+        sampan("rmi", place)
+    assert "one of them" in sampan("registry", "import", store, code=1).err
 
 
 def test_images_of_a_layout_are_imported(tmp_path: Path) -> None:

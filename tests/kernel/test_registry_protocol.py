@@ -316,6 +316,15 @@ def test_a_manifest_that_is_none_is_refused(registry: Served, data: bytes) -> No
     assert refused(answer, 400, "MANIFEST_INVALID")
 
 
+@pytest.mark.parametrize("media_type", ["text/html", "application/json", "image/svg+xml", OCI_INDEX])
+def test_a_manifest_of_another_type_is_refused(registry: Served, media_type: str) -> None:
+    registry.push_blob("manifests/types", b"{}")
+    document = {**image(), "annotations": {"a": "<script>alert(1)</script>"}}
+    del document["mediaType"]
+    answer = registry("PUT", "/v2/manifests/types/manifests/x", encode(document), {"Content-Type": media_type})
+    assert refused(answer, 400, "MANIFEST_INVALID")
+
+
 def test_a_manifest_of_another_digest_is_refused(registry: Served) -> None:
     answer = registry("PUT", f"/v2/manifests/wrong/manifests/{ABSENT}", encode(image()), {"Content-Type": OCI_MANIFEST})
     assert refused(answer, 400, "DIGEST_INVALID")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sampan.builder.failures import BuildFailed
 from sampan.builder.options import BuildOptions
 from sampan.errors import InvalidArgument, NotFound
+from sampan.images import lock
 
 _LARGEST_DOCKERFILE = 16 << 20
 
@@ -52,6 +53,15 @@ def read_dockerfile(options: BuildOptions) -> Source:
         return Source(data.decode(), name, f"{context}\0{os.path.realpath(path)}")
     except UnicodeDecodeError as error:
         raise BuildFailed(f"failed to read dockerfile: {name} is not UTF-8 text", kind=error) from error
+
+
+def read_lock(path: str) -> lock.Lock:
+    """The lock in a file; an empty one where there is none. Raises InvalidArgument, BuildFailed for no plain file."""
+    try:
+        data = read_file(path, lock.MOST_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    return lock.parse(data.decode(errors="replace"), os.path.basename(path))
 
 
 def read_file(path: str, limit: int) -> bytes:

@@ -16,7 +16,7 @@ from sampan.dockerfile import parser
 from sampan.dockerfile.errors import ParseError
 from sampan.dockerfile.instructions import Dockerfile
 from sampan.errors import InvalidArgument, NotFound, SampanError
-from sampan.images import happenings
+from sampan.images import happenings, lock
 from sampan.images import store as images
 from sampan.images.model import Image
 from sampan.linux import fault, files
@@ -93,6 +93,7 @@ class _Build:
             str, platform.Platform
         ] = {}  # for which platform an image is taken, where it is not the target
         self._reporter = reporter
+        self._locked: lock.Lock | None = None
         self._source = Source("", "Dockerfile", "")
         self._host = _host()
 
@@ -198,12 +199,16 @@ class _Build:
             return shared.images[text]
         name = reference.parse(text)
         whole, wanted = name.normalised(), self._wanted.get(text)
+        if self._lock() and not name.digest and whole not in self._lock():
+            self._reporter.warn(f"{lock.FILE} does not name {whole}: `sampan lock` adds it")
+        exact = lock.candidates(self._lock(), text, str(wanted or target)) or (text,)
         work = self._reporter.start(f"[internal] load metadata for {whole}")
         try:
-            image = self._present(text, wanted or target, must_fit=wanted is not None)
+            present = (self._present(one, wanted or target, must_fit=wanted is not None) for one in exact)
+            image = next((found for found in present if found is not None), None)
             if image is None and self._fetch is not None:
-                self._fetch(text, str(wanted or target), work.status)
-                image = images.find(self._database, text)
+                self._fetch(exact[0], str(wanted or target), work.status)
+                image = images.find(self._database, exact[0])
             if image is None:
                 raise NotFound("not found", hint=_how_to_make(name))
         except SampanError as error:
@@ -223,6 +228,14 @@ class _Build:
             return _how_to_make(name)
         mine = platform.normalise(config.os, config.architecture, config.variant)
         return f"the image here is for {mine}, not for {wanted}" if wanted else ""
+
+    def _lock(self) -> lock.Lock:
+        """What sampan.lock in the context says that names mean. Raises InvalidArgument for a mistake in it."""
+        if self._locked is None:
+            self._locked = (
+                project.read_lock(os.path.join(self._options.context, lock.FILE)) if self._options.context else {}
+            )
+        return self._locked
 
     def _present(self, text: str, wanted: platform.Platform, *, must_fit: bool) -> Image | None:
         """The image here; None when there is none that may be taken."""

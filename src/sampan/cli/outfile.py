@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from sampan.cli.errors import ClientError
 
-Fill = Callable[[Callable[[bytes], object]], None]
+Write = Callable[[bytes], object]
+Fill = Callable[[Write], None]
 
 
 def check(path: str, what: str, suggestion: str) -> None:

@@ -78,6 +78,17 @@ def resolve(dockerfile: Dockerfile, target: str = "", *, expand: Callable[[str],
     return Plan(stages, wanted, tuple(sorted(needed)), bases, platforms)
 
 
+def images(plan: Plan) -> tuple[str, ...]:
+    """The images that any stage of a file is built on, copies from or mounts, in the file's order, each once."""
+    found = [base.image for base in plan.bases if base.stage is None and base.image != SCRATCH]
+    for stage in plan.stages:
+        for instruction in stage.instructions:
+            found += [
+                origin.image for origin in _origins(plan.stages, stage.index, instruction) if origin.stage is None
+            ]
+    return tuple(dict.fromkeys(found))
+
+
 def _target(stages: tuple[Stage, ...], target: str) -> int:
     if not target:
         return len(stages) - 1

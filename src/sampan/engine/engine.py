@@ -15,6 +15,7 @@ from sampan.storage.database import Database
 if TYPE_CHECKING:
     from sampan.builder.options import BuildOptions, BuildResult
     from sampan.engine.images import Images
+    from sampan.engine.manifest_lists import ManifestLists
     from sampan.engine.networks import Networks
     from sampan.engine.registries import Registries
     from sampan.engine.system import System
@@ -64,6 +65,12 @@ class Engine:
         from sampan.engine.registries import Registries
 
         return Registries(self.paths, config)
+
+    def manifest_lists(self, config: str = "", *, insecure: bool = False) -> "ManifestLists":
+        """Lists of manifests: create, annotate, inspect, push. `insecure` lets their registries be without TLS."""
+        from sampan.engine.manifest_lists import ManifestLists
+
+        return ManifestLists(self.paths, config, insecure=insecure)
 
     @property
     def volumes(self) -> "Volumes":

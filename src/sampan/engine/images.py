@@ -10,7 +10,9 @@ from sampan.storage.paths import Paths
 
 if TYPE_CHECKING:
     from sampan.images.archive.loading import Loaded
+    from sampan.images.bundle import Contents
     from sampan.images.comparison import FieldChange, FileChange
+    from sampan.images.lock import Lock
     from sampan.images.mounting import Mounted
     from sampan.images.moving import Listener
 
@@ -181,6 +183,35 @@ class Images:
         return transfers.push_images(
             self.database, self.paths, reference, platform=platform, all_tags=all_tags, config=config, on_event=heard
         )[-1].digest
+
+    def lock(self, names: Sequence[str], *, config: str = "") -> "Lock":
+        """What each name means now, by digest: in its registry, or here for an image that was made here.
+
+        `config` is the folder of config.json (~/.docker). Raises NotFound, and as pull().
+        """
+        from sampan.engine import locking
+
+        return locking.locked(self.database, self.paths, names, config=config)
+
+    def create_bundle(
+        self, references: Sequence[str], write: Callable[[bytes], object], *, with_cache: bool = True
+    ) -> tuple[int, int]:
+        """Give an archive of images, all that have a name when none is given, and of the build cache to `write`: how
+        many images and cached steps. `docker load` takes its images too."""
+        from sampan.images import bundle
+
+        return bundle.create(self.database, self.paths, references, write, with_cache=with_cache)
+
+    def load_bundle(
+        self,
+        source: IO[bytes],
+        *,
+        on_progress: Callable[[str, int, int], object] = lambda path, count, size: None,
+    ) -> "Contents":
+        """Load what create_bundle() wrote, of somebody whose builds you trust. Raises as load()."""
+        from sampan.images import bundle
+
+        return bundle.load(self.database, self.paths, source, on_progress=on_progress)
 
     def import_rootfs(
         self, source: "str | IO[bytes]", reference: str = "", *, changes: Sequence[str] = (), message: str = ""

@@ -7,6 +7,7 @@ from sampan.errors import InvalidArgument
 from sampan.oci import reference
 from sampan.registry.accounts import Account, Accounts, normalised
 from sampan.registry.failures import refused
+from sampan.registry.search import Hit, search
 from sampan.storage.paths import Paths
 
 _MOST_BYTES = 1 << 16
@@ -59,6 +60,11 @@ class Registries:
                 )
             registries.accounts.save(key, kept)
             return LoggedIn(registries.accounts.path, registries.accounts.is_plain(key))
+
+    def search(self, term: str, limit: int = 25) -> list[Hit]:
+        """Repositories by name: Docker Hub's, or with HOST/TERM another registry's. Raises Unavailable."""
+        with client(self._paths, self._config) as registries:
+            return search(registries, term, limit)
 
     def logout(self, server: str) -> bool:
         """Forget the account at registry[/path]; whether one was kept."""

@@ -17,6 +17,7 @@ from sampan.registry.accounts import Accounts
 from sampan.registry.client import Client
 from sampan.registry.transport import Options, patience_of
 from sampan.settings import sources
+from sampan.settings.model import Registry
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
@@ -29,15 +30,21 @@ def is_offline() -> bool:
 
 
 @contextmanager
-def client(paths: Paths, config: str = "") -> Iterator[Client]:
-    """Registries as settings, environment and the config.json in the folder `config` (~/.docker) say."""
+def client(paths: Paths, config: str = "", *, insecure: str = "") -> Iterator[Client]:
+    """Registries as settings, environment and the config.json in the folder `config` (~/.docker) say.
+
+    `insecure` is one that may be without TLS whatever they say.
+    """
     options = Options(
         user_agent=f"sampan/{__version__} linux/{platforms.host_platform(os.uname().machine).architecture}",
         is_offline=is_offline(),
         patience=patience_of(os.environ),
         certificate_places=certificates.folders(),
     )
-    with Client(options, Accounts(config), sources.load(paths.settings).settings.registries) as made:
+    rules = sources.load(paths.settings).settings.registries
+    if insecure:
+        rules = (Registry(insecure, insecure=True), *rules)
+    with Client(options, Accounts(config), rules) as made:
         yield made
 
 

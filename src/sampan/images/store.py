@@ -295,17 +295,15 @@ def holding(database: Database, choose: Callable[[], Sequence[Image]]) -> Iterat
     """The images that `choose` finds, whose layers nobody collects meanwhile. Raises what it raises."""
     from sampan.storage import snapshots
 
-    with database.transaction(durable=False):
+    images: Sequence[Image] = ()
+
+    def chosen() -> list[str]:
+        nonlocal images
         images = choose()
-        held = list(dict.fromkeys(layer for image in images for layer in image.layers))
-        for snapshot_id in held:
-            snapshots.hold(database, snapshot_id)
-    try:
+        return [layer for image in images for layer in image.layers]
+
+    with snapshots.holding(database, chosen):
         yield images
-    finally:
-        with database.transaction(durable=False):
-            for snapshot_id in held:
-                snapshots.release(database, snapshot_id)
 
 
 def layers_size(database: Database, layers: Sequence[str]) -> int:

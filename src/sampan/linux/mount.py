@@ -16,7 +16,7 @@ def overlay(layers_folder: str, lower: Sequence[str], upper: str, work: str, tar
     An image without layers gets an empty folder below, because overlayfs wants one.
     """
     os.chdir(layers_folder)
-    names = list(reversed(lower)) or [_empty_folder()]
+    names = _topmost_first(lower) or [_empty_folder()]
     # index=off and metacopy=off: an upper directory must stay usable as a layer, whatever the kernel's defaults are.
     places = f"lowerdir={':'.join(names)},upperdir={escaped(upper)},workdir={escaped(work)}"
     options = f"{places},index=off,metacopy=off,redirect_dir=off"
@@ -24,6 +24,12 @@ def overlay(layers_folder: str, lower: Sequence[str], upper: str, work: str, tar
         syscall.mount("overlay", target, "overlay", 0, options)
     except OSError as error:
         raise OSError(error.errno, f"cannot mount overlay of {len(names)} layers: {error.strerror}", target) from error
+
+
+def _topmost_first(lower: Sequence[str]) -> list[str]:
+    """Each layer once: overlayfs refuses a folder that is given twice (ELOOP), as images with two equal layers would
+    have it. All that the lower of two equal ones holds, the upper one holds too."""
+    return list(dict.fromkeys(reversed(lower)))
 
 
 def escaped(path: str) -> str:
@@ -56,7 +62,8 @@ def lower_view(layers_folder: str, lower: Sequence[str], target: str) -> None:
         return
     os.chdir(layers_folder)
     # Overlayfs wants two at least where nothing can be written.
-    names = [*reversed(lower), *[_empty_folder()] * max(2 - len(lower), 0)]
+    names = _topmost_first(lower)
+    names += [_empty_folder()] if len(names) < 2 else []
     syscall.mount("overlay", target, "overlay", syscall.MS_RDONLY, f"lowerdir={':'.join(names)}")
 
 

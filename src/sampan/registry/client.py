@@ -137,7 +137,7 @@ class Repository:
         answer.discard()
 
     def tags(self) -> list[str]:
-        """Every tag, as the registry sorts them. Raises NotFound."""
+        """Every tag, sorted. Raises NotFound."""
         found: list[str] = []
         path = "tags/list?n=1000"
         for _ in range(_MOST_PAGES):
@@ -149,6 +149,22 @@ class Repository:
             if not following or len(found) > _MOST_TAGS:
                 break
             path = f"tags/list?{following}"
+        return sorted(set(found))
+
+    def catalog(self) -> list[str]:
+        """The names of all repositories of the registry, where it tells them. Raises NotFound, PermissionDenied."""
+        self._scope = "registry:catalog:*"
+        found: list[str] = []
+        path = "/v2/_catalog?n=1000"
+        for _ in range(_MOST_PAGES):
+            answer = self._settle("GET", path, {})
+            if answer.status != 200:
+                raise self._missing(answer, "")
+            found += _names_of(answer.content(16 << 20), self.name.registry)
+            following = _next_page(answer.headers.get("link", ""))
+            if not following or len(found) > _MOST_TAGS:
+                break
+            path = f"/v2/_catalog?{following}"
         return found
 
     # Blobs, read
@@ -424,6 +440,16 @@ def _tags_of(content: bytes, registry: str) -> Iterable[str]:
     if not isinstance(tags, list):
         raise Corrupt(f"the list of tags of {registry} cannot be read")
     return [tag for tag in tags if isinstance(tag, str) and re.fullmatch(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}", tag)]
+
+
+def _names_of(content: bytes, registry: str) -> list[str]:
+    import json
+
+    try:
+        names = json.loads(content).get("repositories") or []
+    except (ValueError, AttributeError, RecursionError):
+        raise Corrupt(f"the catalog of {registry} cannot be read") from None
+    return [name for name in names if isinstance(name, str) and len(name) < 256 and name.isprintable()]
 
 
 def _next_page(link: str) -> str:

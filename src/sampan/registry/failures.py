@@ -50,7 +50,8 @@ def _raise(url: str, method: str, error: Exception) -> NoReturn:
 
     parts = urlsplit(url)
     base = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-    where = f'{method.capitalize()} "{base}{parts.path}"'
+    query = f"?{parts.query}" if parts.path == "/v1/search" else ""  # others may hold what an upload is signed with
+    where = f'{method.capitalize()} "{base}{parts.path}{query}"'
     first = f'Get "{base}/v2/"' if parts.path.startswith("/v2/") else where  # where no connection came about
     cause = _deepest(error)
     if isinstance(error, exceptions.ProxyError):

@@ -209,7 +209,8 @@ def _registry(value: Any) -> Registry:
 
 
 def _registry_name(value: Any) -> str:
-    if re.fullmatch(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?", _text(value)) is None:
+    host, path = r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?", r"(?:/[a-z0-9._/-]*[a-z0-9])?"
+    if re.fullmatch(host + path, _text(value)) is None:
         raise Wrong("a host is wanted, such as registry.example.com:5000, without https://")
     return str(value)
 

@@ -21,7 +21,7 @@ class DefaultUlimit(NamedTuple):
 
 
 class Registry(NamedTuple):
-    """`name` is host[:port]; `insecure` lets it be without TLS; `mirrors` are asked before it, URLs."""
+    """`name` is host[:port][/path]; `insecure` lets it be without TLS; `mirrors` are asked before it, URLs."""
 
     name: str
     insecure: bool = False

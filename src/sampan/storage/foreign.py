@@ -36,16 +36,19 @@ def receive(
     stream: tar.Readable,
     *,
     diff_id: str,
+    snapshot_id: str = "",
+    is_shared: bool = True,
     limits: tar.Limits = tar.DEFAULT_LIMITS,
 ) -> str:
     """Unpack a layer's plain tar, which is read to its end, and return the id of its recorded snapshot, leased.
 
     `diff_id` ("sha256:...") is what the tar must hash to; "" where that is not known. When the same layer came in by
-    another way meanwhile, that snapshot is the result. snapshots.release() it once a committed row names it; without
+    another way meanwhile, that snapshot is the result, unless a second one is wanted (`is_shared`); `snapshot_id` is a
+    wish (snapshots.new). snapshots.release() it once a committed row names it; without
     one a later collection takes it. Any thread may call this. Raises Corrupt for a damaged or hostile archive or
     another diff ID, OSError (ENOSPC ...); nothing stays then.
     """
-    snapshot_id = snapshots.new(database, paths)
+    snapshot_id = snapshots.new(database, paths, snapshot_id=snapshot_id)
     try:
         unpacked, recipe_size = _lay_out(database, paths, snapshot_id, stream, limits)
         if diff_id and unpacked.diff_id != diff_id:
@@ -55,7 +58,7 @@ def receive(
             )
         fault.point("layer.unpacked")
         with database.transaction():
-            same = snapshots.find_by_diff_id(database, unpacked.diff_id)
+            same = snapshots.find_by_diff_id(database, unpacked.diff_id) if is_shared else None
             if same is None:
                 snapshots.record(
                     database, snapshot_id, diff_id=unpacked.diff_id, size=unpacked.size, recipe_size=recipe_size

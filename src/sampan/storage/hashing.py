@@ -15,13 +15,16 @@ class BackgroundSha256:
     """
 
     def __init__(self) -> None:
-        self._pieces: queue.Queue[bytes | None] = queue.Queue(_AT_ONCE)
+        self._pieces: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._room = threading.Semaphore(_AT_ONCE)
         self._digest = hashlib.sha256()
-        self._thread = threading.Thread(target=_hash_all, args=(self._pieces, self._digest.update), daemon=True)
+        arguments = (self._pieces, self._room, self._digest.update)
+        self._thread = threading.Thread(target=_hash_all, args=arguments, daemon=True)
         self._thread.start()
 
     def update(self, data: bytes, /) -> None:
-        """Hash the data, later."""
+        """Hash the data, later; waits while too much is to be hashed."""
+        self._room.acquire()
         self._pieces.put(data)
 
     def hexdigest(self) -> str:
@@ -31,10 +34,12 @@ class BackgroundSha256:
         return self._digest.hexdigest()
 
     def __del__(self) -> None:
-        if self._thread.is_alive():
-            self._pieces.put(None)
+        self._pieces.put(None)  # never waits: at the end of the program the thread is not there any more to make room
 
 
-def _hash_all(pieces: "queue.Queue[bytes | None]", update: Callable[[bytes], None]) -> None:
+def _hash_all(
+    pieces: "queue.SimpleQueue[bytes | None]", room: threading.Semaphore, update: Callable[[bytes], None]
+) -> None:
     while (piece := pieces.get()) is not None:
         update(piece)
+        room.release()

@@ -7,6 +7,8 @@ content is; from new() until the rows that refer to it are committed it is lease
 
 import os
 import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from sampan.linux import fault, files
@@ -30,10 +32,14 @@ def lease_of(snapshot_id: str) -> str:
     return "snapshot:" + snapshot_id
 
 
-def new(database: Database, paths: Paths) -> str:
-    """Make an empty snapshot, mode 0755 of root, leased by this process, and return its id (16 hex digits)."""
+def new(database: Database, paths: Paths, *, snapshot_id: str = "") -> str:
+    """Make an empty snapshot, mode 0755 of root, leased by this process, and return its id (16 hex digits).
+
+    It has the id that is given, unless a snapshot has that already.
+    """
     database.require_room()
-    snapshot_id = os.urandom(8).hex()
+    if not snapshot_id or os.path.lexists(paths.layer(snapshot_id)):
+        snapshot_id = os.urandom(8).hex()
     # The lease first: a folder without a row or a lease is garbage to whoever sees it.
     leases.take(database, lease_of(snapshot_id))
     fault.point("snapshot.leased")
@@ -80,6 +86,21 @@ def hold(database: Database, snapshot_id: str) -> bool:
             return False
         leases.take(database, lease_of(snapshot_id))
     return True
+
+
+@contextmanager
+def holding(database: Database, choose: Callable[[], Iterable[str]]) -> Iterator[None]:
+    """Lease the recorded snapshots that `choose` names, in the transaction that it reads in, for the body's time."""
+    with database.transaction(durable=False):
+        chosen = list(dict.fromkeys(choose()))
+        for snapshot_id in chosen:
+            hold(database, snapshot_id)
+    try:
+        yield
+    finally:
+        with database.transaction(durable=False):
+            for snapshot_id in chosen:
+                release(database, snapshot_id)
 
 
 def release(database: Database, snapshot_id: str) -> None:

@@ -12,6 +12,7 @@
 """
 
 import http.client
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -137,12 +138,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def interfering(upstream: str) -> Iterator[tuple[str, Plan]]:
-    """A proxy to the registry at host:port: its own host:port, and the plan that it follows."""
+def interfering(upstream: str, *, tls: ssl.SSLContext | None = None) -> Iterator[tuple[str, Plan]]:
+    """A proxy to the registry at host:port: its own host:port, and the plan that it follows; with `tls`, over TLS."""
     plan = Plan()
     handler = type("Handler", (_Handler,), {"upstream": upstream, "plan": plan})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

@@ -6,7 +6,7 @@ from sampan.cli.image.moving import listener
 from sampan.containers.options import RunOptions
 from sampan.engine.engine import Engine
 from sampan.errors import SampanError
-from sampan.oci.reference import OFFICIAL, parse
+from sampan.oci.reference import DEFAULT_REGISTRY, OFFICIAL, Reference, parse
 
 _BOOTSTRAPPED = ("debian", "ubuntu", "busybox")
 
@@ -20,7 +20,15 @@ def fetch(engine: Engine, options: RunOptions, *, config: str, quiet: bool) -> N
     try:
         engine.images.pull(options.image, platform=options.platform, config=config, on_event=show)
     except SampanError as error:
-        short = name.repository.removeprefix(OFFICIAL)
-        if short in _BOOTSTRAPPED and not options.platform:
-            error.hint = f"without a registry: sampan image bootstrap {name.familiar()}"
+        how = _how_to_make(name, options.platform)
+        error.hint = "; ".join(hint for hint in (error.hint, how) if hint)
         raise
+
+
+def _how_to_make(name: Reference, platform: str) -> str:
+    """How an image comes about without a registry, where one that is not named cannot be had."""
+    if name.registry != DEFAULT_REGISTRY or platform:
+        return ""
+    if name.repository.removeprefix(OFFICIAL) in _BOOTSTRAPPED:
+        return f"without a registry: sampan image bootstrap {name.familiar()}"
+    return "without a registry: sampan image bootstrap, import and build make images"

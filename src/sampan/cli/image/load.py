@@ -1,7 +1,9 @@
 """`sampan load`."""
 
 import sys
-from typing import TextIO
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import BinaryIO, TextIO
 
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.errors import ClientError
@@ -11,6 +13,7 @@ from sampan.cli.kinds import SLICE, STRING
 from sampan.cli.output import human_size
 from sampan.engine.engine import Engine
 from sampan.errors import SampanError
+from sampan.images.archive.loading import Loaded
 
 COMMAND = Command(
     arguments="[OPTIONS]",
@@ -29,29 +32,46 @@ COMMAND = Command(
 
 def execute(invocation: Invocation) -> int:
     parsed = invocation.parsed
-    path = parsed.string("input")
-    if not path and sys.stdin.isatty():
-        raise ClientError("requested load from stdin, but stdin is empty", hint="sampan load -i FILE")
     platform = one_platform(parsed.strings("platform"))
     display = Display(sys.stdout, quiet=parsed.boolean("quiet"))
-    try:
-        with open(path, "rb") if path else sys.stdin.buffer as source:
-            images = Engine(invocation.settings.root or None).images
+    with opened(parsed.string("input")) as source:
+        images = Engine(invocation.settings.root or None).images
+        try:
             loaded = images.load(source, platform=platform, on_progress=display.show)
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        except SampanError as error:
+            raise ClientError(error.message, hint=error.hint) from error
+        finally:
+            display.end()
+    print(loaded_lines(loaded), end="")
+    return 0
+
+
+@contextmanager
+def opened(path: str) -> Iterator[BinaryIO]:
+    """The archive at `path`, or standard input for "". Raises ClientError."""
+    if not path:
+        if sys.stdin.isatty():
+            raise ClientError("requested load from stdin, but stdin is empty", hint="name a file: -i FILE")
+        yield sys.stdin.buffer
+        return
+    try:
+        source = open(path, "rb")  # noqa: SIM115
+    except OSError as error:
         raise ClientError(f"open {path}: {(error.strerror or '').lower()}") from error
-    except SampanError as error:
-        display.end()
-        raise ClientError(error.message, hint=error.hint) from error
-    display.end()
+    with source:
+        yield source
+
+
+def loaded_lines(loaded: Sequence[Loaded]) -> str:
+    """What docker prints of images that were loaded."""
+    lines = []
     for image in loaded:
         for tag, owner in image.displaced:
-            print(f"The image {tag} already exists, renaming the old one with ID {owner} to empty string")
-        for tag in image.tags:
-            print(f"Loaded image: {tag}")
+            lines.append(f"The image {tag} already exists, renaming the old one with ID {owner} to empty string\n")
+        lines += [f"Loaded image: {tag}\n" for tag in image.tags]
         if not image.tags:
-            print(f"Loaded image ID: {image.image_id}")
-    return 0
+            lines.append(f"Loaded image ID: {image.image_id}\n")
+    return "".join(lines)
 
 
 class Display:

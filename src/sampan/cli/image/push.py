@@ -9,6 +9,7 @@ from sampan.cli.image.moving import listener
 from sampan.cli.image.pull import checked, has_tag
 from sampan.cli.kinds import BOOL, STRING
 from sampan.engine.engine import Engine
+from sampan.errors import SampanError
 
 COMMAND = Command(
     arguments="[OPTIONS] NAME[:TAG]",
@@ -36,13 +37,18 @@ def execute(invocation: Invocation) -> int:
         raise ClientError("tag can't be used with --all-tags/-a")
     if not all_tags and not has_tag(text, name) and not quiet:
         print("Using default tag: latest", flush=True)
-    Engine(invocation.settings.root or None).images.push(
-        text,
-        platform=parsed.string("platform"),
-        all_tags=all_tags,
-        config=invocation.settings.config,
-        on_event=listener(sys.stdout, sys.stderr, quiet=quiet),
-    )
+    try:
+        Engine(invocation.settings.root or None).images.push(
+            text,
+            platform=parsed.string("platform"),
+            all_tags=all_tags,
+            config=invocation.settings.config,
+            on_event=listener(sys.stdout, sys.stderr, quiet=quiet),
+        )
+    except SampanError as error:
+        raise ClientError(
+            error.message, hint=error.hint
+        ) from error  # docker's come with the progress, without a prefix
     if quiet:
         print(name.name if all_tags else name.normalised())
     return 0

@@ -6,7 +6,7 @@ from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.errors import OptionError
 from sampan.cli.flags import Flag
 from sampan.cli.kinds import BOOL, BYTES, DURATION, INT, STRING
-from sampan.cli.registry.store import DEFAULT_STORE, STORE_WORDS, collect_flags, collect_options, store_of
+from sampan.cli.registry.store import STORE_WORDS, collect_flags, collect_options, store_of
 
 _NANO = 1_000_000_000
 _DEFAULT_LISTEN = "127.0.0.1:5000"
@@ -30,7 +30,7 @@ COMMAND = Command(
     flags=(
         Flag("access-log", BOOL, "Print a line for each request"),
         Flag("anonymous-pull", BOOL, "Let everybody pull without a login"),
-        Flag("auth", STRING, "'none', 'basic' or 'token'; by default basic once there are users"),
+        Flag("auth", STRING, "'none', 'basic' or 'token'; by default as there are users and what is open to all"),
         *collect_flags("gc-"),
         Flag("gc-every", DURATION, "Remove what nothing refers to every so often, such as '6h'"),
         Flag("listen", STRING, "Address and port", default=_DEFAULT_LISTEN, shown_default=_DEFAULT_LISTEN),
@@ -96,7 +96,7 @@ def execute(invocation: Invocation) -> int:
         collect=collect_options(parsed, "gc-"),
         logs_requests=parsed.boolean("access-log"),
     )
-    serve(options, lambda address: _say(address, options.store))
+    serve(options, lambda address, is_open: _say(address, options.store, is_open))
     return 0
 
 
@@ -107,12 +107,17 @@ def _address(text: str) -> tuple[str, int]:
     return host.strip("[]") or "0.0.0.0", int(port)
 
 
-def _say(address: str, store: str) -> None:
-    print(f"serving {store or DEFAULT_STORE} at {address}", flush=True)
-    if address.startswith("http://") and not address.startswith(("http://127.", "http://[::1]", "http://localhost")):
-        print(
-            "WARNING: without TLS everybody on the way reads passwords and images, and clients refuse it: "
-            "--tls-cert and --tls-key",
-            file=sys.stderr,
-            flush=True,
+def _say(address: str, store: str, is_open: bool) -> None:
+    print(f"serving {store} at {address}", flush=True)
+    if address.partition("://")[2].startswith(("127.", "[::1]", "localhost")):
+        return
+    if address.startswith("http://"):
+        _warn(
+            "without TLS everybody on the way reads passwords and images, and clients refuse it: --tls-cert, --tls-key"
         )
+    if is_open:
+        _warn("there are no users, so everybody may push and delete: 'sampan registry users add', and start it again")
+
+
+def _warn(text: str) -> None:
+    print(f"WARNING: {text}", file=sys.stderr, flush=True)

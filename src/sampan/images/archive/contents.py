@@ -228,7 +228,7 @@ def _image(
 ) -> list[Found]:
     if entry.media_type not in manifests.ACCEPTED:
         return []  # an artifact
-    content = _blob(documents, entry)
+    content = blob(documents, entry)
     document = manifests.parse(content, entry.media_type)
     if isinstance(document, manifests.Index):
         if not depth:
@@ -242,14 +242,14 @@ def _image(
         if not layer.digest.startswith("sha256:"):
             raise Unsupported("unsupported digest algorithm", hint="sampan keeps content by sha256")
         layers.append(LayerPlace(documents.place(_blob_path(layer.digest)), layer.digest))
-    return [Found(_blob(documents, document.config), tuple(layers), tags)]
+    return [Found(blob(documents, document.config), tuple(layers), tags)]
 
 
 def _blob_path(digest: str) -> str:
     return "blobs/" + digest.replace(":", "/", 1)
 
 
-def _blob(documents: Documents, descriptor: manifests.Descriptor) -> bytes:
+def blob(documents: Documents, descriptor: manifests.Descriptor) -> bytes:
     """A document by its descriptor, its digest and size checked."""
     content = documents.get(_blob_path(descriptor.digest))
     algorithm, _, encoded = descriptor.digest.partition(":")

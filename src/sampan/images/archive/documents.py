@@ -34,15 +34,24 @@ class Saved(NamedTuple):
     tags: tuple[str, ...] = ()
 
 
+class Artifact(NamedTuple):
+    """A document of another kind, as the configuration of a manifest, and the layers that it speaks of."""
+
+    media_type: str
+    content: bytes
+    layers: tuple[Layer, ...]
+
+
 def blob_path(digest: str) -> str:
     """Where a blob is in an archive."""
     return BLOBS + digest.removeprefix("sha256:")
 
 
-def compose(images: Sequence[Saved]) -> dict[str, bytes]:
+def compose(images: Sequence[Saved], artifact: "Artifact | None" = None) -> dict[str, bytes]:
     """The documents of an archive by their paths, in the order in which they are written. Pure.
 
-    Those that say what the layers are come first, so that a reader can unpack while it reads.
+    An `artifact` stands beside the images, unseen by whoever does not know it. Those that say what the layers are come
+    first, so that a reader can unpack while it reads.
     """
     blobs: dict[str, bytes] = {}
     entries: list[manifests.Descriptor] = []
@@ -51,6 +60,17 @@ def compose(images: Sequence[Saved]) -> dict[str, bytes]:
         for content in (manifest, image.config):
             blobs[blob_path(_digest(content))] = content
         entries += _entries(image, manifest)
+    if artifact is not None:
+        content = msgspec.json.encode(_artifact_manifest(artifact))
+        blobs = {blob_path(_digest(artifact.content)): artifact.content, blob_path(_digest(content)): content, **blobs}
+        entries.append(
+            manifests.Descriptor(
+                media_type=manifests.OCI_MANIFEST,
+                digest=_digest(content),
+                size=len(content),
+                artifact_type=artifact.media_type,
+            )
+        )
     index = manifests.Index(media_type=manifests.OCI_INDEX, manifests=tuple(entries))
     documents = {
         "oci-layout": b'{"imageLayoutVersion": "1.0.0"}',
@@ -82,6 +102,17 @@ def _manifest(image: Saved) -> manifests.Manifest:
             media_type=manifests.OCI_CONFIG, digest=_digest(image.config), size=len(image.config)
         ),
         layers=tuple(_layer(layer) for layer in image.layers),
+    )
+
+
+def _artifact_manifest(artifact: Artifact) -> manifests.Manifest:
+    return manifests.Manifest(
+        media_type=manifests.OCI_MANIFEST,
+        artifact_type=artifact.media_type,
+        config=manifests.Descriptor(
+            media_type=artifact.media_type, digest=_digest(artifact.content), size=len(artifact.content)
+        ),
+        layers=tuple(_layer(layer) for layer in artifact.layers),
     )
 
 

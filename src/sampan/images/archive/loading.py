@@ -3,14 +3,14 @@
 import errno
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from sampan.errors import Corrupt, Unavailable, Unsupported
 from sampan.images import happenings, store
 from sampan.images.archive import contents, legacy
 from sampan.images.archive.contents import Found, LayerPlace
-from sampan.images.archive.members import Members, Progress, Received
+from sampan.images.archive.members import ChooseIds, Members, Progress, Received
 from sampan.linux import fault
 from sampan.oci import platform as platforms
 from sampan.oci import reference
@@ -35,22 +35,27 @@ def load(
     *,
     platform: str = "",
     on_progress: Progress = lambda path, count, size: None,
+    choose_ids: ChooseIds = lambda documents: {},
+    afterwards: Callable[[Members, Sequence[Loaded]], object] = lambda members, loaded: None,
 ) -> list[Loaded]:
     """Load a docker-archive or OCI layout, compressed or not, from a stream that is read once.
 
-    `on_progress` gets the path of the layer that is read, the bytes read of it, and its size. Every digest is checked.
+    `on_progress` gets the path of the layer that is read, the bytes read of it, and its size; for `choose_ids` see
+    Members; `afterwards` is called while what was read is still held. Every digest is checked.
     Raises Corrupt for a damaged or hostile archive, NotFound where it has nothing for the platform, Unavailable when
     the disk is full: images that were whole by then stay, nothing else does.
     """
     host = platforms.host_platform(os.uname().machine)
     wanted = platforms.parse(platform, host) if platform else host
-    members = Members(database, paths, on_progress)
+    members = Members(database, paths, on_progress, choose_ids)
     try:
         members.read(compression.open_decompressed(stream))
         documents = contents.Documents(members.documents, members.links)
         found = contents.read(documents, wanted, is_asked=bool(platform))
         fault.point("load.read")
-        return [_add(database, image, members) for image in found]
+        loaded = [_add(database, image, members) for image in found]
+        afterwards(members, loaded)
+        return loaded
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

@@ -5,7 +5,7 @@ image turns out to have is in the store for nothing, and goes with the next coll
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from sampan.errors import Corrupt
@@ -19,6 +19,7 @@ LARGEST_DOCUMENT = 8 << 20
 ALL_DOCUMENTS = 128 << 20
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")
 Progress = Callable[[str, int, int], object]
+ChooseIds = Callable[[Mapping[str, bytes]], Mapping[str, str]]
 
 
 class Received(NamedTuple):
@@ -37,8 +38,14 @@ class Members:
     The snapshots in `held` are leased by this process: release() them in any case.
     """
 
-    def __init__(self, database: Database, paths: Paths, on_progress: Progress) -> None:
+    def __init__(
+        self, database: Database, paths: Paths, on_progress: Progress, choose_ids: ChooseIds = lambda documents: {}
+    ) -> None:
+        """`choose_ids` gives, from the documents before the first layer, the snapshot ids that layers are to get, by
+        diff ID."""
         self._database, self._paths, self._on_progress = database, paths, on_progress
+        self._choose_ids = choose_ids
+        self._ids: Mapping[str, str] | None = None
         self.documents: dict[str, bytes] = {}
         self.links: dict[str, str] = {}
         self.layers: dict[str, Received] = {}
@@ -87,13 +94,20 @@ class Members:
         try:
             plain = compression.open_decompressed(source)
             wanted = "" if is_compressed else named
-            snapshot_id = foreign.receive(self._database, self._paths, plain, diff_id=wanted)
+            snapshot_id = foreign.receive(
+                self._database, self._paths, plain, diff_id=wanted, snapshot_id=self._id_for(named)
+            )
         except Corrupt as problem:
             return Received("", "", problem=problem)
         self.held.append(snapshot_id)
         found = snapshots.find(self._database, snapshot_id)
         assert found is not None
         return Received(snapshot_id, found.diff_id, source.finish() if is_compressed else named)
+
+    def _id_for(self, diff_id: str) -> str:
+        if self._ids is None:
+            self._ids = self._choose_ids(self.documents)
+        return self._ids.get(diff_id, "")
 
 
 def _digest_in(path: str) -> str:

@@ -87,16 +87,36 @@ def document(database: Database, image_id: str) -> bytes:
 
 
 def _write(database: Database, paths: Paths, chosen: Sequence[Image], write: Write) -> None:
-    places: dict[str, tuple[str, int]] = {}
-    saved = []
-    for image in chosen:
-        for snapshot_id, diff_id in zip(image.layers, image.config.diff_ids, strict=True):
-            if diff_id not in places:
-                places[diff_id] = snapshot_id, foreign.tar_size(paths, snapshot_id)
-        of_image = tuple(documents.Layer(diff_id, places[diff_id][1]) for diff_id in image.config.diff_ids)
-        saved.append(documents.Saved(document(database, image.id), of_image, image.tags))
+    places = Places(paths)
+    saved = [saved_image(database, image, places) for image in chosen]
     write_documents(documents.compose(saved), write)
-    for diff_id, (snapshot_id, size) in places.items():
+    write_layers(database, paths, places, write)
+    write(tar.END)
+
+
+class Places:
+    """The layers that go into an archive, each once: diff ID to (snapshot id, bytes of its tar)."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+        self.by_diff_id: dict[str, tuple[str, int]] = {}
+
+    def add(self, diff_id: str, snapshot_id: str) -> documents.Layer:
+        if diff_id not in self.by_diff_id:
+            self.by_diff_id[diff_id] = snapshot_id, foreign.tar_size(self._paths, snapshot_id)
+        return documents.Layer(diff_id, self.by_diff_id[diff_id][1])
+
+
+def saved_image(database: Database, image: Image, places: Places) -> documents.Saved:
+    """An image as it stands in an archive; its layers are added to `places`."""
+    pairs = zip(image.config.diff_ids, image.layers, strict=True)
+    layers = tuple(places.add(diff_id, snapshot_id) for diff_id, snapshot_id in pairs)
+    return documents.Saved(document(database, image.id), layers, image.tags)
+
+
+def write_layers(database: Database, paths: Paths, places: Places, write: Write) -> None:
+    """The layers as blobs, in the order in which they were added."""
+    for diff_id, (snapshot_id, size) in places.by_diff_id.items():
         write_header(documents.blob_path(diff_id), size, write)
         counted = _Counted(write)
         foreign.write_tar(database, paths, snapshot_id, counted)
@@ -104,7 +124,6 @@ def _write(database: Database, paths: Paths, chosen: Sequence[Image], write: Wri
             raise Corrupt(f"layer {diff_id} changed while it was written")
         write(bytes(-size % tar.BLOCK))
         fault.point("save.written")
-    write(tar.END)
 
 
 def _write_squashed(database: Database, paths: Paths, chosen: Sequence[Image], write: Write) -> None:

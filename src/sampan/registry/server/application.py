@@ -110,7 +110,7 @@ class Application:
         if route.kind == "uploads":
             may_mount = await self._may_mount(request)
             return await upload_requests.begin(self.registry, request, route, may_mount=may_mount)
-        if self.upstream is not None and route.kind in ("manifest", "blob"):
+        if self.upstream is not None and route.kind in ("manifest", "blob", "tags"):
             response = await self._fetch(self.upstream, request, route)
             if response is not None:
                 return response
@@ -123,6 +123,9 @@ class Application:
         if route.kind == "manifest":
             await upstream.manifest(route)
             return None
+        if route.kind == "tags":
+            found = await upstream.tags(route.repository)
+            return None if found is None else manifest_requests.tags_page(request, route.repository, found)
         return await upstream.blob(request, route, blob_requests.headers_of(route.name))
 
     def _check_mode(self, request: web.BaseRequest, route: Route) -> None:

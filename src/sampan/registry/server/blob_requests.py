@@ -17,6 +17,7 @@ def headers_of(digest: str) -> dict[str, str]:
         "Docker-Content-Digest": digest,
         "ETag": f'"{digest}"',
         "Accept-Ranges": "bytes",
+        "X-Content-Type-Options": "nosniff",
         "Cache-Control": _IMMUTABLE,
     }
 

@@ -11,7 +11,7 @@ A collection that is killed leaves marks, which the next one takes up, or orphan
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
@@ -63,10 +63,14 @@ class Candidate(NamedTuple):
 
 
 class View:
-    """What the registry holds at one look: links by repository, and what their manifests name."""
+    """What the registry holds at one look: links by repository, and what their manifests name.
 
-    def __init__(self, manifests: Manifests, options: Options) -> None:
-        self._manifests, self._options = manifests, options
+    `condemned` is None at the first look. At the second, manifests not among them are kept, and what they name:
+    they came in between, or have lost their tag in between, and are the next collection's.
+    """
+
+    def __init__(self, manifests: Manifests, options: Options, condemned: Collection[Candidate] | None = None) -> None:
+        self._manifests, self._options, self._condemned = manifests, options, condemned
         self.pinned = _pinned(manifests.medium, options)
         self.candidates: list[Candidate] = []
         self.linked: set[str] = set()
@@ -83,8 +87,10 @@ class View:
         if self._options.cached_seconds and content.is_cached(repository):
             ends, limit = True, min(limit, time.time() - self._options.cached_seconds)
         if ends:
-            young = {digest for digest, entry in links.items() if entry.modified > limit}
-            kept = reachable(documents, young | self.pinned | set(self._manifests.tagged(repository).values()))
+            spared = {digest for digest, entry in links.items() if entry.modified > limit}
+            if self._condemned is not None:
+                spared |= {item for item in links if Candidate(repository, item, True) not in self._condemned}
+            kept = reachable(documents, spared | self.pinned | set(self._manifests.tagged(repository).values()))
         named = {item for digest in kept if (found := documents[digest]) for item in (*found.blobs, *found.manifests)}
         self.named[repository] = named | kept
         self.linked |= set(links)
@@ -156,8 +162,9 @@ class _Collection:
             self._medium.write(layout.condemned(digest), b"", is_durable=False)
             fault.point("registry-gc.condemned")
         if digests:
-            self._remove(candidates, digests, View(self._manifests, self._options))
+            self._remove(candidates, digests, View(self._manifests, self._options, set(candidates)))
         self._write_index()
+        self._medium.tidy(max(self._options.grace_seconds, self._options.upload_seconds, _HOUR))
         return self._report
 
     def _forget_tags(self) -> None:

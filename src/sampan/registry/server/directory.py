@@ -6,6 +6,7 @@ Locks are flock(2) on one of 256 files: the kernel frees them when their holder 
 import errno
 import fcntl
 import os
+import time
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -163,6 +164,16 @@ class Directory:
             # An upload that goes on while it is dropped puts a file back: the collection takes the rest later.
             if error.errno not in (errno.ENOENT, errno.ENOTEMPTY):
                 raise
+
+    def tidy(self, older_than_seconds: float) -> None:
+        limit = time.time() - older_than_seconds
+        for name in self.names("tmp"):
+            entry = self.look(f"tmp/{name}")
+            if entry is not None and entry.modified <= limit:
+                if os.path.isdir(self._file(f"tmp/{name}")):
+                    self.drop(f"tmp/{name}")
+                else:
+                    self.remove(f"tmp/{name}")
 
     def _rename(self, made: str, target: str, is_durable: bool) -> None:
         folder = target.rpartition("/")[0]

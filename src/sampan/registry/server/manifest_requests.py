@@ -107,9 +107,13 @@ async def delete(registry: Registry, request: web.BaseRequest, route: Route) -> 
 async def tags(registry: Registry, request: web.BaseRequest, route: Route) -> web.StreamResponse:
     if not await registry.run(registry.content.is_known, route.repository):
         raise unknown_name(route.repository)
-    every = await registry.run(registry.manifests.tags, route.repository)
-    chosen, link = paging.page(every, request.query, path=f"/v2/{route.repository}/tags/list")
-    return answers.document({"name": route.repository, "tags": list(chosen)}, headers=_link(link))
+    return tags_page(request, route.repository, await registry.run(registry.manifests.tags, route.repository))
+
+
+def tags_page(request: web.BaseRequest, repository: str, every: Sequence[str]) -> web.Response:
+    """The part of all tags that a client asks for."""
+    chosen, link = paging.page(every, request.query, path=f"/v2/{repository}/tags/list")
+    return answers.document({"name": repository, "tags": list(chosen)}, headers=_link(link))
 
 
 async def catalog(registry: Registry, request: web.BaseRequest, visible: Sequence[str]) -> web.StreamResponse:

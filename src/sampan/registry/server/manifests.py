@@ -222,8 +222,12 @@ def unknown_name(repository: str) -> Exception:
 def read_document(data: bytes, media_type: str) -> Named:
     """What a manifest refers to. Raises MANIFEST_INVALID.
 
-    Layers that are fetched from elsewhere ("foreign") need not be here.
+    `media_type` is the carrier's, "" for what is stored. It is sent back as it came, so it must be one of a manifest:
+    as text/html the document would be a page of this site. Layers that are fetched from elsewhere ("foreign") need not
+    be here.
     """
+    if media_type and media_type.partition(";")[0].strip().lower() not in documents.ACCEPTED:
+        raise problem("MANIFEST_INVALID", f"{media_type[:100]!r} is no type of a manifest")
     try:
         document = documents.parse(data, media_type)
     except SampanError as error:

@@ -73,3 +73,6 @@ class Medium(Protocol):
 
     def drop(self, folder: str) -> None:
         """Remove an upload, and all that is in its folder."""
+
+    def tidy(self, older_than_seconds: float) -> None:
+        """Remove what processes that were killed left half written, once it is so old."""

@@ -1,12 +1,13 @@
 """A registry in an object store: S3 and what is compatible with it, through obstore.
 
 Replicas share a bucket. An object appears whole or not at all, and is listed as soon as it is there. A lock is an
-object that only one can create (If-None-Match: *); its holder's steps take less than a second, and one that is older
-than a minute was left by a process that is gone.
+object that only one can create (If-None-Match: *); its holder's steps take less than a second, and one that stays the
+same for a minute was left by a process that is gone.
 """
 
 import errno
 import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 _CHUNK = 1 << 20
-_PART_BUFFER = 8 << 20
+_PART_BYTES, _PARTS_AT_ONCE = 6 << 20, 2  # S3 wants parts of 5 MiB at least; so much of an upload is in memory
 _LOCK_SECONDS = 60
-_LONG_LOCK_SECONDS = 24 * 3600
+_ABANDONED_SECONDS = 600
 _POLL_SECONDS = 0.05
 
 
@@ -98,17 +99,46 @@ class Objects:
 
     @contextmanager
     def lock(self, name: str, *, waits: bool = True) -> Iterator[bool]:
+        """See Medium. What is held long (`waits` false) is touched every minute, so that it does not look abandoned."""
         key = f"locks/{name.replace(':', '-', 1).replace('/', '_')}"
-        while not self._create(key):
-            if not waits and not self._expire(key, _LONG_LOCK_SECONDS):
-                yield False
-                return
-            if waits and not self._expire(key, _LOCK_SECONDS):
-                time.sleep(_POLL_SECONDS)
+        if not (self._acquire(key) if waits else self._try(key)):
+            yield False
+            return
+        released = threading.Event()
+        if not waits:
+            threading.Thread(target=self._keep, args=(key, released), name="registry lock", daemon=True).start()
         try:
             yield True
         finally:
+            released.set()
             self.remove(key)
+
+    def _acquire(self, key: str) -> bool:
+        """Wait for a lock. How long its holder has been silent is measured by this host's clock alone."""
+        seen, since = 0.0, time.monotonic()
+        while not self._create(key):
+            found = self.look(key)
+            if found is not None and found.modified != seen:
+                seen, since = found.modified, time.monotonic()
+            elif found is not None and time.monotonic() - since > _LOCK_SECONDS:
+                self.remove(key)
+            else:
+                time.sleep(_POLL_SECONDS)
+        return True
+
+    def _try(self, key: str) -> bool:
+        """Take a lock that is free, or whose holder has touched it neither in this minute nor in the last nine."""
+        if self._create(key):
+            return True
+        found = self.look(key)
+        if found is not None and time.time() - found.modified < _ABANDONED_SECONDS:
+            return False
+        self.remove(key)
+        return self._create(key)
+
+    def _keep(self, key: str, released: threading.Event) -> None:
+        while not released.wait(_LOCK_SECONDS):
+            self.write(key, b"")
 
     def _create(self, key: str) -> bool:
         from obstore.exceptions import AlreadyExistsError
@@ -117,14 +147,6 @@ class Objects:
             self._obstore.put(self._store, key, b"", mode="create")
         except AlreadyExistsError:
             return False
-        return True
-
-    def _expire(self, key: str, seconds: float) -> bool:
-        """Remove a lock whose holder is gone; whether it may be free."""
-        found = self.look(key)
-        if found is not None and time.time() - found.modified < seconds:
-            return False
-        self.remove(key)
         return True
 
     def begin(self, folder: str) -> None:
@@ -142,7 +164,10 @@ class Objects:
         if found is None or found.size_bytes != offset:
             raise BlockingIOError(errno.EAGAIN, "the upload has grown meanwhile")
         key = f"{folder}/part-{offset:020d}"
-        return _Part(self._obstore.open_writer(self._store, key, buffer_size=_PART_BUFFER))
+        return _Part(self._writer(key))
+
+    def _writer(self, key: str) -> Any:
+        return self._obstore.open_writer(self._store, key, buffer_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
 
     def upload_chunks(self, folder: str) -> Iterator[bytes]:
         for key, size, _ in self._parts(folder):
@@ -156,7 +181,7 @@ class Objects:
             self.remove(parts[0][0])
             return
         made = f"{folder}/whole-{os.urandom(8).hex()}"
-        writer = self._obstore.open_writer(self._store, made, buffer_size=_PART_BUFFER)
+        writer = self._writer(made)
         for piece in self.upload_chunks(folder):
             writer.write(piece)
         writer.close()
@@ -167,6 +192,9 @@ class Objects:
         names = [name for name, _ in self.sizes(folder)]
         for name in names:
             self.remove(f"{folder}/{name}")
+
+    def tidy(self, older_than_seconds: float) -> None:
+        """Nothing half written can be seen; what S3 keeps of it ends by the bucket's rule for incomplete uploads."""
 
     def _parts(self, folder: str) -> list[tuple[str, int, float]]:
         """Key, size and time of the parts that follow one another from the beginning.

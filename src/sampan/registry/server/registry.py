@@ -38,6 +38,7 @@ class Registry:
         self.uploads = Uploads(self.content)
         self.quota = Quota(self.content, limits.total_bytes, limits.repository_bytes)
         self.receiving = 0  # bodies of blobs that are being received
+        self.written: dict[str, asyncio.Event] = {}  # by upload: set when the request that writes to it is done
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="registry")
 
     async def run(self, function: Callable[..., T], *arguments: object) -> T:

@@ -25,7 +25,7 @@ from sampan.registry.server.opening import open_medium
 from sampan.registry.server.registry import Limits, Registry
 from sampan.registry.server.tokens import Tokens, load_key
 from sampan.registry.server.upstream import Upstream
-from sampan.registry.server.users import auth_file, watch_rules, watch_users
+from sampan.registry.server.users import EVERYBODY, auth_file, watch_rules, watch_users
 from sampan.registry.transport import Options, patience_of
 from sampan.settings import model as settings
 
@@ -61,14 +61,15 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     logs_requests: bool = False
 
 
+def _has_users(store: str) -> bool:
+    return "://" not in store and os.path.exists(f"{os.path.abspath(store)}/auth/users")
+
+
 def make_guard(options: ServeOptions) -> Guard:
     """Who may do what, by the options and the files that they name. Mistakes in these are raised at once."""
     kind = options.auth
-    if not kind:
-        has_users = bool(options.users) or (
-            "://" not in options.store and os.path.exists(f"{os.path.abspath(options.store)}/auth/users")
-        )
-        kind = "basic" if has_users else "none"
+    if not kind and not options.users and not _has_users(options.store):
+        kind = "none"
     if kind == "none":
         return Guard()
     users_path = auth_file(options.store, options.users, "users")
@@ -80,14 +81,18 @@ def make_guard(options: ServeOptions) -> Guard:
     users.value()
     if rules is not None:
         rules.value()
+    # A client that was asked for a password at /v2/ does not go on without one; it asks for a token without one.
+    is_partly_open = options.anonymous_pull or (
+        rules is not None and any(rule.who == EVERYBODY for rule in rules.value())
+    )
     tokens = None
-    if kind == "token":
+    if kind == "token" or (not kind and is_partly_open):
         tokens = Tokens(load_key(auth_file(options.store, options.token_key, "token-key")), options.service)
     return Guard(users, rules, tokens, anonymous_pull=options.anonymous_pull, public_url=options.public_url)
 
 
-def serve(options: ServeOptions, ready: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT. `ready` is called with the address once connections are taken."""
+def serve(options: ServeOptions, ready: Callable[[str, bool], None]) -> None:
+    """Serve until SIGTERM or SIGINT. `ready` gets the address, and whether it is open to all, once it listens."""
     registry = Registry(open_medium(options.store), options.limits)
     context = _tls(options)
     with suppress(KeyboardInterrupt):
@@ -101,29 +106,45 @@ def _tls(options: ServeOptions) -> ssl.SSLContext | None:
         raise InvalidArgument("--tls-cert and --tls-key go together")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _load(context, options)
+    return context
+
+
+def _load(context: ssl.SSLContext, options: ServeOptions) -> None:
     try:
         context.load_cert_chain(options.tls_certificate, options.tls_key)
     except (OSError, ssl.SSLError) as error:
         raise InvalidArgument(f"--tls-cert {options.tls_certificate}: {error}") from None
-    return context
+
+
+def _renew(context: ssl.SSLContext, options: ServeOptions) -> None:
+    """The certificate was renewed: connections from here on get the one that the file holds."""
+    try:
+        _load(context, options)
+    except InvalidArgument as error:
+        print(f"registry: the old certificate stays: {error.message}", file=sys.stderr, flush=True)
 
 
 async def _serve(
-    options: ServeOptions, registry: Registry, context: ssl.SSLContext | None, ready: Callable[[str], None]
+    options: ServeOptions, registry: Registry, context: ssl.SSLContext | None, ready: Callable[[str, bool], None]
 ) -> None:
     # aiohttp logs a traceback for each client that leaves; what fails here is said by the application.
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
     metrics = Metrics()
     log = (lambda line: print(line, file=sys.stderr, flush=True)) if options.logs_requests else None
     upstream = _upstream(options, registry, metrics) if options.mirror else None
-    application = Application(registry, make_guard(options), metrics, log, upstream)
+    guard = make_guard(options)
+    application = Application(registry, guard, metrics, log, upstream)
     runner = web.ServerRunner(
         web.Server(application.handle, access_log=None, auto_decompress=False, keepalive_timeout=300),
         shutdown_timeout=_END_SECONDS,
     )
     ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+        loop.add_signal_handler(number, ended.set)
+    if context is not None:
+        loop.add_signal_handler(signal.SIGHUP, _renew, context, options)
     await runner.setup()
     site = web.TCPSite(runner, options.host, options.port, ssl_context=context, backlog=1024)
     try:
@@ -136,7 +157,7 @@ async def _serve(
         ) from None
     port = runner.addresses[0][1]
     host = f"[{options.host}]" if ":" in options.host else options.host
-    ready(f"{'https' if context else 'http'}://{host}:{port}")
+    ready(f"{'https' if context else 'http'}://{host}:{port}", guard.is_open)
     collecting = asyncio.create_task(_collect(options, registry, metrics)) if options.collect_seconds else None
     await ended.wait()
     if collecting is not None:

@@ -5,7 +5,9 @@ from contextlib import suppress
 
 from aiohttp import web
 
+from sampan.errors import Unavailable
 from sampan.registry.server import layout, ranges
+from sampan.registry.server.medium import Entry
 from sampan.registry.server.problems import problem
 from sampan.registry.server.registry import Registry
 from sampan.registry.server.routes import Route
@@ -15,6 +17,7 @@ _LEAST_BATCH, _MOST_BATCH = 128 << 10, 1 << 20
 _BATCHES_BYTES = 16 << 20
 """Of all uploads together: each has two batches, one that is received and one that is written."""
 IDLE_SECONDS = 300
+_LAST_BYTES_SECONDS = 2.0
 
 
 async def begin(registry: Registry, request: web.BaseRequest, route: Route, *, may_mount: bool) -> web.StreamResponse:
@@ -28,13 +31,17 @@ async def begin(registry: Registry, request: web.BaseRequest, route: Route, *, m
     if algorithm not in layout.HEX_DIGITS:
         raise problem("DIGEST_INVALID", f"unsupported digest algorithm: {algorithm[:40]}")
     limit = registry.limits.uploads
-    if limit and await registry.run(registry.uploads.count) >= limit:
+    if limit and await registry.run(registry.uploads.are_too_many, limit):
         raise problem("TOOMANYREQUESTS", f"there are {limit} uploads already", headers={"Retry-After": "10"})
     await registry.run(registry.quota.check, route.repository, request.content_length or 1)
     identifier = await registry.run(registry.uploads.begin, route.repository, algorithm)
     if not whole:
         return _accepted(route.repository, identifier, 0)
-    await _receive(registry, request, identifier, 0)
+    try:
+        await _receive(registry, request, identifier, 0)
+    except BaseException:  # the client does not know the upload: nobody could go on with it
+        await asyncio.shield(registry.start(registry.uploads.cancel, identifier))
+        raise
     return await _finish(registry, route.repository, identifier, whole)
 
 
@@ -56,13 +63,13 @@ async def _mount(registry: Registry, request: web.BaseRequest, route: Route, dig
 
 async def state(registry: Registry, request: web.BaseRequest, route: Route) -> web.StreamResponse:
     """GET: how much has come."""
-    found = await registry.run(registry.uploads.state, route.repository, route.name)
+    found = await _state(registry, route)
     return _accepted(route.repository, route.name, found.size_bytes, status=204)
 
 
 async def append(registry: Registry, request: web.BaseRequest, route: Route) -> web.StreamResponse:
     """PATCH: the next chunk, or all of it in a stream."""
-    found = await registry.run(registry.uploads.state, route.repository, route.name)
+    found = await _state(registry, route)
     await registry.run(registry.quota.check, route.repository, request.content_length or 1)
     size = await _receive(registry, request, route.name, found.size_bytes)
     return _accepted(route.repository, route.name, size)
@@ -70,7 +77,7 @@ async def append(registry: Registry, request: web.BaseRequest, route: Route) -> 
 
 async def finish(registry: Registry, request: web.BaseRequest, route: Route) -> web.StreamResponse:
     """PUT: the last chunk, or the whole, or nothing, and the digest of all."""
-    found = await registry.run(registry.uploads.state, route.repository, route.name)
+    found = await _state(registry, route)
     digest = layout.checked_digest(request.query.get("digest", ""))
     await registry.run(registry.quota.check, route.repository, request.content_length or 1)
     if request.body_exists and request.content_length != 0:
@@ -82,6 +89,16 @@ async def cancel(registry: Registry, request: web.BaseRequest, route: Route) -> 
     await registry.run(registry.uploads.state, route.repository, route.name)
     await registry.run(registry.uploads.cancel, route.name)
     return web.Response(status=204)
+
+
+async def _state(registry: Registry, route: Route) -> Entry:
+    """How much has come. A client whose connection broke may be back before its last bytes are written: these count."""
+    written = registry.written.get(route.name)
+    if written is not None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_BYTES_SECONDS):
+                await written.wait()
+    return await registry.run(registry.uploads.state, route.repository, route.name)
 
 
 async def _finish(registry: Registry, repository: str, identifier: str, digest: str) -> web.StreamResponse:
@@ -99,10 +116,16 @@ async def _receive(registry: Registry, request: web.BaseRequest, identifier: str
     if limit and offset + (wanted or 0) > limit:
         raise _too_large(limit)
     receiving = await registry.run(registry.uploads.append, identifier, offset)
+    written = registry.written[identifier] = asyncio.Event()
     try:
         end = await _pump(registry, request, receiving, offset, limit)
+    except Unavailable:  # the disk is full: half a blob must not keep it so
+        await asyncio.shield(registry.start(registry.uploads.cancel, identifier))
+        raise
     finally:
         await asyncio.shield(registry.start(receiving.close))
+        registry.written.pop(identifier, None)
+        written.set()
     if wanted is not None and end - offset != wanted:
         raise problem("SIZE_INVALID", f"{wanted} bytes were announced, {end - offset} came")
     return end

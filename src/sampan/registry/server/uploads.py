@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hashlib import _Hash
 
 _MOST_KNOWN = 4096
+_ABANDONED_SECONDS = 3600
 
 
 class Uploads:
@@ -29,8 +30,14 @@ class Uploads:
         self._medium = content.medium
         self._sums: dict[str, Sum] = {}
 
-    def count(self) -> int:
-        return len(self._medium.names(layout.UPLOADS))
+    def are_too_many(self, limit: int) -> bool:
+        """Whether so many uploads are going on; those that nobody has written to for an hour are not."""
+        names = self._medium.names(layout.UPLOADS)
+        if len(names) < limit:
+            return False
+        since = time.time() - _ABANDONED_SECONDS
+        entries = (self._medium.uploaded(layout.upload(name)) for name in names)
+        return sum(entry is not None and entry.modified > since for entry in entries) >= limit
 
     def begin(self, repository: str, algorithm: str = "sha256") -> str:
         """A new upload's identifier."""

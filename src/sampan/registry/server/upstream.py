@@ -21,6 +21,7 @@ from sampan.registry.client import Client, Repository
 from sampan.registry.failures import Refused, Unreachable
 from sampan.registry.server import layout
 from sampan.registry.server.content import unknown_blob
+from sampan.registry.server.manifests import unknown_name
 from sampan.registry.server.metrics import Metrics
 from sampan.registry.server.problems import Problem, problem
 from sampan.registry.server.registry import Registry
@@ -129,10 +130,22 @@ class Upstream:
             fetched = self._repository(repository).manifest(reference)
         except NotFound:
             raise problem("MANIFEST_UNKNOWN", "manifest unknown", detail={"reference": reference}) from None
-        media_type = fetched.media_type or documents.parse(fetched.content).media_type
+        media_type = fetched.media_type
+        if media_type.partition(";")[0].strip().lower() not in documents.ACCEPTED:
+            media_type = documents.parse(fetched.content).media_type
         tags = [] if ":" in reference else [reference]
         self._registry.manifests.cache(repository, fetched.digest, media_type, fetched.content, tags)
         self._metrics.add("fetched_total", 1)
+
+    async def tags(self, repository: str) -> list[str] | None:
+        """The tags that the upstream has, sorted; None when it does not answer. Raises NAME_UNKNOWN."""
+        loop = asyncio.get_running_loop()
+        try:
+            return sorted(await loop.run_in_executor(self._threads, self._repository(repository).tags))
+        except NotFound:
+            raise unknown_name(repository) from None
+        except Unavailable:
+            return None
 
     # Blobs
 

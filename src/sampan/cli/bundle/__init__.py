@@ -1,0 +1,1 @@
+"""`bundle`: images and build cache for a place without a network."""
