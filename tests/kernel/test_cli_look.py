@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from sampan import Engine
+from sampan.errors import InvalidArgument
 from sampan.testing.command import Sampan
 from sampan.testing.terminal import Terminal
 
@@ -74,6 +76,15 @@ def test_ps_finds_what_was_made_from_an_image_and_what_was_built_on_it(some: Sam
     some("create", "--name", "grown", "child")
     assert names(some, "-a", "--filter", "ancestor=busybox") == ["grown", "made", "done", "web"]
     assert names(some, "-a", "--filter", "ancestor=child") == ["grown"]
+
+
+def test_python_has_the_same_filters(some: Sampan) -> None:
+    with Engine(some.root) as engine:
+        assert [one.name for one in engine.containers.list(filters={"ancestor": ["busybox"]})] == ["web"]
+        assert [one.name for one in engine.containers.list(all=True, filters={"exited": ["3"]})] == ["done"]
+        assert [one.name for one in engine.containers.list(filters={"status": ["created"]})] == ["made"]
+        with pytest.raises(InvalidArgument):
+            engine.containers.list(filters={"nonsense": ["1"]})
 
 
 def test_ps_shows_health_restarts_and_limits_where_there_is_room(some: Sampan) -> None:
