@@ -286,9 +286,7 @@ class _Start:
     def _points(self) -> tuple[MountPoint, ...]:
         """The mounts, with what needs more than a bind made ready in this namespace."""
         points = self.container.spec.mounts
-        if not any(
-            point.backing or point.subpath or point.type == "image" or point.recursive == "disabled" for point in points
-        ):
+        if not any(point.is_staged for point in points):
             return points
         from sampan.containers import staging
 
