@@ -233,7 +233,20 @@ def _run(dice: random.Random) -> tuple[str, ...]:
     words += dice.choice(([], [], ["--rm"], ["--restart", "always"], ["--restart", "on-failure:3"]))
     words += dice.choice(([], ["-v", "data:/data"], ["-v", "/anonymous"], ["--tmpfs", "/scratch"]))
     words += dice.choice(([], [], ["--health-cmd", "true", "--health-interval", "300ms"]))
-    words += dice.choice(([], [], ["--log-opt", "max-size=20k", "--log-opt", "max-file=3"]))
+    words += dice.choice(
+        (
+            [],
+            [],
+            [
+                "--log-opt",
+                "max-size=20k",
+                "--log-opt",
+                "max-file=3",
+                "--log-opt",
+                f"compress={dice.choice(('true', 'false'))}",
+            ],
+        )
+    )
     script = dice.choice((_SCRIPT, _SCRIPT, "sleep 0.3; exit 3", "exit 0"))
     return (*words, IMAGE, "sh", "-c", script)
 
