@@ -52,6 +52,7 @@ def test_who_does_not_take_part_in_the_input_leaves_it_alone(sampan: Sampan) -> 
     assert watching.stdin
     watching.stdin.write("not for it\n")
     watching.stdin.close()
+    until(lambda: count_attached(sampan) == 1, "the one that watches is attached")
     assert sampan("attach", "box", stdin="for it\n").out == "got for it\n"
     assert watching.wait(20) == 0
 
