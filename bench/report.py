@@ -6,7 +6,7 @@ from statistics import median
 from typing import NamedTuple
 
 from bench.imports import Imports
-from bench.memory import Memory
+from bench.memory import CHECKED, Memory
 from bench.scenarios import Scenario
 
 
@@ -36,7 +36,7 @@ def memory_lines(memory: Memory) -> str:
     megabyte = 1_000_000
     return (
         f"- per idle detached container: {memory.per_container / megabyte:.1f} MB (bar 3)\n"
-        f"- supervisor while it watches a health check: {memory.supervisor / megabyte:.1f} MB (bar 30)\n"
+        f"- supervisor while it watches {CHECKED} health checks: {memory.supervisor / megabyte:.1f} MB (bar 30)\n"
         f"- resident when no container runs: {memory.resident_without_containers / megabyte:.1f} MB (bar 0)\n"
     )
 

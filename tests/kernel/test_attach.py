@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sampan.linux import process
 from sampan.testing.command import Sampan
 from sampan.testing.terminal import Terminal
 from sampan.testing.waiting import until
@@ -50,8 +51,10 @@ def test_who_does_not_take_part_in_the_input_leaves_it_alone(sampan: Sampan) -> 
         sampan.command("attach", "--no-stdin", "box"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert watching.stdin
+    until(lambda: count_attached(sampan) == 1, "it is attached")
     watching.stdin.write("not for it\n")
     watching.stdin.close()
+    until(lambda: count_attached(sampan) == 1, "the one that watches is attached")
     assert sampan("attach", "box", stdin="for it\n").out == "got for it\n"
     assert watching.wait(20) == 0
 
@@ -98,3 +101,13 @@ def test_the_keys_that_leave_may_be_said_in_docker_s_config(sampan: Sampan, tmp_
         terminal.press("\x01")
         assert terminal.wait() == 1
     assert sampan("inspect", "-f", "{{.State.Running}}", "box").out == "true\n"
+
+
+def test_without_its_monitor_a_container_cannot_be_attached_to_and_says_so(sampan: Sampan) -> None:
+    sampan("run", "-d", "--name", "box", "--network", "none", "busybox", "sleep", "1000")
+    with open(f"{sampan.root}/containers/{os.listdir(sampan.root + '/containers')[0]}/conmon.pid") as file:
+        monitor = int(file.read())
+    started = process.start_time(monitor)
+    os.kill(monitor, signal.SIGKILL)
+    assert process.wait_gone(monitor, started, 10.0)
+    assert "has lost its monitor" in sampan("attach", "box", code=1).err

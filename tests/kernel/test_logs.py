@@ -77,6 +77,15 @@ def test_only_so_many_files_are_kept(engine: Engine) -> None:
     assert logfiles.numbers(folder) == [1, 2]
 
 
+def test_files_that_were_put_aside_are_compressed_where_that_is_asked_for(engine: Engine) -> None:
+    container = engine.containers.run(options("seq 5000; sleep 1000", **ROTATED, compress="true"))
+    folder = engine.paths.container(container.id)
+    until(lambda: os.path.exists(f"{folder}/log.1.gz"), "a file is compressed")
+    until(lambda: not os.path.exists(f"{folder}/log.1") and not os.path.exists(f"{folder}/log.gz.tmp"), "it is done")
+    assert container.logs() == numbered(5000)
+    assert container.logs(LogOptions(tail=4500)) == numbered(5000)[len(numbered(500)) :]
+
+
 def test_a_single_file_is_begun_anew_without_a_supervisor(engine: Engine) -> None:
     container = engine.containers.run(options("seq 5000; sleep 1000", max_size="50k"))
     until(lambda: container.logs().endswith(b"\n5000\n"), "all was written")

@@ -228,5 +228,15 @@ def test_a_run_beside_a_prune_has_its_image_whole_or_says_that_it_is_gone(sampan
             out, err = process.communicate()
             if process is not prune:
                 outcomes.add("whole" if out.strip().isdigit() and int(out) > 100 else err.splitlines()[0])
-    assert outcomes <= {"whole", "Unable to find image 'busybox:latest' locally"}
+    gone = "Unable to find image 'busybox:latest' locally"
+    gone_since = "sampan: Error response from daemon: No such image: busybox:latest"
+    assert outcomes <= {"whole", gone, gone_since}
     assert sampan("system", "check").code == 0
+
+
+def test_a_volume_with_options_is_neither_pruned_nor_measured(sampan: Sampan) -> None:
+    sampan("volume", "create", "-o", "type=tmpfs", "-o", "device=tmpfs", "fast")
+    sampan("volume", "create", "plain")
+    assert sampan("volume", "prune", "-af").out == "Deleted Volumes:\nplain\n\nTotal reclaimed space: 0B\n"
+    assert json.loads(sampan("system", "df", "-v", "--format", "json").out)["Volumes"] == []
+    assert sampan("volume", "ls", "-q", "--filter", "dangling=true").out == "fast\n"

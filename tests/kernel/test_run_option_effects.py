@@ -132,6 +132,19 @@ def test_namespaces_of_another_container(yard: Sampan) -> None:
     assert shell(yard, ("--net", "none"), "ls /sys/class/net") == ["lo"]
 
 
+def test_another_container_is_kept_by_its_id(yard: Sampan) -> None:
+    donor = yard("inspect", "-f", "{{.Id}}", "donor").out.strip()
+    options = ("--pid", "container:donor", "--ipc", "container:donor", "--net", "container:donor")
+    yard("create", "--name", "guest", *options, "--health-cmd", "true", "busybox", "true")
+    host = json.loads(yard("inspect", "guest").out)[0]["HostConfig"]
+    assert {host[name] for name in ("PidMode", "IpcMode", "NetworkMode")} == {f"container:{donor}"}
+    assert yard("inspect", "-f", "{{.State.Health}}", "guest").out == "<nil>\n"
+    yard("rename", "donor", "giver2")
+    yard("start", "-a", "guest")
+    yard("rename", "giver2", "donor")
+    yard("rm", "guest")
+
+
 def test_shared_memory_lives_as_long_as_one_of_those_who_share_it(yard: Sampan) -> None:
     yard("run", "-d", "--name", "giver", "--ipc", "shareable", "busybox", "sh", "-c", "echo a > /dev/shm/a; sleep 9999")
     for runtime in ("crun", "runc"):

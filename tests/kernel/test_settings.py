@@ -132,6 +132,13 @@ def test_networks_get_their_subnets_from_the_pools(configured: Callable[[str], R
     sampan("network", "rm", "one", "two")
 
 
+def test_info_is_silent_about_what_nobody_set(configured: Callable[[str], Run]) -> None:
+    sampan = configured("")
+    assert sampan("info", "-f", "{{.DefaultAddressPools}} {{.PublishLocalOnly}}").out == "[] false\n"
+    assert "DefaultAddressPools" not in sampan("info", "--format", "json").out
+    assert "Address Pools" not in sampan("info").out
+
+
 def test_info_and_settings_show_what_is_in_force(configured: Callable[[str], Run]) -> None:
     sampan = configured(
         SITE

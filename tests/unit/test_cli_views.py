@@ -9,7 +9,7 @@ from sampan.cli.container.run_flags import RUN_FLAGS
 from sampan.cli.container.run_options import run_options
 from sampan.cli.errors import ClientError
 from sampan.cli.flags import parse
-from sampan.cli.views import container_filters, containers, details, images, inspect, limits, networks, times, volumes
+from sampan.cli.views import containers, details, images, inspect, limits, networks, times, volumes
 from sampan.cli.views.containers import ContainerFacts, PublishedPort
 from sampan.containers.options import PortBinding, RunOptions
 from sampan.errors import SampanError
@@ -193,70 +193,6 @@ def test_ports_become_ranges_in_dockers_order() -> None:
         "0.0.0.0:6000->6000/tcp, 81-82/tcp, 90/udp, 0.0.0.0:7000-7001->7000-7001/tcp, 0.0.0.0:6000->6000/udp, "
         "0.0.0.0:9001->9000/tcp"
     )
-
-
-@pytest.mark.parametrize(
-    ("filters", "names"),
-    [
-        ({"status": ["exited"]}, ["done"]),
-        ({"exited": ["3"]}, ["done"]),
-        ({"exited": ["0"]}, []),
-        ({"name": ["^/?full$"]}, ["full"]),
-        ({"name": ["ful", "don"]}, ["full", "done"]),
-        ({"label": ["role"]}, ["full"]),
-        ({"label": ["role=web", "nope"]}, []),
-        ({"ancestor": ["busybox"]}, ["done"]),
-        ({"ancestor": ["a825bc588bb5"]}, ["full"]),
-        ({"volume": ["data"]}, ["full"]),
-        ({"network": ["front"]}, ["full"]),
-        ({"publish": ["8080"]}, ["full"]),
-        ({"publish": ["5353/udp"]}, ["full"]),
-        ({"expose": ["80/tcp"]}, ["full"]),
-        ({"expose": ["81"], "publish": ["5353/udp"]}, ["full"]),
-        ({"expose": ["70-90"]}, ["full"]),
-        ({"name": ["(a+)+$", "["]}, []),
-        ({"name": ["["]}, []),
-        ({"name": ["(?i)^/FULL$"]}, ["full"]),
-        ({"is-task": ["true"]}, []),
-        ({"isolation": ["x"]}, ["full", "done"]),
-        ({"health": ["healthy"]}, ["full"]),
-        ({"since": ["done"]}, ["full"]),
-        ({"before": ["full"]}, ["done"]),
-        ({"is-task": ["false"]}, ["full", "done"]),
-        ({"id": [""]}, []),
-        ({"id": ["c3f2"]}, ["full"]),
-    ],
-)
-def test_filters_choose_containers(filters: dict[str, list[str]], names: list[str]) -> None:
-    assert [facts.name for facts in container_filters.select([FULL, DONE], filters)] == names
-
-
-@pytest.mark.parametrize(
-    ("filters", "message"),
-    [
-        ({"nonsense": ["1"]}, "invalid filter 'nonsense'"),
-        (
-            {"status": ["nonsense"]},
-            "invalid filter 'status=nonsense': invalid value for state (nonsense): must be one of created, running, "
-            "paused, restarting, removing, exited, dead",
-        ),
-        ({"before": ["nope"]}, "No such container: nope"),
-        ({"is-task": ["x"]}, "invalid filter 'is-task=[x]'"),
-        ({"exited": ["x"]}, "invalid filter 'exited=x': strconv.Atoi: parsing \"x\": invalid syntax"),
-        (
-            {"publish": ["x"]},
-            'error while looking up for publish x: strconv.ParseUint: parsing "x": invalid syntax',
-        ),
-        (
-            {"expose": ["99999999"]},
-            'error while looking up for expose 99999999: strconv.ParseUint: parsing "99999999": value out of range',
-        ),
-    ],
-)
-def test_a_bad_filter_is_answered_in_dockers_words(filters: dict[str, list[str]], message: str) -> None:
-    with pytest.raises(SampanError) as caught:
-        container_filters.select([FULL, DONE], filters)
-    assert caught.value.message == message
 
 
 def test_images_and_history() -> None:

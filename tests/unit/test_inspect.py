@@ -226,6 +226,16 @@ def test_an_exposed_port_that_is_not_published_is_null() -> None:
             {"SecurityOpt": [], "MaskedPaths": [], "ReadonlyPaths": []},
         ),
         (RunOptions("x", pids_limit=-1), {"PidsLimit": None}),
+        (RunOptions("x", init=False), {"Init": False}),
+        (RunOptions("x", pid_mode="host"), {"SecurityOpt": ["label=disable"], "PidMode": "host"}),
+        (
+            RunOptions("x", ipc_mode="host", userns_mode="host"),
+            {"SecurityOpt": ["label=disable"], "UsernsMode": "host"},
+        ),
+        (
+            RunOptions("x", security_options=("systempaths=unconfined",)),
+            {"SecurityOpt": [], "MaskedPaths": [], "ReadonlyPaths": []},
+        ),
         (RunOptions("x", memory_bytes=20 << 20, memory_swap_bytes=-1), {"Memory": 20 << 20, "MemorySwap": -1}),
         (RunOptions("x", cap_add=("ALL",), cap_drop=("net_raw",)), {"CapAdd": ["ALL"], "CapDrop": ["CAP_NET_RAW"]}),
         (

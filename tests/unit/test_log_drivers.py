@@ -34,8 +34,9 @@ def container(chosen: RunOptions) -> Container:
         (options(max_size="1.5MB", max_file="3"), Files(1_500_000, 3)),
         (options(max_size="5"), Files(5, 1)),
         (options(max_file="3"), Files(0, 3)),
-        (options("local"), Files(20_000_000, 5)),
-        (options("local", max_size="1g", max_file="2"), Files(10**9, 2)),
+        (options(max_file="2", max_size="1k", compress="true"), Files(1000, 2, True)),
+        (options("local"), Files(20_000_000, 5, True)),
+        (options("local", max_size="1g", max_file="2", compress="false"), Files(10**9, 2)),
     ],
 )
 def test_a_log_has_files_of_a_size(chosen: RunOptions, files: Files) -> None:
@@ -59,7 +60,7 @@ def test_a_log_has_files_of_a_size(chosen: RunOptions, files: Files) -> None:
         (options(max_size="0"), "max-size must be a positive number"),
         (options(max_size="x"), "invalid size: 'x'"),
         (options(compress="xx"), 'strconv.ParseBool: parsing "xx": invalid syntax'),
-        (options(compress="true"), "the log option compress=true is not supported"),
+        (options(compress="true"), "compress cannot be true when max-file is less than 2 or max-size is not set"),
         (options(tag="{{.Nonsense}}"), "at <.Nonsense>: can't evaluate field Nonsense in type"),
         (options(tag="{{"), "template: log-tag:1: unclosed action"),
         (options(labels_regex="["), "error parsing regexp: "),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampan.containers import journal, logfiles, logline, logrotation, logs
+from sampan.containers import journal, logcompression, logfiles, logline, logrotation, logs
 from sampan.containers.options import LogOptions
 
 BASE = 1_700_000_000
@@ -106,6 +106,33 @@ def test_a_rotation_that_was_killed_before_the_new_file_is_only_told_again(three
     assert sorted(os.listdir(three)) == before
 
 
+@pytest.mark.parametrize("tail", [0, 1, 10, 15, 25, 30])
+def test_compressed_files_are_read_as_the_others(three: str, tail: int) -> None:
+    for name in ("log.1", "log.2"):
+        logcompression.compress(three, name)
+    assert sorted(os.listdir(three)) == ["log", "log.1.gz", "log.2.gz"]
+    assert texts(three, tail=tail) == [str(number) for number in range(30)][30 - tail :]
+    assert texts(three, since=moment(25)) == [str(number) for number in range(25, 30)]
+    logrotation.rotate(three, 4)
+    assert sorted(os.listdir(three)) == ["log.1", "log.2.gz", "log.3.gz", "log.tmp"]
+
+
+def test_a_file_that_is_there_twice_is_read_once(three: str) -> None:
+    plain = Path(three, "log.1").read_bytes()
+    os.link(three + "/log.1", three + "/kept")
+    logcompression.compress(three, "log.1")
+    os.rename(three + "/kept", three + "/log.1")
+    assert Path(three, "log.1").read_bytes() == plain
+    assert texts(three) == [str(number) for number in range(30)]
+
+
+def test_a_damaged_compressed_file_ends_where_it_is_damaged(three: str) -> None:
+    logcompression.compress(three, "log.1")
+    os.truncate(three + "/log.1.gz", os.path.getsize(three + "/log.1.gz") - 20)
+    assert texts(three)[:10] == [str(number) for number in range(10)]
+    assert texts(three)[-10:] == [str(number) for number in range(20, 30)]
+
+
 def following(folder: str, options: LogOptions, step: "Iterator[None]") -> list[str]:
     """What is followed while `step` goes on each time nothing has come; it ends with `step`."""
     found = []
@@ -138,6 +165,22 @@ def test_following_goes_from_file_to_file_also_when_two_were_begun_at_once(tmp_p
         yield
 
     assert following(folder, LogOptions(follow=True, tail=0), steps()) == ["2", "3", "4", "5", "6", "7"]
+
+
+def test_following_knows_its_file_again_when_it_was_compressed(tmp_path: Path) -> None:
+    folder = written(tmp_path, stored(1), stored(2))
+
+    def steps() -> Iterator[None]:
+        append(folder, "log", stored(3))
+        os.rename(f"{folder}/log.1", f"{folder}/log.3")
+        os.rename(f"{folder}/log", f"{folder}/log.2")
+        append(folder, "log.1", stored(4))
+        append(folder, "log", stored(5))
+        for name in ("log.3", "log.2", "log.1"):
+            logcompression.compress(folder, name)
+        yield
+
+    assert following(folder, LogOptions(follow=True), steps()) == ["1", "2", "3", "4", "5"]
 
 
 def test_following_goes_on_in_the_new_file_when_only_that_is_left(tmp_path: Path) -> None:

@@ -43,7 +43,6 @@ def test_impossible_options_are_refused(options: RunOptions, message: str) -> No
     [
         BASE._replace(log_driver="syslog"),
         BASE._replace(log_options={"mode": "non-blocking"}),
-        BASE._replace(log_options={"max-size": "1m", "max-file": "2", "compress": "true"}),
     ],
 )
 def test_what_would_have_no_effect_is_refused(options: RunOptions) -> None:

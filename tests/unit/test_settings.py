@@ -1,5 +1,6 @@
 """Settings files: what they may say, and where a mistake is."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -234,3 +235,45 @@ def test_a_container_inherits_what_its_options_leave_open() -> None:
 def test_every_key_is_in_the_guide() -> None:
     page = (Path(__file__).parents[2] / "docs/guide/settings.md").read_text()
     assert [key.name for key in KEYS if f"`{key.name}`" not in page] == []
+
+
+VALUES = st.recursive(
+    st.booleans()
+    | st.integers(-5, 1 << 70)
+    | st.floats()
+    | st.text(max_size=6)
+    | st.sampled_from(["", "1g", "10.0.0.0/8"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["base", "size", "name", "mirrors", "nofile", "max-size", "x"]), inner, max_size=3
+        )
+    ),
+    max_leaves=6,
+)
+
+
+def toml(value: object) -> str:
+    """A value as TOML has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "{" + ", ".join(f'"{key}" = {toml(item)}' for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    return json.dumps(value) if isinstance(value, str) else repr(value)
+
+
+@given(
+    st.dictionaries(st.sampled_from([*(key.name for key in KEYS), "log", "dns", "limits", "odd"]), VALUES, max_size=3)
+)
+def test_no_value_breaks_the_reader(values: dict[str, object]) -> None:
+    text = "\n".join(f"{name} = {toml(value)}" for name, value in values.items())
+    try:
+        found, origins = reading.read(text, "c.toml")
+    except InvalidArgument as error:
+        assert error.message.startswith("c.toml:")
+        assert error.hint
+    else:
+        assert set(found) == set(origins)
+        Settings()._replace(**found)

@@ -5,8 +5,8 @@ import os
 import time
 from typing import Any
 
+from sampan.containers import claims, happenings, mounts, names, refusals, store
 from sampan.containers import compile as compilation
-from sampan.containers import happenings, mounts, names, refusals, store
 from sampan.containers.inherited import inherit
 from sampan.containers.model import Container, Spec
 from sampan.containers.options import RunOptions
@@ -19,11 +19,6 @@ from sampan.settings import sources as settings
 from sampan.storage import leases
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
-
-
-def lease_of(container_id: str) -> str:
-    """What a process holds while it starts a container."""
-    return f"container:{container_id}"
 
 
 def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool = False) -> Container:
@@ -46,6 +41,10 @@ def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool
             from sampan.containers import linking
 
             linking.check(database, options)
+    if "container:" in options.pid_mode + options.ipc_mode + options.network:
+        from sampan.containers import joining
+
+        options = joining.by_id(database, options)
     if options.network == "host" and not options.hostname:
         options = options._replace(hostname=os.uname().nodename)
     database.require_room()
@@ -73,7 +72,7 @@ def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool
         store.insert(database, container)
         happenings.record(database, container, "create")
         if lease:
-            leases.take(database, lease_of(container_id))
+            leases.take(database, claims.lease_of(container_id))
         fault.point("create.inserted")
     fault.point("create.committed")
     return container

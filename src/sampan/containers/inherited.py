@@ -20,7 +20,7 @@ def inherit(options: RunOptions, settings: Settings) -> RunOptions:
     ulimits = (Ulimit(*limit) for limit in settings.ulimits if limit.name not in asked)
     return options._replace(
         runtime=options.runtime or settings.runtime,
-        init=settings.init if options.init is None else options.init,
+        init=settings.init or None if options.init is None else options.init,
         log_driver=options.log_driver or settings.log_driver,
         log_options={**settings.log_options, **options.log_options} if is_same_driver else options.log_options,
         dns=options.dns or (settings.dns_servers if has_resolver else ()),

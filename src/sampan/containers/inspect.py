@@ -114,7 +114,7 @@ def state(container: Container) -> dict[str, Any]:
         "StartedAt": rfc3339(container.started_at),
         "FinishedAt": rfc3339(container.finished_at),
     }
-    if container.health is not None:
+    if container.health is not None and container.started_at:
         document["Health"] = {
             "Status": container.health["Status"],
             "FailingStreak": container.health["FailingStreak"],
@@ -174,6 +174,7 @@ def config(container: Container, host_name: str) -> dict[str, Any]:
         "Volumes": volumes or None,
         "WorkingDir": merged.working_dir,
         "Entrypoint": None if merged.entrypoint is None else list(merged.entrypoint),
+        **({"MacAddress": options.mac_address} if options.mac_address else {}),
         "OnBuild": None,
         "Labels": dict(sorted(merged.labels.items())),
         **({"StopSignal": merged.stop_signal} if merged.stop_signal else {}),

@@ -38,7 +38,7 @@ def host_config(options: RunOptions, *, runtime: str, cgroup_version: int) -> di
         **_limits(options, cgroup_version),
         **({"Mounts": asked} if (asked := [_mount(mount) for mount in options.mounts if mount.long_form]) else {}),
         **_hidden_paths(options),
-        **({"Init": True} if options.init else {}),
+        **({} if options.init is None else {"Init": options.init}),
     }
 
 
@@ -69,7 +69,7 @@ def _isolation(options: RunOptions, cgroup_version: int) -> dict[str, Any]:
         "SecurityOpt": _security_options(options),
         **({"Tmpfs": dict(sorted(tmpfs.items()))} if tmpfs else {}),
         "UTSMode": options.uts_mode,
-        "UsernsMode": "",
+        "UsernsMode": options.userns_mode,
         "ShmSize": options.shm_size_bytes,
         **({"Sysctls": dict(sorted(options.sysctls.items()))} if options.sysctls else {}),
     }
@@ -142,18 +142,19 @@ def _device_requests(options: RunOptions) -> list[dict[str, Any]] | None:
 
 
 def _hidden_paths(options: RunOptions) -> dict[str, Any]:
-    if options.privileged:
-        return {"MaskedPaths": None, "ReadonlyPaths": None}
     if security.parse_options(options.security_options).unmasked:
         return {"MaskedPaths": [], "ReadonlyPaths": []}
+    if options.privileged:
+        return {"MaskedPaths": None, "ReadonlyPaths": None}
     return {"MaskedPaths": list(defaults.MASKED_PATHS), "ReadonlyPaths": list(defaults.READONLY_PATHS)}
 
 
 def _security_options(options: RunOptions) -> list[str] | None:
-    """Those that the engine keeps: systempaths became the hidden paths, and --privileged implies no labels."""
-    if options.privileged:
-        return [*options.security_options, "label=disable"]
+    """Those that the engine keeps: systempaths became the hidden paths; --privileged and namespaces of the host imply
+    that there are no labels."""
     kept = [text for text in options.security_options if not text.startswith("systempaths")]
+    if options.privileged or "host" in (options.pid_mode, options.ipc_mode):
+        return [text for text in kept if text != "label=disable"] + ["label=disable"]
     return kept if options.security_options else None
 
 

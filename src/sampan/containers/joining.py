@@ -1,5 +1,7 @@
 """Namespaces of other containers or of the host: --pid, --ipc, --uts, --network container:X."""
 
+from typing import Any
+
 from sampan.containers import store
 from sampan.containers.model import Container
 from sampan.containers.options import RunOptions
@@ -32,6 +34,22 @@ def namespace(database: Database, text: str, kind: str) -> str:
 def folder(database: Database, paths: Paths, text: str) -> str:
     """The folder of the container `text`. Raises NotFound."""
     return paths.container(store.find(database, text).id)
+
+
+def by_id(database: Database, options: RunOptions) -> RunOptions:
+    """`options` with containers whose namespaces are joined named by id, so that a rename changes nothing. Raises
+    NotFound; of a network it is told when the container starts."""
+    found: dict[str, Any] = {}
+    for field in ("pid_mode", "ipc_mode", "network"):
+        kind, _, name = getattr(options, field).partition(":")
+        if kind != "container" or not name:
+            continue
+        try:
+            found[field] = f"container:{store.find(database, name).id}"
+        except NotFound:
+            if field != "network":
+                raise
+    return options._replace(**found)
 
 
 def with_host_name(database: Database, container: Container) -> Container:

@@ -31,10 +31,11 @@ _FIELDS = (
 
 
 class Files(NamedTuple):
-    """A log in files: at most `limit` of about `size_bytes` each, 0 = of any size."""
+    """A log in files: at most `limit` of about `size_bytes` each, 0 = of any size. `compress` all but the last."""
 
     size_bytes: int
     limit: int
+    compress: bool = False
 
     @property
     def is_rotated(self) -> bool:
@@ -94,12 +95,23 @@ def files(options: RunOptions) -> Files:
     is_local = options.log_driver == "local"
     count = _count(given.get("max-file", "5" if is_local else "1"))
     size = _size(given.get("max-size", "20m" if is_local else "-1"), is_local)
-    compress = given.get("compress", "false").lower()
-    if compress not in ("1", "t", "true", "0", "f", "false"):
-        raise InvalidArgument(f'{_NOT_INITIALIZED}strconv.ParseBool: parsing "{compress}": invalid syntax')
-    if compress in ("1", "t", "true"):
-        raise Unsupported("the log option compress=true is not supported: files stay as they are", hint="leave it out")
-    return Files(size, count)
+    wanted = Files(size, count)
+    return wanted._replace(compress=_compress(given.get("compress", ""), wanted, is_local))
+
+
+def _compress(text: str, wanted: Files, is_local: bool) -> bool:
+    if not text:
+        return is_local and wanted.is_rotated
+    if text.lower() not in ("1", "t", "true", "0", "f", "false"):
+        raise InvalidArgument(f'{_NOT_INITIALIZED}strconv.ParseBool: parsing "{text}": invalid syntax')
+    if text.lower() in ("0", "f", "false"):
+        return False
+    if not wanted.is_rotated:
+        raise InvalidArgument(
+            f"{_NOT_INITIALIZED}compress cannot be true when max-file is less than 2 or max-size is not set",
+            hint="for example max-size=10m and max-file=3",
+        )
+    return True
 
 
 def _count(text: str) -> int:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from sampan.containers import logcompression
 from sampan.containers.logline import moment_of
 from sampan.containers.options import LogOptions
 
@@ -19,12 +20,45 @@ _LINE_LIMIT = 1 << 20  # the monitor's longest line has 8 KiB
 _NAMES_TRIED_BEYOND = 2
 
 
+class _File:
+    """One open file of a log. `identity` is that of the file that the monitor wrote, also where it was compressed."""
+
+    __slots__ = ("_compressed", "_descriptor", "identity")
+
+    def __init__(self, descriptor: int, compressed: bool) -> None:
+        self._descriptor = descriptor
+        self._compressed = compressed
+        about = os.fstat(descriptor)
+        self.identity = logcompression.identity(descriptor) if compressed else (about.st_dev, about.st_ino)
+
+    @property
+    def descriptor(self) -> int:
+        """The text, to be read; a compressed one is unpacked only when it is asked for."""
+        if self._compressed:
+            plain = logcompression.decompressed(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor, self._compressed = plain, False
+        return self._descriptor
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes on disk, or unpacked once it was."""
+        return os.fstat(self._descriptor).st_size
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
 class _Part(NamedTuple):
     """What is to be read of one file: bytes from `start` to `end`."""
 
-    descriptor: int
+    file: _File
     start: int
     end: int
+
+    @property
+    def descriptor(self) -> int:
+        return self.file.descriptor
 
 
 def blocks(folder: str, options: LogOptions, is_running: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
@@ -33,81 +67,103 @@ def blocks(folder: str, options: LogOptions, is_running: Callable[[], bool] = la
     With `follow` what comes is given as it comes, until `is_running()` says that no more will, or until the moment
     `until` has passed. A missing log (never started) has no lines. `tail` counts before `since` and `until` choose.
     """
-    descriptors = _opened(folder)
+    opened = _opened(folder)
     try:
-        if not descriptors:
+        if not opened:
             return
-        parts = [_Part(descriptor, 0, _end(descriptor)) for descriptor in descriptors]
-        chosen = _chosen(parts, options)
+        latest = _whole(opened[-1])
+        chosen = _chosen(opened[:-1], latest, options)
         for part in chosen:
             yield from _read(part)
-        if options.follow and chosen[-1].end == parts[-1].end:
-            following = _Following(folder, parts[-1], options.until, is_running)
+        if options.follow and chosen[-1].end == latest.end:
+            following = _Following(folder, latest, options.until, is_running)
             try:
                 yield from following.blocks()
             finally:
                 following.close()
     finally:
-        for descriptor in descriptors:
-            os.close(descriptor)
+        for file in opened:
+            file.close()
 
 
 def size(folder: str) -> int:
     """Bytes that the log's files take."""
-    descriptors = _opened(folder)
+    opened = _opened(folder)
     try:
-        return sum(os.fstat(descriptor).st_size for descriptor in descriptors)
+        return sum(file.size for file in opened)
     finally:
-        for descriptor in descriptors:
-            os.close(descriptor)
+        for file in opened:
+            file.close()
 
 
-def numbers(folder: str) -> list[int]:
-    """N of every `log.N` that there is, ascending."""
+def entries(folder: str) -> list[tuple[int, str]]:
+    """(N, name) of every `log.N` and `log.N.gz` that there is, ascending."""
     try:
         names = os.listdir(folder)
     except FileNotFoundError:
         return []
-    return sorted(int(name[4:]) for name in names if name.startswith("log.") and name[4:].isdecimal())
+    found = []
+    for name in names:
+        number = name.removeprefix("log.").removesuffix(".gz")
+        if name.startswith("log.") and number.isdecimal():
+            found.append((int(number), name))
+    return sorted(found)
 
 
-def _opened(folder: str) -> list[int]:
-    """Descriptors of all files, oldest first.
+def numbers(folder: str) -> list[int]:
+    """The numbers of the files that were put aside, ascending."""
+    return sorted({number for number, _ in entries(folder)})
 
-    A rotation may go on meanwhile: files only get higher numbers, so going upwards finds each, perhaps twice.
+
+def _opened(folder: str) -> list[_File]:
+    """All files, oldest first.
+
+    A rotation may go on meanwhile: files only get higher numbers, so going upwards finds each, perhaps twice. One that
+    is being compressed is there under one of its names.
     """
     highest = max(numbers(folder), default=0)
-    names = [LOG, *(f"{LOG}.{number}" for number in range(1, highest + 1 + _NAMES_TRIED_BEYOND))]
-    found: list[int] = []
-    seen: set[tuple[int, int]] = set()
+    names = [LOG]
+    for number in range(1, highest + 1 + _NAMES_TRIED_BEYOND):
+        names += [f"{LOG}.{number}", f"{LOG}.{number}.gz"]
+    found: list[_File] = []
     for name in names:
         try:
             descriptor = os.open(f"{folder}/{name}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
             continue
-        about = os.fstat(descriptor)
-        if (about.st_dev, about.st_ino) in seen:
-            os.close(descriptor)
-            continue
-        seen.add((about.st_dev, about.st_ino))
-        found.append(descriptor)
+        file = _File(descriptor, name.endswith(".gz"))
+        if any(file.identity == other.identity for other in found):
+            file.close()
+        else:
+            found.append(file)
     return found[::-1]
 
 
-def _end(descriptor: int) -> int:
-    """Where its last whole line ends."""
+def _whole(file: _File) -> _Part:
+    """All of a file up to the end of its last whole line."""
+    descriptor = file.descriptor
     size_ = os.fstat(descriptor).st_size
     start = max(size_ - _TAIL_BLOCK, 0)
-    return start + os.pread(descriptor, size_ - start, start).rfind(b"\n") + 1
+    return _Part(file, 0, start + os.pread(descriptor, size_ - start, start).rfind(b"\n") + 1)
 
 
-def _chosen(parts: list[_Part], options: LogOptions) -> list[_Part]:
-    if options.tail >= 0:
-        parts = _tail(parts, options.tail)
+def _chosen(older: list[_File], latest: _Part, options: LogOptions) -> list[_Part]:
+    """The parts that are wanted, oldest first; files in which there is nothing are not looked into."""
+    parts = _tail(older, latest, options.tail) if options.tail >= 0 else _since(older, latest, options.since)
     if options.since:
         parts = [part._replace(start=max(part.start, _offset(part, options.since))) for part in parts]
     if options.until:
         parts = [part._replace(end=max(part.start, _offset(part, options.until + 1))) for part in parts]
+    return parts
+
+
+def _since(older: list[_File], latest: _Part, since: int) -> list[_Part]:
+    parts = [latest]
+    for file in reversed(older):
+        first = _moment(parts[0], 0) if since else None
+        if first is not None and first < since:
+            break
+        parts.insert(0, _whole(file))
     return parts
 
 
@@ -122,17 +178,20 @@ def _read(part: _Part) -> Iterator[bytes]:
         position += whole
 
 
-def _tail(parts: list[_Part], tail: int) -> list[_Part]:
+def _tail(older: list[_File], latest: _Part, tail: int) -> list[_Part]:
     """Where the last `tail` lines begin. What the monitor stored in parts counts once, as does a last line that has no
     end."""
     if tail == 0:
-        return [parts[-1]._replace(start=parts[-1].end)]
-    missing, is_last = tail, True
-    for index in range(len(parts) - 1, -1, -1):
-        start, missing, is_last = _tail_start(parts[index], missing, is_last)
+        return [latest._replace(start=latest.end)]
+    parts, missing, is_last = [latest], tail, True
+    waiting = list(older)
+    while True:
+        start, missing, is_last = _tail_start(parts[0], missing, is_last)
         if missing < 0:
-            return [parts[index]._replace(start=start), *parts[index + 1 :]]
-    return parts
+            return [parts[0]._replace(start=start), *parts[1:]]
+        if not waiting:
+            return parts
+        parts.insert(0, _whole(waiting.pop()))
 
 
 def _tail_start(part: _Part, missing: int, is_last: bool) -> tuple[int, int, bool]:
@@ -205,7 +264,7 @@ class _Following:
         self._until = until
         self._is_running = is_running
         # Files that are to be read, oldest first: the first is being read.
-        self._files = [os.dup(part.descriptor)]
+        self._files = [_File(os.dup(part.descriptor), False)]
         os.lseek(part.descriptor, part.end, os.SEEK_SET)
         self._rest = b""
         self._watch = _Watch(folder)
@@ -216,7 +275,7 @@ class _Following:
             if self._look_for_newer():
                 # The monitor had closed ours before it made the other one: what it wrote last is there.
                 yield from self._growth()
-                os.close(self._files.pop(0))
+                self._files.pop(0).close()
                 self._rest = b""
             elif self._is_over():
                 return
@@ -228,11 +287,11 @@ class _Following:
 
     def close(self) -> None:
         self._watch.close()
-        for descriptor in self._files:
-            os.close(descriptor)
+        for file in self._files:
+            file.close()
 
     def _growth(self) -> Iterator[bytes]:
-        while data := os.read(self._files[0], _BLOCK):
+        while data := os.read(self._files[0].descriptor, _BLOCK):
             self._look_for_newer()  # at once: a file that is not kept may be gone soon
             block, newline, rest = (self._rest + data).rpartition(b"\n")
             self._rest = rest if len(rest) < _LINE_LIMIT else b""
@@ -250,24 +309,24 @@ class _Following:
 
     def _look_for_newer(self) -> bool:
         """Take up the files that were begun after the last that we know; whether there is one after ours."""
-        known = os.fstat(self._files[-1])
+        known = self._files[-1].identity
         try:
             latest = os.stat(f"{self._folder}/{LOG}")
         except FileNotFoundError:
             return len(self._files) > 1  # in the middle of a rotation
-        if not os.path.samestat(latest, known):
+        if (latest.st_dev, latest.st_ino) != known:
             self._take_up(known)
         return len(self._files) > 1
 
-    def _take_up(self, known: os.stat_result) -> None:
+    def _take_up(self, known: tuple[int, int]) -> None:
         found = _opened(self._folder)
-        places = [place for place, descriptor in enumerate(found) if os.path.samestat(os.fstat(descriptor), known)]
-        for place, descriptor in enumerate(found):
+        places = [place for place, file in enumerate(found) if file.identity == known]
+        for place, file in enumerate(found):
             # When ours is gone from the folder, all that are there are newer.
             if not places or place > places[0]:
-                self._files.append(descriptor)
+                self._files.append(file)
             else:
-                os.close(descriptor)
+                file.close()
 
     def _is_over(self) -> bool:
         import time

@@ -8,7 +8,7 @@ sees that and tells the monitor.
 import errno
 import os
 
-from sampan.containers.logfiles import LOG, numbers
+from sampan.containers.logfiles import LOG, entries, numbers
 from sampan.linux import fault
 
 _REOPEN = b"2 0 0\n"  # conmon's ctl pipe: kind of message, and two numbers that this one has no use for
@@ -29,13 +29,15 @@ def rotate(folder: str, limit: int) -> None:
         return
     # The monitor opens its next file by this name, and would end if it could not.
     os.close(os.open(f"{folder}/{LOG}.tmp", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
-    present = numbers(folder)
-    for number in reversed(present):
+    present = entries(folder)
+    for number, name in reversed(present):
         if number >= limit - 1:
-            os.unlink(f"{folder}/{LOG}.{number}")
+            os.unlink(f"{folder}/{name}")
     fault.point("rotate.dropped")
-    for number in reversed(_moved(present, limit)):
-        os.rename(f"{folder}/{LOG}.{number}", f"{folder}/{LOG}.{number + 1}")
+    moved = _moved(sorted({number for number, _ in present}), limit)
+    for number, name in reversed(present):
+        if number in moved:
+            os.rename(f"{folder}/{name}", f"{folder}/{name.replace(str(number), str(number + 1))}")
     os.rename(f"{folder}/{LOG}", f"{folder}/{LOG}.1")
     fault.point("rotate.renamed")
     reopen(folder)

@@ -31,8 +31,7 @@ KILLED, STOPPED, ENDED_BEFORE, SHUT_DOWN = 1, 2, 3, 4
 class MountPoint(NamedTuple):
     """A mount as it was decided at creation: `source` is a host path, `volume` the volume's name or "".
 
-    What has a `backing`, a `subpath` or `layers` is made ready in the container's mount namespace at each start (see
-    containers/staging.py).
+    What has a `backing`, a `subpath` or `layers` is made ready in the container's mount namespace at each start.
     """
 
     type: str  # bind, volume, tmpfs, image
@@ -49,6 +48,11 @@ class MountPoint(NamedTuple):
     recursive: str = ""  # as Mount has it
     layers: tuple[str, ...] = ()  # of an image, lowest first
     image: str = ""  # its name, as it was asked for
+
+    @property
+    def is_staged(self) -> bool:
+        """Whether more than a bind is needed (see containers/staging.py)."""
+        return bool(self.backing or self.subpath or self.type == "image" or self.recursive == "disabled")
 
 
 class Spec(NamedTuple):

@@ -160,6 +160,7 @@ class RunOptions(NamedTuple):
     pid_mode: str = ""
     ipc_mode: str = ""
     uts_mode: str = ""
+    userns_mode: str = ""  # host, which is what there is
     cgroupns_mode: str = ""
     cgroup_parent: str = ""
     restart: RestartPolicy = RestartPolicy()

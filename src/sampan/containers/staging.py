@@ -20,11 +20,6 @@ _FOLDER = "mounts"
 _NOT_FOUND = 127  # docker's exit code where the kernel finds no such file
 
 
-def is_needed(point: MountPoint) -> bool:
-    """Whether a mount has to be made ready before it can be bound."""
-    return bool(point.backing or point.subpath or point.type == "image" or point.recursive == "disabled")
-
-
 def stage(
     database: Database,
     paths: Paths,

@@ -8,8 +8,19 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from sampan.containers import (
+    claims,
+    creation,
+    devices,
+    etc_files,
+    happenings,
+    injection,
+    joining,
+    security,
+    store,
+    watched,
+)
 from sampan.containers import compile as compilation
-from sampan.containers import creation, devices, etc_files, happenings, injection, joining, security, store, watched
 from sampan.containers.model import Container, MountPoint
 from sampan.errors import Conflict, NotFound, Unavailable
 from sampan.linux import cgroup, fault, files, netns, process
@@ -86,7 +97,7 @@ class _Start:
         self.hooks = hooks
         self.folder = paths.container(container.id)
         self.runtime = probe.runtime(container.spec.options.runtime)
-        self.cgroups_path = cgroups_path(paths, container)
+        self.cgroups_path = claims.cgroups_path(paths, container)
         self.inherited: tuple[int, ...] = ()
         self.network = "private"
         self.linked: tuple[Linked, ...] = ()
@@ -100,7 +111,7 @@ class _Start:
         self.database.require_room()
         cgroup.hasten()
         with self.database.transaction(durable=False):
-            leases.take(self.database, creation.lease_of(container.id))
+            leases.take(self.database, claims.lease_of(container.id))
             if self.hooks.before_start is not None:
                 happenings.record(self.database, container, "attach")
             happenings.mounted(self.database, container)
@@ -127,7 +138,7 @@ class _Start:
             os.close(descriptor)
         self.tell_supervisor()
         fault.point("start.started")
-        leases.release(self.database, creation.lease_of(container.id))
+        leases.release(self.database, claims.lease_of(container.id))
 
     def _prepare_folder(self) -> None:
         for path in (self.folder, self.folder + "/work", self.folder + "/merged"):
@@ -275,9 +286,7 @@ class _Start:
     def _points(self) -> tuple[MountPoint, ...]:
         """The mounts, with what needs more than a bind made ready in this namespace."""
         points = self.container.spec.mounts
-        if not any(
-            point.backing or point.subpath or point.type == "image" or point.recursive == "disabled" for point in points
-        ):
+        if not any(point.is_staged for point in points):
             return points
         from sampan.containers import staging
 
@@ -388,12 +397,7 @@ class _Start:
                 exit_code=code,
                 error=str(error),
             )
-            leases.release(self.database, creation.lease_of(self.container.id))
-
-
-def cgroups_path(paths: Paths, container: Container) -> str:
-    parent = container.spec.options.cgroup_parent
-    return f"{'/' + parent.strip('/') if parent else paths.cgroup}/{container.id}"
+            leases.release(self.database, claims.lease_of(self.container.id))
 
 
 def ensure_folder(paths: Paths, container_id: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sampan.containers import model as records
 from sampan.containers import store
 from sampan.containers.options import ExecOptions, LogOptions, RunOptions, UpdateOptions
-from sampan.errors import Conflict, NotFound
+from sampan.errors import Conflict, InvalidArgument, NotFound
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 from sampan.values import NamedTuple
@@ -158,16 +158,33 @@ class Containers:
         """Raises NotFound."""
         return Container(self, store.find(self.database, reference))
 
-    def list(self, *, all: bool = False) -> "list_of[Container]":
-        """Running containers, newest first; `all` takes the others too."""
-        records_ = store.all_containers(self.database)
-        return [Container(self, record) for record in records_ if all or record.is_running]
+    def list(self, *, all: bool = False, filters: "Mapping[str, Sequence[str]] | None" = None) -> "list_of[Container]":
+        """Running containers, newest first; `all` takes the others too, and so does the filter `status`.
 
-    def summaries(self, *, sizes: bool = False) -> "list_of[Summary]":
-        """What `ps -a` shows, newest first; `sizes` walks every container's files."""
+        `filters` are those of `docker ps`, such as {"label": ["role=web"]}. Raises InvalidArgument, and NotFound for an
+        unknown container of `before` or `since`.
+        """
+        from sampan.engine.container_filter import takes_all_states
+
+        every = all or takes_all_states(filters or {})
+        records_ = (
+            [summary.record for summary in self.summaries(filters=filters)]
+            if filters
+            else store.all_containers(self.database)
+        )
+        return [Container(self, record) for record in records_ if every or record.is_running]
+
+    def summaries(
+        self, *, sizes: bool = False, filters: "Mapping[str, Sequence[str]] | None" = None
+    ) -> "list_of[Summary]":
+        """What `ps -a` shows, newest first; `filters` and errors as `list`, `sizes` walks the files of each."""
         from sampan.engine.listing import summaries
 
         found = summaries(self.database)
+        if filters:
+            from sampan.engine import container_filter
+
+            found = container_filter.select(found, filters, self._made_from)
         if not sizes:
             return found
         from sampan.images import store as images
@@ -179,6 +196,16 @@ class Containers:
             )
             for entry in found
         ]
+
+    def _made_from(self, image: str) -> frozenset[str]:
+        """IDs of the images that were made from the one with that name; none when there is none."""
+        from sampan.images import descent
+        from sampan.images import store as images
+
+        try:
+            return descent.made_from(self.database, images.find(self.database, image))
+        except (NotFound, InvalidArgument, Conflict):
+            return frozenset()
 
     def ports(self, reference: str) -> "list_of[tuple[int, str, int, str]]":
         """Published ports as (container port, protocol, host port, host address). Raises NotFound."""

@@ -9,7 +9,8 @@ from sampan.containers import model as records
 from sampan.containers.options import RunOptions
 from sampan.containers.streams import Streams, detach_sequence
 from sampan.engine.engine import Engine
-from sampan.errors import Conflict
+from sampan.errors import Conflict, Unavailable
+from sampan.linux import process
 from sampan.storage import locks
 from sampan.values import NamedTuple
 
@@ -77,7 +78,15 @@ def attach_running(engine: Engine, record: records.Container, how: Foreground) -
         raise Conflict("You cannot attach to a stopped container, start it first")
     from sampan.containers import control
 
-    session = _session(engine, record, how)
+    try:
+        session = _session(engine, record, how)
+    except (FileNotFoundError, ConnectionRefusedError):
+        if process.is_alive(record.pid, record.pid_start):
+            raise Unavailable(
+                f"container {record.name} has lost its monitor, which held its input and output",
+                hint=f"sampan restart {record.name}",
+            ) from None
+        raise Conflict("You cannot attach to a stopped container, start it first") from None
     _tell(engine, record, "attach")
     if how.proxy_signals:
         _proxy_signals(engine, record)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sampan.containers import creation, restart, start, store, wake, watched
+from sampan.containers import restart, start, store, wake, watched
 from sampan.containers.model import Container
 from sampan.errors import SampanError
 from sampan.storage.database import Database
@@ -40,6 +40,6 @@ def _start(database: Database, paths: Paths, containers: list[Container]) -> tup
             failed[container.name] = error
             continue
         started.append(container.name)
-        if watched.is_watched(container) or creation.has_check(container.spec.config.healthcheck):
+        if watched.is_watched(container):
             wake.start_supervisor(paths)
     return started, failed

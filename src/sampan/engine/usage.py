@@ -75,6 +75,7 @@ def measure(database: Database, paths: Paths) -> Usage:
         volumes=tuple(
             VolumeUsage(volume, volumes.size(paths, volume.name), len(volumes.users(database, volume.name)))
             for volume in volumes.all_volumes(database, paths)
+            if not volume.options  # as in Docker: what one with options holds lies elsewhere
         ),
         cache=tuple(cached(database)),
         layers=int(total[0] or 0) if total else 0,

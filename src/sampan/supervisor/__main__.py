@@ -1,4 +1,4 @@
-"""`python -I -m sampan.supervisor --root ROOT exited ID | restart ID | renew ID | watch [...]`: what no command does.
+"""`python -I -m sampan.supervisor --root ROOT exited|restart|renew|compress ID`, or `watch`: what no command does.
 
 `exited` is run by a monitor when its container has ended, the others by sampan itself. `watch` puts itself
 into the background, so that its starter can wait for it at once and has no zombie; ID:UDP:TCP are two descriptors that
@@ -11,7 +11,8 @@ from collections.abc import Collection
 
 from sampan.supervisor import guard
 
-_USAGE = "usage: python -I -m sampan.supervisor --root ROOT exited ID | restart ID | renew ID | watch [ID:UDP:TCP]"
+_JOBS = ("exited", "restart", "renew", "compress")
+_USAGE = "usage: python -I -m sampan.supervisor --root ROOT exited|restart|renew|compress ID, or watch [ID:UDP:TCP]"
 
 
 def main(arguments: list[str]) -> int:
@@ -31,11 +32,11 @@ def main(arguments: list[str]) -> int:
         from sampan.engine.supervision import jobs
 
         jobs.watch(root, gift[0], kept)
-    elif job in ("exited", "restart", "renew") and len(words) == 1:
+    elif job in _JOBS and len(words) == 1:
         _close_inherited()
         from sampan.engine.supervision import jobs
 
-        {"exited": jobs.exited, "restart": jobs.restart, "renew": jobs.renew}[job](root, words[0])
+        getattr(jobs, job)(root, words[0])
     else:
         print(_USAGE, file=sys.stderr)
         return 2

@@ -29,7 +29,9 @@ IMAGE = "busybox:latest"
 _HANGS_SECONDS = 90
 _KILLED_SHARE = 0.04
 _SETTLED_SECONDS = 60
-_TABLES = ("container", "endpoint", "port", "lease", "volume", "volume_use", "health_due", "log_rotation")
+_TABLES = (
+    "container", "endpoint", "port", "lease", "volume", "volume_use", "health_due", "log_rotation", "image", "snapshot",
+)  # fmt: skip
 _SCRIPT = "trap 'exit 0' TERM; while :; do seq 200; sleep 0.2; done"
 
 
@@ -76,6 +78,8 @@ class Soak:
         for name in NETWORKS:
             self.call("network rm", "network", "rm", name)
         self.call("prune", "volume", "prune", "-a", "-f")
+        self.call("rmi", "rmi", "kept:1")
+        self.call("prune", "image", "prune", "-f")
 
     def call(self, what: str, *words: str, kill_after: float = -1, is_told: bool = True) -> None:
         """Run a command to its end, or kill it; `is_told` takes errors that it tells."""
@@ -158,9 +162,17 @@ class Soak:
         }
         for table in _TABLES:
             result[f"rows of {table}"] = self._rows(f"SELECT count(*), 0 FROM {table}")[0][0]
-        for folder in (self.paths.containers, self.paths.volumes, self.paths.exits, self.paths.locks, self.paths.tmp):
+        paths = self.paths
+        for folder in (
+            paths.containers,
+            paths.volumes,
+            paths.layers,
+            paths.tmp,
+            paths.exits,
+            paths.locks,
+            paths.sockets,
+        ):
             result[f"entries of {os.path.basename(folder)}/"] = len(os.listdir(folder))
-        result["entries of sockets/"] = len(os.listdir(self.paths.sockets))
         return result
 
     def leaks(self, before: dict[str, int]) -> list[str]:
@@ -221,7 +233,20 @@ def _run(dice: random.Random) -> tuple[str, ...]:
     words += dice.choice(([], [], ["--rm"], ["--restart", "always"], ["--restart", "on-failure:3"]))
     words += dice.choice(([], ["-v", "data:/data"], ["-v", "/anonymous"], ["--tmpfs", "/scratch"]))
     words += dice.choice(([], [], ["--health-cmd", "true", "--health-interval", "300ms"]))
-    words += dice.choice(([], [], ["--log-opt", "max-size=20k", "--log-opt", "max-file=3"]))
+    words += dice.choice(
+        (
+            [],
+            [],
+            [
+                "--log-opt",
+                "max-size=20k",
+                "--log-opt",
+                "max-file=3",
+                "--log-opt",
+                f"compress={dice.choice(('true', 'false'))}",
+            ],
+        )
+    )
     script = dice.choice((_SCRIPT, _SCRIPT, "sleep 0.3; exit 3", "exit 0"))
     return (*words, IMAGE, "sh", "-c", script)
 
@@ -255,6 +280,11 @@ _VERBS: tuple[tuple[Callable[[random.Random], tuple[str, ...]], int], ...] = (
     (_on("network", "disconnect", "-f", "NETWORK", "NAME"), 3),
     (_on("commit", "NAME", "kept:1"), 1),
     (_on("inspect", "NAME"), 2),
+    (_on("diff", "NAME"), 1),
+    (_on("export", "NAME"), 1),
+    (_on("rename", "NAME", "box0"), 1),
+    (_on("top", "NAME"), 1),
+    (_on("why", "NAME"), 1),
     (_on("ps", "-a"), 2),
     (_on("update", "--restart", "no", "NAME"), 2),
     (_on("container", "prune", "-f"), 1),

@@ -15,12 +15,13 @@ Accept = Callable[[Mapping[str, str]], bool]
 def unused(database: Database, *, include_named: bool, accept: Accept) -> list[str]:
     """Names of the volumes that no container has.
 
-    Only anonymous ones unless `include_named`, and of them those whose labels `accept` takes.
+    Only anonymous ones unless `include_named`, and of them those whose labels `accept` takes. As in Docker, never one
+    with options: its content lies elsewhere, and what is to be mounted would be forgotten.
     """
     return [
         str(name)
         for name, labels, anonymous in database.rows(
-            "SELECT name, labels, anonymous FROM volume WHERE (? OR anonymous = 1)"
+            "SELECT name, labels, anonymous FROM volume WHERE (? OR anonymous = 1) AND options = '{}'"
             " AND NOT EXISTS(SELECT 1 FROM volume_use WHERE volume = volume.name) ORDER BY name",
             (int(include_named),),
         )

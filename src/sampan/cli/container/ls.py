@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections.abc import Mapping
 
 from sampan.cli import client_config
 from sampan.cli.command import Command, Example, Invocation
@@ -10,10 +9,11 @@ from sampan.cli.flags import Flag, filter_flag, format_flag, no_trunc_flag, quie
 from sampan.cli.format import render
 from sampan.cli.kinds import BOOL, INT
 from sampan.cli.output import is_terminal, terminal_width
-from sampan.cli.views import container_filters, containers, limits
+from sampan.cli.views import containers, limits
+from sampan.cli.views.container_filters import gather
+from sampan.engine.container_filter import takes_all_states
 from sampan.engine.containers import Summary
 from sampan.engine.engine import Engine
-from sampan.errors import Conflict, InvalidArgument, NotFound
 
 COMMAND = Command(
     arguments="[OPTIONS]",
@@ -38,16 +38,14 @@ COMMAND = Command(
 def execute(invocation: Invocation) -> int:
     parsed = invocation.parsed
     engine = Engine(invocation.settings.root or None)
-    filters = container_filters.gather(parsed.pairs("filter"))
+    filters = gather(parsed.pairs("filter"))
     last = 1 if parsed.boolean("latest") else parsed.integer("last")
-    wanted_all = parsed.boolean("all") or last > 0 or container_filters.wants_all(filters)
-    made_from = {name: _made_from(engine, name) for name in filters.get("ancestor", ())}
+    wanted_all = parsed.boolean("all") or last > 0 or takes_all_states(filters)
     form = parsed.string("format")
     if not form and not parsed.boolean("quiet"):
         form = client_config.text(invocation.settings, "psFormat")
     with_size = parsed.boolean("size") or any(word in form for word in (".Size", "json .}"))
-    summaries = engine.containers.summaries(sizes=with_size)
-    shown = container_filters.select([_facts(summary, made_from) for summary in summaries], filters)
+    shown = [_facts(summary) for summary in engine.containers.summaries(sizes=with_size, filters=filters)]
     shown = [facts for facts in shown if wanted_all or facts.state in ("running", "paused", "restarting")]
     if last > 0:
         shown = shown[:last]
@@ -64,15 +62,7 @@ def execute(invocation: Invocation) -> int:
     return 0
 
 
-def _made_from(engine: Engine, name: str) -> frozenset[str]:
-    """IDs of the images that were made from the one with that name; none when there is none."""
-    try:
-        return engine.images.made_from(name)
-    except (NotFound, InvalidArgument, Conflict):
-        return frozenset()
-
-
-def _facts(summary: Summary, made_from: Mapping[str, frozenset[str]]) -> containers.ContainerFacts:
+def _facts(summary: Summary) -> containers.ContainerFacts:
     record = summary.record
     mounts = record.spec.mounts
     published = [containers.PublishedPort(*port) for port in summary.ports]
@@ -102,7 +92,4 @@ def _facts(summary: Summary, made_from: Mapping[str, frozenset[str]]) -> contain
         size_root=summary.size_root,
         restarts=record.restart_count,
         limits=limits.in_words(record.spec.options),
-        destinations=[mount.destination for mount in mounts],
-        network_ids=summary.network_ids,
-        ancestors=[name for name, images in made_from.items() if record.image_id in images],
     )

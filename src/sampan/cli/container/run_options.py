@@ -128,6 +128,7 @@ def _with_security(options: RunOptions, parsed: Parsed) -> RunOptions:
         pid_mode=parsed.string("pid"),
         ipc_mode=_ipc_mode(parsed.string("ipc")),
         uts_mode=parsed.string("uts"),
+        userns_mode=parsed.string("userns"),
         cgroupns_mode=parsed.string("cgroupns"),
         cgroup_parent=parsed.string("cgroup-parent"),
     )

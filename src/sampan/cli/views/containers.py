@@ -26,8 +26,7 @@ class ContainerFacts(NamedTuple):
 
     `state` is created, running, paused, restarting, removing, exited or dead; `health` "", starting, healthy or
     unhealthy. `mounts` are names of volumes and sources of binds, `local_volumes` the number of the volumes.
-    `restarts` are those that its policy made, `limits` what it may use, in words. For filters only: `destinations` of
-    mounts, `network_ids`, and in `ancestors` the IDs and names of what its image was built on.
+    `restarts` are those that its policy made, `limits` what it may use, in words.
     """
 
     id: str
@@ -50,9 +49,6 @@ class ContainerFacts(NamedTuple):
     size_root: int = 0
     restarts: int = 0
     limits: str = ""
-    destinations: Sequence[str] = ()
-    network_ids: Sequence[str] = ()
-    ancestors: Sequence[str] = ()
 
 
 LISTING = Listing(

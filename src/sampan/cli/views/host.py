@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sampan.cli.gotemplate import Record
+from sampan.cli.gotemplate import Record, Value
 from sampan.cli.output import binary_size
 
 
@@ -123,4 +123,15 @@ def version_record(document: dict[str, Any]) -> Record:
 
 def information_record(document: dict[str, Any]) -> Record:
     """The document of `info` for templates, with docker's names of its types."""
-    return Record("system.dockerInfo", {**document, "Swarm": Record("swarm.Info", document["Swarm"])})
+    fields = {"DefaultAddressPools": [], **document, "Swarm": Record("swarm.Info", document["Swarm"])}
+    return _Information("system.dockerInfo", fields)
+
+
+class _Information(Record):
+    """The fields of `info`; JSON leaves out pools that nobody chose."""
+
+    def document(self) -> dict[str, Value]:
+        fields = self.plain()
+        return (
+            fields if fields["DefaultAddressPools"] else {k: v for k, v in fields.items() if k != "DefaultAddressPools"}
+        )

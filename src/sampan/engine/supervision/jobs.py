@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 
-from sampan.containers import control, wake, watched
+from sampan.containers import control, logcompression, logfiles, wake, watched
 from sampan.engine.supervision import restarting, surroundings, watcher
 from sampan.engine.supervision.journal import Journal
 from sampan.storage import paths as layout
@@ -43,6 +43,21 @@ def renew(root: str, container_id: str) -> None:
         control.end_unhealthy(database, paths, container_id)
 
     _logged(paths, f"end of unhealthy container {container_id}", end)
+
+
+def compress(root: str, container_id: str) -> None:
+    """Compress what was put aside of a container's log. In a process of its own: it takes its time."""
+    paths = layout.paths_of(root)
+    os.nice(10)
+    folder = paths.container(container_id)
+    try:
+        for _, name in logfiles.entries(folder):
+            if not name.endswith(".gz"):
+                logcompression.compress(folder, name)
+    except FileNotFoundError:
+        return  # the container was removed meanwhile
+    except OSError as error:
+        Journal(paths).failure(f"compression of the log of container {container_id}", error)
 
 
 def watch(root: str, container_id: str, descriptors: Sequence[int]) -> None:

@@ -3,7 +3,7 @@
 import os
 import time
 
-from sampan.containers import logdrivers, logrotation, store
+from sampan.containers import logdrivers, logrotation, store, wake
 from sampan.engine.supervision.journal import Journal
 from sampan.linux import inotify
 from sampan.storage.database import Database
@@ -20,14 +20,16 @@ _AHEAD = 0.7
 
 
 class _Log:
-    """A log that is watched. `inotify` is -1 while it is looked at by the clock, because it grows."""
+    """A log that is watched. `inotify` is -1 while it is looked at by the clock, because it grows; `compressor` is the
+    pidfd of the process that compresses what was put aside, or -1: until it has ended nothing else is."""
 
-    __slots__ = ("files", "folder", "inotify", "look_at", "seen_at", "size")
+    __slots__ = ("compressor", "files", "folder", "inotify", "look_at", "seen_at", "size")
 
     def __init__(self, folder: str, files: logdrivers.Files) -> None:
         self.folder = folder
         self.files = files
         self.inotify = -1
+        self.compressor = -1
         self.look_at = 0.0
         self.seen_at = time.monotonic()
         self.size = 0
@@ -55,10 +57,10 @@ class Rotations:
         self._admit_and_discharge()
         now = time.monotonic()
         for container_id, log in list(self._logs.items()):
-            if log.inotify >= 0 or log.look_at > now:
+            if log.inotify >= 0 or log.look_at > now or not _has_compressed(log):
                 continue
             try:
-                self._treat(log, now)
+                self._treat(container_id, log, now)
             except OSError as error:
                 self._journal.failure(f"rotation of the log of container {container_id}", error)
                 log.look_at = now + _LONGEST_SECONDS
@@ -68,7 +70,7 @@ class Rotations:
 
     def descriptors(self) -> list[int]:
         """What becomes readable when a log grows that has not for a while."""
-        return [log.inotify for log in self._logs.values() if log.inotify >= 0]
+        return [fd for log in self._logs.values() for fd in (log.inotify, log.compressor) if fd >= 0]
 
     def notice(self, descriptor: int) -> None:
         """Take note of one of `descriptors` that has become readable."""
@@ -81,7 +83,7 @@ class Rotations:
 
     def moments(self) -> list[float]:
         """When to look again, by time.monotonic()."""
-        return [log.look_at for log in self._logs.values() if log.inotify < 0]
+        return [log.look_at for log in self._logs.values() if log.inotify < 0 and log.compressor < 0]
 
     def close(self) -> None:
         for container_id in list(self._logs):
@@ -90,7 +92,8 @@ class Rotations:
     def _admit_and_discharge(self) -> None:
         wanted = {str(row[0]) for row in self._database.rows(_WANTED)}
         for container_id in self._logs.keys() - wanted:
-            self._discharge(container_id)
+            if _has_compressed(self._logs[container_id]):
+                self._discharge(container_id)
         for container_id in wanted - self._logs.keys():
             container = store.get(self._database, container_id)
             if container is not None:
@@ -99,10 +102,11 @@ class Rotations:
 
     def _discharge(self, container_id: str) -> None:
         log = self._logs.pop(container_id)
-        if log.inotify >= 0:
-            os.close(log.inotify)
+        for descriptor in (log.inotify, log.compressor):
+            if descriptor >= 0:
+                os.close(descriptor)
 
-    def _treat(self, log: _Log, now: float) -> None:
+    def _treat(self, container_id: str, log: _Log, now: float) -> None:
         if logrotation.is_between(log.folder):
             logrotation.reopen(log.folder)
             log.look_at = now + _SHORTEST_SECONDS
@@ -111,6 +115,9 @@ class Rotations:
         if size >= log.files.size_bytes:
             logrotation.rotate(log.folder, log.files.limit)
             log.size, log.seen_at, log.look_at = 0, now, now + _SHORTEST_SECONDS
+            if log.files.compress:
+                command = wake.supervisor_command(self._paths, "compress", container_id)
+                log.compressor = os.pidfd_open(os.posix_spawn(command[0], command, dict(os.environ)))
             return
         pause = pause_seconds(size, log.size, now - log.seen_at, log.files.size_bytes)
         log.size, log.seen_at = size, now
@@ -136,3 +143,13 @@ def _size(folder: str) -> int:
         return os.stat(f"{folder}/log").st_size
     except FileNotFoundError:
         return 0
+
+
+def _has_compressed(log: _Log) -> bool:
+    if log.compressor < 0:
+        return True
+    if os.waitid(os.P_PIDFD, log.compressor, os.WEXITED | os.WNOHANG) is None:
+        return False
+    os.close(log.compressor)
+    log.compressor = -1
+    return True

@@ -1,0 +1,58 @@
+"""Files of a log that were put aside, compressed (`--log-opt compress=true`).
+
+The name in the header of `log.N.gz` says which file it was: who reads a log must know a file again that was compressed
+meanwhile.
+"""
+
+import os
+
+_SUFFIX = ".gz"
+_CHUNK = 1 << 20
+_HEADER_BYTES = 256
+_NAME_AT, _HAS_NAME = 10, 8  # RFC 1952, 2.3
+
+
+def compress(folder: str, name: str) -> None:
+    """Replace the file `name` by `name.gz`. At every moment it is there under one of the two names. Raises OSError."""
+    import gzip
+
+    with open(f"{folder}/{name}", "rb") as source:
+        about = os.fstat(source.fileno())
+        with open(f"{folder}/log.gz.tmp", "wb") as target:
+            os.fchmod(target.fileno(), 0o600)
+            with gzip.GzipFile(f"{about.st_dev}-{about.st_ino}", "wb", 6, target, mtime=0) as packed:
+                while data := source.read(_CHUNK):
+                    packed.write(data)
+    os.rename(f"{folder}/log.gz.tmp", f"{folder}/{name}{_SUFFIX}")
+    os.unlink(f"{folder}/{name}")
+
+
+def identity(descriptor: int) -> tuple[int, int]:
+    """(device, inode) of the file that a compressed one was made from; its own where its header does not say it."""
+    header = os.pread(descriptor, _HEADER_BYTES, 0)
+    if len(header) > _NAME_AT and header[3] & _HAS_NAME:
+        device, dash, inode = header[_NAME_AT:].partition(b"\0")[0].partition(b"-")
+        if dash and device.isdigit() and inode.isdigit():
+            return int(device), int(inode)
+    about = os.fstat(descriptor)
+    return about.st_dev, about.st_ino
+
+
+def decompressed(descriptor: int) -> int:
+    """A descriptor of the text, in memory. What is damaged ends there."""
+    import gzip
+    import zlib
+
+    plain = os.memfd_create("log", os.MFD_CLOEXEC)
+    with (
+        open(os.dup(descriptor), "rb") as source,
+        gzip.GzipFile(fileobj=source) as packed,
+        open(os.dup(plain), "wb") as target,
+    ):
+        try:
+            while data := packed.read(_CHUNK):
+                target.write(data)
+        except (EOFError, gzip.BadGzipFile, zlib.error):
+            target.flush()
+    os.lseek(plain, 0, os.SEEK_SET)
+    return plain
