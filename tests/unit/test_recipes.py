@@ -36,7 +36,14 @@ class Store:
     def __init__(self, folder: Path) -> None:
         root = str(folder)
         self.paths = Paths(root=root, run=root + "/run", key="0")
-        for path in (self.paths.root, self.paths.layers, self.paths.recipes, self.paths.tmp, self.paths.containers):
+        for path in (
+            self.paths.root,
+            self.paths.layers,
+            self.paths.recipes,
+            self.paths.tmp,
+            self.paths.containers,
+            self.paths.volumes,
+        ):
             os.makedirs(path, exist_ok=True)
         self.database = Database(self.paths.database)
 
