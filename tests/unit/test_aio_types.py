@@ -11,14 +11,18 @@ from sampan.aio import (
     AsyncContainers,
     AsyncEngine,
     AsyncImages,
+    AsyncManifestLists,
     AsyncNetworks,
+    AsyncRegistries,
     AsyncSystem,
     AsyncVolumes,
 )
 from sampan.engine import Engine
 from sampan.engine.containers import Container, Containers
 from sampan.engine.images import Images
+from sampan.engine.manifest_lists import ManifestLists
 from sampan.engine.networks import Networks
+from sampan.engine.registries import Registries
 from sampan.engine.system import System
 from sampan.engine.volumes import Volumes
 
@@ -77,6 +81,8 @@ def test_wrong_arguments_and_results_are_found(tmp_path: Path) -> None:
         (Containers, AsyncContainers),
         (Engine, AsyncEngine),
         (Images, AsyncImages),
+        (ManifestLists, AsyncManifestLists),
+        (Registries, AsyncRegistries),
         (Networks, AsyncNetworks),
         (System, AsyncSystem),
         (Volumes, AsyncVolumes),

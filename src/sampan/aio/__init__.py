@@ -12,7 +12,9 @@ from sampan.aio.engine import (
     AsyncContainers,
     AsyncEngine,
     AsyncImages,
+    AsyncManifestLists,
     AsyncNetworks,
+    AsyncRegistries,
     AsyncSystem,
     AsyncVolumes,
 )
@@ -22,7 +24,9 @@ __all__ = [
     "AsyncContainers",
     "AsyncEngine",
     "AsyncImages",
+    "AsyncManifestLists",
     "AsyncNetworks",
+    "AsyncRegistries",
     "AsyncSystem",
     "AsyncVolumes",
 ]

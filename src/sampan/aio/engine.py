@@ -8,7 +8,9 @@ from sampan.aio.threads import in_thread
 from sampan.engine import Engine
 from sampan.engine.containers import Container, Containers
 from sampan.engine.images import Images
+from sampan.engine.manifest_lists import ManifestLists
 from sampan.engine.networks import Networks
+from sampan.engine.registries import Registries
 from sampan.engine.system import System
 from sampan.engine.volumes import Volumes
 from sampan.errors import NotFound
@@ -111,15 +113,27 @@ class AsyncImages(Facade[Images]):
     __slots__ = ()
 
     bootstrap = awaited(Images.bootstrap)
+    create_bundle = awaited(Images.create_bundle)
+    diff = awaited(Images.diff)
     get = awaited(Images.get)
     history = awaited(Images.history)
     import_rootfs = awaited(Images.import_rootfs)
     inspect = awaited(Images.inspect)
     list = awaited(Images.list)
+    load = awaited(Images.load)
+    load_bundle = awaited(Images.load_bundle)
+    lock = awaited(Images.lock)
     made_from = awaited(Images.made_from)
+    mount = awaited(Images.mount)
+    mounted = awaited(Images.mounted)
     prune = awaited(Images.prune)
+    pull = awaited(Images.pull)
+    push = awaited(Images.push)
     remove = awaited(Images.remove)
+    save = awaited(Images.save)
     tag = awaited(Images.tag)
+    unmount = awaited(Images.unmount)
+    unmount_all = awaited(Images.unmount_all)
     users = awaited(Images.users)
 
 
@@ -175,6 +189,30 @@ class AsyncSystem(Facade[System]):
     version = awaited(System.version)
 
 
+class AsyncRegistries(Facade[Registries]):
+    """See `Registries`."""
+
+    __slots__ = ()
+
+    known = awaited(Registries.known)
+    login = awaited(Registries.login)
+    logout = awaited(Registries.logout)
+    search = awaited(Registries.search)
+
+
+class AsyncManifestLists(Facade[ManifestLists]):
+    """See `ManifestLists`."""
+
+    __slots__ = ()
+
+    annotate = awaited(ManifestLists.annotate)
+    create = awaited(ManifestLists.create)
+    document = awaited(ManifestLists.document)
+    inspect = awaited(ManifestLists.inspect)
+    push = awaited(ManifestLists.push)
+    remove = awaited(ManifestLists.remove)
+
+
 class AsyncEngine(Facade[Engine]):
     """An engine for asyncio: `async with AsyncEngine() as engine`, or `engine = await AsyncEngine.open()`.
 
@@ -221,6 +259,14 @@ class AsyncEngine(Facade[Engine]):
     @property
     def system(self) -> AsyncSystem:
         return AsyncSystem(self.sync.system)
+
+    def registries(self, config: str = "") -> AsyncRegistries:
+        """See `Engine.registries`; opens nothing."""
+        return AsyncRegistries(self.sync.registries(config))
+
+    def manifest_lists(self, config: str = "", *, insecure: bool = False) -> AsyncManifestLists:
+        """See `Engine.manifest_lists`; opens nothing."""
+        return AsyncManifestLists(self.sync.manifest_lists(config, insecure=insecure))
 
     build = awaited(Engine.build)
     check_image = awaited(Engine.check_image)
