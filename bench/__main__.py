@@ -18,7 +18,6 @@ from bench.scenarios import IMAGE, SCENARIOS, Scenario, classic_build
 from sampan.testing import busybox
 from sampan.testing.roots import private_folder
 
-
 REGISTRY = """
 ## A registry of one's own
 
