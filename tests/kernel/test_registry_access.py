@@ -138,6 +138,8 @@ def test_the_token_service_grants_what_the_rules_allow(tmp_path: Path) -> None:
         assert refused.headers["WWW-Authenticate"] == (
             f'Bearer realm="{served.address}/token",service="sampan-registry",scope="repository:team/app:pull,push"'
         )
+        for path in ("/", "/metrics"):
+            assert served("GET", path).headers["WWW-Authenticate"] == 'Basic realm="sampan"'
         scope = urlencode({"service": "sampan-registry", "scope": "repository:team/app:pull,push,delete"})
         granted = served("GET", f"/token?{scope}&account=ann", headers=basic("ann"))
         assert granted.json()["expires_in"] > 60 and "refresh_token" not in granted.json()

@@ -23,6 +23,7 @@ from sampan.registry.server.tokens import Tokens
 from sampan.registry.server.users import ACTIONS, Rule, Watched, allowed
 from sampan.values import NamedTuple
 
+BASIC = 'Basic realm="sampan"'
 _REMEMBERED_SECONDS = 300
 _MOST_REMEMBERED = 4096
 _CHECKS_AT_ONCE = 2
@@ -115,7 +116,7 @@ class Guard:
         raise self.challenge(request, needs)
 
     def challenge(self, request: web.BaseRequest, needs: Sequence[tuple[str, str]], error: str = "") -> Exception:
-        header = 'Basic realm="sampan"'
+        header = BASIC
         if self._tokens is not None:
             header = f'Bearer realm="{self._realm(request)}",service="{self._tokens.service}"'
             if needs:
