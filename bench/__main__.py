@@ -18,6 +18,13 @@ from bench.scenarios import IMAGE, SCENARIOS, Scenario, classic_build
 from sampan.testing import busybox
 from sampan.testing.roots import private_folder
 
+REGISTRY = """
+## A registry of one's own
+
+`python -m bench.registry` measures `sampan registry serve` beside docker-registry; figures and what they rest on are in
+[decision 015](decisions/015-own-registry.md).
+"""
+
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__.splitlines()[2])
@@ -95,7 +102,7 @@ def document(found: list[Engine], rows: list[Row]) -> str:
         text += f" Its old builder answers the 10 unchanged steps in {classic[0] * 1000:.0f} ms."
     text += "\n\n## Memory\n\nPSS, besides the container's own process:\n" + report.memory_lines(memory.measure(sampan))
     text += "\n## Imports of `sampan run`\n\n" + report.import_lines(imports.measure(sampan))
-    return text
+    return text + REGISTRY
 
 
 def shut_down(found: list[Engine]) -> int:

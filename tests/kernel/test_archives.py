@@ -472,3 +472,16 @@ def test_progress_is_shown_on_a_terminal_alone() -> None:
     assert lines[0].endswith("\r\033[Kabababababab: Loading layer  [" + "=" * 50 + "]  1kB/1kB")
     assert f"[{'=' * 25 + '>':<50}]  500B/1kB" in lines[0]
     assert lines[1].startswith("\r\033[K1234567890ab: Loading layer")
+
+
+def test_a_layout_that_is_a_folder_is_loaded(sampan: Sampan, tmp_path: Path) -> None:
+    for name in ("skopeo-oci", "podman-docker"):
+        folder = tmp_path / name
+        folder.mkdir()
+        subprocess.run(["tar", "-x", "-C", str(folder)], input=fixture(name), check=True)
+        assert sampan("load", "-q", "-i", str(folder)).out.startswith("Loaded image")
+    assert sampan("system", "check").code == 0
+    (tmp_path / "empty").mkdir()
+    assert "is no image layout" in sampan("load", "-i", str(tmp_path / "empty"), code=1).err
+    (tmp_path / "empty" / "index.json").write_text("{")
+    assert "cannot be read" in sampan("load", "-i", str(tmp_path / "empty"), code=1).err

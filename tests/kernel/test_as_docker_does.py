@@ -57,4 +57,5 @@ def test_a_base_of_another_platform_is_not_built_upon(sampan: Sampan, tmp_path: 
         file.write("FROM busybox\nRUN true\n")
     refused = sampan("--offline", "build", "--platform", "linux/s390x", f"{tmp_path}", code=1)
     assert "failed to resolve source metadata for docker.io/library/busybox:latest" in refused.err
+    assert "--offline forbids it" in refused.err
     assert ", not for linux/s390x" in refused.err

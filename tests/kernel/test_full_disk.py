@@ -1,16 +1,22 @@
 """A full disk: a clear error, the store as it was, and sampan itself can make room again."""
 
+import gzip
+import hashlib
+import io
 import json
 import os
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sampan.oci.manifest import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST
 from sampan.testing import remains
 from sampan.testing.command import Result, Sampan
 from sampan.testing.roots import busybox_store, copied
+from sampan.testing.scripted import scripted
 
 DISK_BYTES = 16 << 20
 NO_SPACE = "no space left on device"
@@ -161,3 +167,31 @@ def test_a_cp_or_commit_that_fills_the_disk_says_so_and_leaves_the_store_whole(s
     assert small("images", "-q").out.count("\n") == 1
     small("rm", "box")
     assert_as_before(small, layers)
+
+
+@pytest.mark.parametrize("content", [bytes(DISK_BYTES + 1), os.urandom(DISK_BYTES + 1)], ids=["unpacked", "packed"])
+def test_a_pull_that_does_not_fit_leaves_the_store_as_it_was(small: Sampan, content: bytes) -> None:
+    """What fills the disk is the layer's files, or already its compressed bytes."""
+    layers = os.listdir(small.root + "/layers")
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w") as written:
+        entry = tarfile.TarInfo("big")
+        entry.size = len(content)
+        written.addfile(entry, io.BytesIO(content))
+    packed = gzip.compress(plain.getvalue(), 1, mtime=0)
+    diff_id = "sha256:" + hashlib.sha256(plain.getvalue()).hexdigest()
+    config = json.dumps(
+        {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [diff_id]}}
+    ).encode()
+    with scripted() as registry:
+        document = {
+            "schemaVersion": 2,
+            "config": {"mediaType": OCI_CONFIG, "digest": registry.blob("a", config), "size": len(config)},
+            "layers": [
+                {"mediaType": OCI_LAYER + "+gzip", "digest": registry.blob("a", packed), "size": len(packed)},
+            ],
+        }
+        registry.manifest("a", json.dumps(document).encode(), OCI_MANIFEST, "1")
+        assert refused(small("pull", f"{registry.host}/a:1", code=None))
+        assert os.listdir(small.root + "/downloads") == []
+        assert_as_before(small, layers)

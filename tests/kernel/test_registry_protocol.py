@@ -1,5 +1,6 @@
 """Every endpoint, error and header of OCI distribution 1.1, over HTTP, on a folder and on an object store."""
 
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -521,3 +522,23 @@ def test_the_page_shows_what_there_is_and_runs_nothing(registry: Served) -> None
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
         assert b"<script" not in answer.body
     assert registry("GET", "/repositories/<b>").status == 404
+
+
+def test_no_odd_request_makes_it_fail(registry: Served) -> None:
+    choose = random.Random(5).choice
+    paths = ("/v2/odd/blobs/" + ABSENT, "/v2/odd/blobs/uploads/", "/v2/odd/blobs/uploads/" + "0" * 32)
+    paths += ("/v2/odd/manifests/x", "/v2/odd/referrers/" + ABSENT, "/v2/odd/tags/list", "/token", "/v2/_catalog")
+    paths += ("/v2/%2e%2e/x/manifests/%00", "/v2//blobs/uploads/", "/repositories/%ff@x", "/v2/a@b/tags/list")
+    queries = ("", "?n=x", "?last=%ff", "?digest=%00", f"?mount={ABSENT}&from=..", "?tag=%2e%2e", "?scope=:::")
+    headers = (
+        {},
+        {"Range": "bytes=-"},
+        {"Content-Range": "9-1"},
+        {"If-None-Match": ',,"'},
+        {"Content-Encoding": "gzip"},
+    )
+    headers += ({"Content-Type": "x"}, {"Authorization": "Basic \xff"}, {"Authorization": "Bearer a.b.c"})
+    bodies = (None, b"", b"x", b"\xff" * 100, b'{"schemaVersion":2,"manifests":[{}]}')
+    for _ in range(300):
+        method, path = choose(("GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "ODD")), choose(paths) + choose(queries)
+        assert registry(method, path, choose(bodies), choose(headers)).status < 500, (method, path)

@@ -34,8 +34,11 @@ def write(path: str, what: str, fill: Fill) -> None:
         fill(sys.stdout.buffer.write)
         sys.stdout.flush()
     elif os.path.exists(path) and not os.path.isfile(path):
-        with open(path, "wb") as device:
-            fill(device.write)
+        try:
+            with open(path, "wb") as device:
+                fill(device.write)
+        except OSError as error:
+            raise ClientError(f"failed to {what}: {path}: {(error.strerror or '').lower()}") from error
     else:
         _write_file(path, what, fill)
 

@@ -257,6 +257,7 @@ class _Pull:
 
     def _cancel(self) -> None:
         self._cancelled.set()
+        self._client.transport.cancelled.set()
         with self._lock:
             running = list(self._running)
         for download in running:

@@ -5,13 +5,14 @@ mounted from. A layer that was made here is compressed into the same bytes each 
 is named by the bytes that it has there. So the same image has the same digest, and one that was pulled keeps its own.
 """
 
+import errno
 import os
 import tempfile
 import threading
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import NamedTuple
 
-from sampan.errors import NotFound
+from sampan.errors import NotFound, Unavailable
 from sampan.images import compressing, happenings, origins, store
 from sampan.images.moving import LayerStatus, Line, Listener, ignore
 from sampan.linux import fault
@@ -84,6 +85,13 @@ class _Push:
             self._repository.put_manifest(self._name.tag, content, media_type)
             fault.point("push.tagged")
             return self._record(content, media_type, blobs)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise Unavailable(
+                f"write {self._paths.tmp}: no space left on device",
+                hint="a layer is compressed before it is sent: free some space (sampan system df, sampan image prune)",
+            ) from error
         finally:
             with self._database.transaction(durable=False):
                 for layer in held:

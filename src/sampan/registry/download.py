@@ -73,8 +73,10 @@ class Download:
 
     def _add_thread(self) -> None:
         thread = threading.Thread(target=self._work, daemon=True, name="download")
-        self._threads.append(thread)
-        thread.start()
+        with self._changed:  # close() must not find one that was not started
+            if not self._stopped:
+                thread.start()
+                self._threads.append(thread)
 
     # Writing
 

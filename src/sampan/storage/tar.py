@@ -165,11 +165,12 @@ def _plain_header(
 
 def is_header(block: bytes) -> bool:
     """Whether a block of 512 bytes begins a tar: a header whose checksum fits, or the end of an archive."""
-    digits = block[148:156].strip(b" \0")
+    digits = block[148:156].partition(b"\0")[0].strip(b" ")
     if len(block) < BLOCK or not digits or digits.translate(None, b"01234567"):
         return len(block) == BLOCK and not block.strip(b"\0")
-    total = sum(block[:148]) + 8 * 32 + sum(block[156:BLOCK])
-    return int(digits, 8) in (total, total - 256 * sum(1 for byte in block[:148] + block[156:] if byte > 127))
+    stored, total = int(digits, 8), sum(block) - sum(block[148:156]) + 8 * 32
+    # Some old writers summed signed characters.
+    return stored == total or stored == total - 256 * sum(1 for byte in block[:148] + block[156:] if byte > 127)
 
 
 class Archive:
@@ -287,12 +288,7 @@ class Archive:
                 return self._member(block, records, sparse_map)
 
     def _verify(self, block: bytes) -> None:
-        stored = self._number(block[148:156])
-        total = sum(block) - sum(block[148:156]) + 8 * 32
-        if stored != total:
-            # Some old writers summed signed characters.
-            if stored == total - 256 * sum(1 for byte in block[:148] + block[156:] if byte > 127):
-                return
+        if not is_header(block):
             after = f" after {self._where!r}" if self._where else ""
             raise Corrupt(f"archive/tar: invalid tar header{after}", hint="this is no tar archive, or a damaged one")
 

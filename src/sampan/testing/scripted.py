@@ -62,6 +62,12 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     answer: Answer
 
+    def handle_one_request(self) -> None:
+        try:
+            super().handle_one_request()
+        except ConnectionError:
+            self.close_connection = True  # the client has heard enough
+
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}

@@ -1,5 +1,6 @@
 """`sampan load`."""
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from sampan.cli.kinds import SLICE, STRING
 from sampan.cli.output import human_size
 from sampan.engine.engine import Engine
 from sampan.errors import SampanError
+from sampan.images.archive import folders
 from sampan.images.archive.loading import Loaded
 
 COMMAND = Command(
@@ -20,10 +22,11 @@ COMMAND = Command(
     summary="Load images from an archive",
     examples=(
         Example("A file, compressed or not", "load -i images.tar.zst"),
+        Example("The folder of an OCI layout", "load -i layout"),
         Example("From another program, such as zstd -dc or ssh", "load"),
     ),
     flags=(
-        Flag("input", STRING, "Read from a file instead of stdin", "i"),
+        Flag("input", STRING, "Read from a file, or an OCI layout's folder, instead of stdin", "i"),
         Flag("platform", SLICE, "Load only this platform, os[/arch[/variant]]"),
         quiet_flag("Show no progress"),
     ),
@@ -48,11 +51,15 @@ def execute(invocation: Invocation) -> int:
 
 @contextmanager
 def opened(path: str) -> Iterator[BinaryIO]:
-    """The archive at `path`, or standard input for "". Raises ClientError."""
+    """The archive at `path`, which may be the folder of an OCI layout, or standard input for "". Raises ClientError."""
     if not path:
         if sys.stdin.isatty():
             raise ClientError("requested load from stdin, but stdin is empty", hint="name a file: -i FILE")
         yield sys.stdin.buffer
+        return
+    if os.path.isdir(path):
+        with folders.opened(path) as stream:
+            yield stream
         return
     try:
         source = open(path, "rb")  # noqa: SIM115

@@ -16,7 +16,7 @@ from sampan.registry.server import (
     page,
     upload_requests,
 )
-from sampan.registry.server.guard import Caller, Guard
+from sampan.registry.server.guard import BASIC, Caller, Guard
 from sampan.registry.server.manifests import unknown_name
 from sampan.registry.server.metrics import Metrics
 from sampan.registry.server.problems import Problem, problem
@@ -168,6 +168,13 @@ class Application:
 
     async def _known(self, request: web.BaseRequest, route: Route) -> Caller:
         """The caller. A client learns at /v2/ that there are logins, even where it could read without one."""
+        if route.kind in ("page", "metrics"):
+            try:
+                return await self.guard.known(request)
+            except Problem as refused:
+                if refused.status == 401:  # browsers and Prometheus know no token service
+                    refused.headers["WWW-Authenticate"] = BASIC
+                raise
         if route.kind != "version" or self.guard.is_open:
             return await self.guard.known(request)
         caller = await self.guard.caller(request, ())

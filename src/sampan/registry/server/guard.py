@@ -7,7 +7,6 @@ each layer. Who fails too often from one address waits.
 
 import asyncio
 import base64
-import binascii
 import hashlib
 import hmac
 import os
@@ -24,6 +23,7 @@ from sampan.registry.server.tokens import Tokens
 from sampan.registry.server.users import ACTIONS, Rule, Watched, allowed
 from sampan.values import NamedTuple
 
+BASIC = 'Basic realm="sampan"'
 _REMEMBERED_SECONDS = 300
 _MOST_REMEMBERED = 4096
 _CHECKS_AT_ONCE = 2
@@ -116,7 +116,7 @@ class Guard:
         raise self.challenge(request, needs)
 
     def challenge(self, request: web.BaseRequest, needs: Sequence[tuple[str, str]], error: str = "") -> Exception:
-        header = 'Basic realm="sampan"'
+        header = BASIC
         if self._tokens is not None:
             header = f'Bearer realm="{self._realm(request)}",service="{self._tokens.service}"'
             if needs:
@@ -167,7 +167,7 @@ class Guard:
         """The token service: GET with basic credentials or none, POST with a password or a refresh token."""
         if self._tokens is None or self._users is None:
             raise problem("UNSUPPORTED", "this registry has no token service", status=404)
-        form = dict(await request.post()) if request.method == "POST" else {}
+        form = await _form(request)
         user, is_offline = await self._login(request, form)
         asked = [*request.query.getall("scope", []), *str(form.get("scope", "")).split()]
         access: dict[str, frozenset[str]] = {}
@@ -202,10 +202,19 @@ class Guard:
         raise problem("UNSUPPORTED", "grant_type is password or refresh_token", status=400)
 
 
+async def _form(request: web.BaseRequest) -> dict[str, Any]:
+    """The fields of a POST (RFC 6749, section 4.3.2). Raises UNSUPPORTED for a body of another kind."""
+    if request.method != "POST":
+        return {}
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise problem("UNSUPPORTED", "a form is wanted: application/x-www-form-urlencoded", status=400)
+    return dict(await request.post())
+
+
 def _basic(value: str) -> tuple[str, str]:
     try:
         user, _, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, no UTF-8, or not even ASCII
         return "", ""
     return user, password
 

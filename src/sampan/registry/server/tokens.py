@@ -107,7 +107,7 @@ class Tokens:
         """
         body, _, signature = token[:_LONGEST].rpartition(".")
         head, _, claims = body.partition(".")
-        if head.encode() != _HEADER or not body.isascii():
+        if not token.isascii() or head.encode() != _HEADER:
             return None
         if not hmac.compare_digest(_encode(self._digest(body.encode())), signature.encode()):
             return None
