@@ -174,8 +174,12 @@ def prune(
 ) -> Pruned:
     """`docker image prune [-a]`: take the images without a tag, or all, that no container was made from.
 
-    With `dry_run` nothing is taken: the result is what would be. Raises InvalidArgument for a malformed filter.
+    What interrupted pulls left goes as well, with `all_unused` however fresh it is. With `dry_run` nothing is taken:
+    the result is what would be. Raises InvalidArgument for a malformed filter.
     """
+    from sampan.registry import partial
+
+    kept_seconds = 0.0 if all_unused and not filters else partial.KEPT_SECONDS
     removed: Removed = []
     would_free = 0
     try:
@@ -186,10 +190,11 @@ def prune(
                     removed += _delete(database, image, [])
             if dry_run:
                 would_free = sum(size for _, size in gc.unreferenced(database))
+                would_free += partial.clean(paths.downloads, kept_seconds, dry_run=True)
                 raise _OnlyAsked
     except _OnlyAsked:
         return Pruned(removed, would_free)
-    freed = gc.collect(database, paths).bytes
+    freed = gc.collect(database, paths).bytes + partial.clean(paths.downloads, kept_seconds)
     happenings.pruned(database, freed)
     return Pruned(removed, freed)
 
