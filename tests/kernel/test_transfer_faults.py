@@ -176,6 +176,11 @@ def test_a_pull_that_is_interrupted_goes_on_where_it_stopped(harbour: Harbour, t
     harbour.plan.set()
     assert pulled(harbour) == ""
     assert not begun_files(harbour)
+    forget(harbour)
+    harbour.plan.set("cut-body", 3, always=True)
+    assert pulled(harbour)
+    assert harbour.engine.images.prune().bytes < 100_000 and begun_files(harbour)  # it may go on
+    assert harbour.engine.images.prune(all_unused=True).bytes > 100_000 and not begun_files(harbour)
 
 
 def begun_files(harbour: Harbour) -> list[str]:

@@ -133,7 +133,8 @@ def _rehearse(
         layers = sum(size for _, size in gc.forget(database))
     sizes = [(record.id, written(paths, record)) for record in found]
     pruned = [(name, volume_store.size(paths, name)) for name in names]
-    freed = layers + sum(size for _, size in (*sizes, *pruned))
+    begun = removal.clean_begun(paths, all_unused=all_unused, filters=filters, dry_run=True)
+    freed = layers + begun + sum(size for _, size in (*sizes, *pruned))
     return SystemPruned(tuple(sizes), tuple(networks), tuple(pruned), images, built, freed)
 
 

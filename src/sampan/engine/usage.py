@@ -7,6 +7,7 @@ from sampan.containers import store as containers
 from sampan.containers.model import Container
 from sampan.images import store as images
 from sampan.images.model import Image
+from sampan.registry import partial
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 from sampan.volumes import store as volumes
@@ -42,7 +43,7 @@ class VolumeUsage(NamedTuple):
 
 class Usage(NamedTuple):
     """The whole. `layers` is what the images' layers take together, each counted once; `unused_layers` those of them
-    that no container, and no image with a container, needs."""
+    that no container, and no image with a container, needs; layers that interrupted pulls left are among both."""
 
     images: tuple[ImageUsage, ...]
     containers: tuple[ContainerUsage, ...]
@@ -67,6 +68,7 @@ def measure(database: Database, paths: Paths) -> Usage:
         WHERE id IN (SELECT snapshot_id FROM image_layer)
         """
     )
+    begun = partial.clean(paths.downloads, 0, dry_run=True)
     return Usage(
         images=_images(database),
         containers=tuple(
@@ -78,8 +80,8 @@ def measure(database: Database, paths: Paths) -> Usage:
             if not volume.options  # as in Docker: what one with options holds lies elsewhere
         ),
         cache=tuple(cached(database)),
-        layers=int(total[0] or 0) if total else 0,
-        unused_layers=int(total[1] or 0) if total else 0,
+        layers=begun + (int(total[0] or 0) if total else 0),
+        unused_layers=begun + (int(total[1] or 0) if total else 0),
     )
 
 

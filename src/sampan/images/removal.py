@@ -175,19 +175,29 @@ def prune(
 ) -> Pruned:
     """`docker image prune [-a]`: take the images without a tag, or all, that no container was made from.
 
-    With `dry_run` it is only said what would go. Raises InvalidArgument for a malformed filter.
+    What interrupted pulls left goes as well, with `all_unused` however fresh it is. With `dry_run` it is only said what
+    would go. Raises InvalidArgument for a malformed filter.
     """
     if dry_run:
         with database.rehearsal():
             removed = forget_unused(database, all_unused=all_unused, filters=filters, in_use=in_use)
             freed = sum(size for _, size in gc.forget(database))
-        return Pruned(removed, freed)
+        return Pruned(removed, freed + clean_begun(paths, all_unused=all_unused, filters=filters, dry_run=True))
     with database.transaction():
         removed = forget_unused(database, all_unused=all_unused, filters=filters, in_use=in_use)
     fault.point("images.forgotten")
-    freed = gc.collect(database, paths).bytes
+    freed = gc.collect(database, paths).bytes + clean_begun(paths, all_unused=all_unused, filters=filters)
     happenings.pruned(database, freed)
     return Pruned(removed, freed)
+
+
+def clean_begun(paths: Paths, *, all_unused: bool, filters: selection.Filters, dry_run: bool = False) -> int:
+    """Remove what interrupted pulls left: what is old, or all of it where all images that nothing uses go; the bytes
+    that this freed, or would free."""
+    from sampan.registry import partial
+
+    kept_seconds = 0.0 if all_unused and not filters else partial.KEPT_SECONDS
+    return partial.clean(paths.downloads, kept_seconds, dry_run=dry_run)
 
 
 def forget_unused(database: Database, *, all_unused: bool, filters: selection.Filters, in_use: InUse) -> Removed:

@@ -104,8 +104,8 @@ def _locked(path: str, pause: Callable[[float], object]) -> int:
         os.close(fd)
 
 
-def clean(folder: str, older_than_seconds: float = KEPT_SECONDS) -> int:
-    """Remove what was begun so long ago that nobody goes on with it; the bytes that this freed.
+def clean(folder: str, older_than_seconds: float = KEPT_SECONDS, *, dry_run: bool = False) -> int:
+    """Remove what was begun so long ago that nobody goes on with it; the bytes that this freed, or would free.
 
     What another process is at is left alone.
     """
@@ -128,7 +128,7 @@ def clean(folder: str, older_than_seconds: float = KEPT_SECONDS) -> int:
             status = os.fstat(fd)
             if time.time() - status.st_mtime >= older_than_seconds:
                 freed += status.st_blocks * 512
-                for gone in (path, path + _PARTS):
+                for gone in () if dry_run else (path, path + _PARTS):
                     if os.path.exists(gone):
                         os.unlink(gone)
         except BlockingIOError:
