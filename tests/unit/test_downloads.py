@@ -169,15 +169,19 @@ def test_a_changed_byte_is_found(script: Script, tmp_path: Path) -> None:
 
 def test_a_partial_file_is_one_process_at_a_time(tmp_path: Path) -> None:
     first = PartialFile(str(tmp_path), DIGEST, len(BLOB), time.sleep)
-    opened = threading.Event()
+    opened, waits = threading.Event(), threading.Event()
+
+    def pause(seconds: float) -> None:
+        waits.set()
+        time.sleep(0.01)
 
     def second() -> None:
-        PartialFile(str(tmp_path), DIGEST, len(BLOB), lambda seconds: time.sleep(0.01)).close()
+        PartialFile(str(tmp_path), DIGEST, len(BLOB), pause).close()
         opened.set()
 
     thread = threading.Thread(target=second)
     thread.start()
-    assert not opened.wait(0.1)
+    assert waits.wait(10) and not opened.is_set()
     assert partial.clean(str(tmp_path), 0) == 0  # what somebody is at stays
     first.remove()
     first.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 from sampan.cli.command import Settings
 
-_MOST_BYTES = 1 << 20
+_MOST_BYTES = 4 << 20
 _PROXIES = (
     ("httpProxy", "HTTP_PROXY"),
     ("httpsProxy", "HTTPS_PROXY"),
@@ -28,7 +28,7 @@ def read(settings: Settings) -> Mapping[str, Any]:
             document = json.loads(file.read(_MOST_BYTES))
     except OSError:
         return {}  # few have one
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         print(f"WARNING: Error loading config file: {path}: {error}", file=sys.stderr)
         return {}
     return document if isinstance(document, dict) else {}

@@ -1,7 +1,6 @@
 """What results look like: docker's tables, sizes, ages, short IDs."""
 
 import os
-import sys
 from collections.abc import Iterable, Sequence
 
 _DECIMAL = ("B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB")
@@ -91,10 +90,3 @@ def terminal_width(default: int = 80) -> int:
         return os.get_terminal_size(1).columns or default
     except OSError:
         return default
-
-
-def coloured(text: str, code: str) -> str:
-    """`text` in an ANSI colour ("1", "31", "33") where stderr is a terminal and NO_COLOR is not set."""
-    if os.environ.get("NO_COLOR") or not is_terminal(sys.stderr):
-        return text
-    return f"\033[{code}m{text}\033[0m"

@@ -9,14 +9,11 @@ directory which patterns matched. A pattern that could change nothing at the dir
 not count as matched for what is below.
 """
 
-import re
 from collections.abc import Callable
 from typing import NamedTuple
 
 from sampan.dockerfile import glob
 from sampan.errors import InvalidArgument
-
-_BACKSLASH = re.compile(r"\\(.)", re.DOTALL)
 
 
 class Rule(NamedTuple):

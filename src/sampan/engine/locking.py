@@ -60,9 +60,11 @@ def _of_compose(path: str, build_args: Mapping[str, str]) -> Sequence[str]:
             data = file.read(_LARGEST_COMPOSE + 1)
     except OSError as error:
         raise NotFound(f"open {path}: {(error.strerror or '').lower()}") from error
+    if len(data) > _LARGEST_COMPOSE:
+        raise InvalidArgument(f"{path} is larger than {_LARGEST_COMPOSE >> 20} MiB")
     try:
         document = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unsupported(
             f"{path}: a Compose file can be locked when it is written as JSON only",
             hint="docker compose config --format json > compose.json; sampan lock compose.json",

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sampan.oci import manifest as manifests
-from sampan.oci import reference
 from sampan.storage.database import Database
 
 
@@ -35,37 +34,6 @@ def record_digest(database: Database, repository: str, digest: str, image_id: st
     """Note that `repository` (docker.io/library/busybox) has the image as a manifest or index of that digest."""
     with database.transaction():
         database.execute("INSERT OR IGNORE INTO repo_digest VALUES(?, ?, ?)", (repository, digest, image_id))
-
-
-def forget_digest(database: Database, repository: str, digest: str, image_id: str) -> None:
-    """Take one such name away."""
-    with database.transaction():
-        database.execute(
-            "DELETE FROM repo_digest WHERE repository = ? AND digest = ? AND image_id = ?",
-            (repository, digest, image_id),
-        )
-
-
-def digests_of(database: Database, image_id: str) -> tuple[reference.Reference, ...]:
-    """The name@digest forms of an image, sorted."""
-    rows = database.rows(
-        "SELECT repository, digest FROM repo_digest WHERE image_id = ? ORDER BY repository, digest", (image_id,)
-    )
-    found = []
-    for repository, digest in rows:
-        registry, _, path = str(repository).partition("/")
-        found.append(reference.Reference(registry, path, "", str(digest)))
-    return tuple(found)
-
-
-def images_of(database: Database, repository: str, digest: str) -> tuple[str, ...]:
-    """The IDs of the images that a repository has under a digest: several, when an index holds several platforms."""
-    rows = database.rows(
-        "SELECT image_id FROM repo_digest JOIN image ON image.id = image_id WHERE repository = ? AND digest = ?"
-        " ORDER BY image.created_at DESC",
-        (repository, digest),
-    )
-    return tuple(str(row[0]) for row in rows)
 
 
 def record_manifest(database: Database, image_id: str, stored: Stored) -> None:

@@ -10,7 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from sampan.errors import Corrupt, PermissionDenied, Unavailable
@@ -30,10 +30,6 @@ _TO_PRIVATE = ("authorization", "cookie", "proxy-authorization")
 
 Body = bytes | None
 MakeBody = Callable[[], Iterable[bytes]]
-
-
-class Sleeper(Protocol):
-    def __call__(self, seconds: float, /) -> object: ...
 
 
 class Patience(NamedTuple):

@@ -3,12 +3,13 @@
 <root>/state.db              images, containers, networks, volumes, build cache, leases
 <root>/layers/<snapshot>/    unpacked layers, overlayfs form (whiteouts are 0/0 character devices)
 <root>/recipes/<snapshot>    how the tar of a layer from elsewhere was written
-<root>/containers/<id>/      upper, work, merged, config.json, log, exit record, /etc files
+<root>/containers/<id>/      upper, work, merged, config.json, log, /etc files
 <root>/volumes/<name>/_data  volumes
 <root>/downloads/            blobs of registries on their way; an interrupted pull goes on with them
+<root>/build-contexts/       digests of context files that have not changed
 <root>/tmp/                  what is being made; each entry belongs to a lease
 <root>/reserve               space kept back for the day when the disk is full
-/run/sampan/<key>/           sockets, locks, runtime state; gone at reboot
+/run/sampan/<key>/           sockets, locks, exit codes, runtime state; gone at reboot
 """
 
 import os
@@ -31,10 +32,6 @@ class Paths(NamedTuple):
     @property
     def database(self) -> str:
         return self.root + "/state.db"
-
-    @property
-    def blobs(self) -> str:
-        return self.root + "/blobs"
 
     @property
     def layers(self) -> str:

@@ -73,12 +73,6 @@ def record(database: Database, snapshot_id: str, *, diff_id: str, size: int, rec
         )
 
 
-def set_diff_id(database: Database, snapshot_id: str, *, diff_id: str, size: int) -> None:
-    """Fill in what was not known yet when the snapshot was recorded."""
-    with database.transaction():
-        database.execute("UPDATE snapshot SET diff_id = ?, size = ? WHERE id = ?", (diff_id, size, snapshot_id))
-
-
 def hold(database: Database, snapshot_id: str) -> bool:
     """Lease a recorded snapshot, so that no collection takes it; False when it is gone already."""
     with database.transaction():

@@ -49,9 +49,7 @@ COMMAND = Command(
         Flag("no-cache-filter", STRINGS, "Run every step of these stages again"),
         Flag("output", STRINGS, "Where the result goes, type=local|tar|oci|docker,dest=PATH", "o"),
         Flag("platform", STRINGS, "Platform to build for, os[/arch[/variant]]"),
-        Flag(
-            "progress", STRING, 'How progress looks: "auto", "plain", "tty", "quiet" or "rawjson"', shown_default="auto"
-        ),
+        Flag("progress", STRING, 'How progress looks: "auto", "plain", "tty" or "quiet"', shown_default="auto"),
         Flag("provenance", STRING, "Provenance attestation, true or false"),
         Flag("pull", BOOL, "Look for newer base images"),
         Flag("push", BOOL, "Send the image to its registry"),

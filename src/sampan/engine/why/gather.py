@@ -4,12 +4,13 @@ import json
 import os
 import time
 
-from sampan.containers import logs, peak, program, roots, store, wake
+from sampan.containers import peak, program, roots, store, wake
 from sampan.containers.model import Container
 from sampan.containers.options import LogOptions
+from sampan.engine import logging
 from sampan.engine.supervision import restarting
 from sampan.engine.why.facts import Facts, Happened
-from sampan.errors import SampanError
+from sampan.errors import SampanError, Unavailable, Unsupported
 from sampan.linux import process
 from sampan.oci.platform import host_platform
 from sampan.storage import locks
@@ -35,7 +36,7 @@ def gather(database: Database, paths: Paths, reference: str) -> Facts:
         boot_id=process.boot_id(),
         machine=host_platform(os.uname().machine).architecture,
         trouble=_trouble(database, paths, container),
-        log=_log(paths, container),
+        log=_log(database, paths, container),
         memory_peak_bytes=peak.kept(paths, container) if container.oom_killed else 0,
         restart_seconds=None if delay is None else max(delay - (now - container.finished_at) / 1e9, 0.0),
         is_supervised=wake.is_supervised(paths),
@@ -71,9 +72,12 @@ def _failed_at_once(container: Container) -> bool:
     return container.exit_code in _START_CODES and ran < _START_NS
 
 
-def _log(paths: Paths, container: Container) -> tuple[str, ...]:
-    """The last lines, cut to a sensible length, odd characters shown."""
-    found = b"".join(line.text for line in logs.read(paths.container(container.id), LogOptions(tail=_LINES)))
+def _log(database: Database, paths: Paths, container: Container) -> tuple[str, ...]:
+    """The last lines, cut to a sensible length, odd characters shown; none where the driver keeps none."""
+    try:
+        found = b"".join(line.text for line in logging.lines(database, paths, container, LogOptions(tail=_LINES)))
+    except (Unsupported, Unavailable):
+        return ()
     lines = found.decode(errors="replace").splitlines()[-_LINES:]
     return tuple(_visible(line[:_LINE_CHARACTERS]) for line in lines)
 
