@@ -152,3 +152,13 @@ def test_what_is_written_is_read_again_and_the_same_each_time() -> None:
         written = manifests.encode(document)
         assert manifests.parse(written) == document
         assert manifests.encode(manifests.parse(written)) == written
+
+
+def test_brackets_are_looked_for_in_one_pass() -> None:
+    """Also where strings do not end: each of them is taken once, however long it is."""
+    signs = manifests._SIGNS
+    assert signs.findall(rb'{"a\"b{":["x\\"]}') == [b"{", rb'"a\"b{"', b"[", rb'"x\\"', b"]", b"}"]
+    for tail in (rb"\"" * (2 << 20), b"a" * (4 << 20), b"\\" * (4 << 20) + b"\\"):
+        assert [len(sign) for sign in signs.findall(b'{"a":"' + tail)] == [1, 3, len(tail) + 1]
+    with pytest.raises(Corrupt):
+        manifests.parse(b'{"a":"' + rb"\"" * (1 << 20))

@@ -249,10 +249,15 @@ def _check_annotations(annotations: Mapping[str, str]) -> None:
         raise Corrupt(f"the manifest has {len(annotations)} annotations; at most {MOST_ANNOTATIONS} are taken")
 
 
+# A string that does not end is taken to the end of the data: looked for again from each of its quotes, it would cost the
+# square of its length.
+_SIGNS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
+
+
 def _check_depth(data: bytes) -> None:
     """Count brackets outside of strings, so that no nesting reaches a decoder's recursion."""
     depth = 0
-    for match in re.finditer(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', data, re.DOTALL):
+    for match in _SIGNS.finditer(data):
         sign = match[0][:1]
         if sign in b"[{":
             depth += 1
