@@ -249,8 +249,8 @@ def _check_annotations(annotations: Mapping[str, str]) -> None:
         raise Corrupt(f"the manifest has {len(annotations)} annotations; at most {MOST_ANNOTATIONS} are taken")
 
 
-# A string that does not end is taken to the end of the data: looked for again from each of its quotes, it would cost the
-# square of its length.
+# A string that does not end is taken to the end of the data: looked for again from each of its quotes, it would cost
+# the square of its length.
 _SIGNS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
 
 
