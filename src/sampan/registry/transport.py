@@ -216,7 +216,7 @@ class Transport:
         self, method: str, url: str, headers: Mapping[str, str], body: Body | Iterable[bytes], is_verified: bool
     ) -> Response:
         scheme, name, port = origin_of(url)
-        pool = self._pool(scheme, urlsplit(url).netloc.rpartition("@")[2], name, port, is_verified)
+        pool = self._pool(scheme, urlsplit(url).netloc, name, port, is_verified)
         with explain(url, method):
             raw = pool.request(
                 method,
@@ -269,14 +269,19 @@ class Transport:
 
 
 def origin_of(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port of a URL. Raises Corrupt for one that is of another kind."""
+    """Scheme, host and port of a URL. Raises Corrupt for one that is of another kind.
+
+    So is one that names a user, or has what parsers of URLs take differently: who is asked must be who is connected to.
+    """
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
         raise Corrupt(f"{url[:200]!r} is no URL") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\x00-\x20\x7f\\]", url):
         raise Corrupt(f"{url[:200]!r} is no URL of http")
+    if parts.username is not None:
+        raise Corrupt(f"a URL of {parts.hostname[:200]!r} names a user, and none is taken from there")
     return parts.scheme, parts.hostname, port or default_port(parts.scheme)
 
 
