@@ -1,15 +1,18 @@
 """What a registry answers is not believed: where it sends us, what it asks for, and numbers that are none."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sampan.errors import Corrupt
+from sampan.engine import registries
+from sampan.errors import Corrupt, PermissionDenied
 from sampan.oci import reference
 from sampan.registry.accounts import Accounts
 from sampan.registry.client import Client, Repository
 from sampan.registry.transport import Options, Patience, origin_of
+from sampan.storage.paths import Paths
 from sampan.testing.scripted import Reply, Script, scripted
 
 
@@ -44,3 +47,16 @@ def test_a_redirect_to_a_host_before_a_backslash_is_not_followed(client: Client,
         with pytest.raises(Corrupt, match="is no URL"):
             repository(client, script).ping()
         assert elsewhere.seen == []
+
+
+def test_login_gives_no_password_to_whom_the_registry_redirects_to(
+    client: Client, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registries, "client", lambda *given: contextlib.nullcontext(client))
+    with scripted() as elsewhere:
+        asks = {"WWW-Authenticate": f'Bearer realm="http://{elsewhere.host}/token"'}
+        elsewhere.rule = lambda request: Reply(401, asks) if request.path == "/v2/" else Reply(body=b'{"token":"t"}')
+        script.rule = lambda request: Reply(307, {"Location": f"http://{elsewhere.host}/v2/"})
+        with pytest.raises(PermissionDenied, match="not sent there"):
+            registries.Registries(Paths("", "", "")).login(script.host, "me", "secret")
+        assert [request.path for request in elsewhere.seen] == ["/v2/"]

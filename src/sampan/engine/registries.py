@@ -3,11 +3,12 @@
 from typing import NamedTuple
 
 from sampan.engine.transfers import client
-from sampan.errors import InvalidArgument
+from sampan.errors import InvalidArgument, PermissionDenied
 from sampan.oci import reference
 from sampan.registry.accounts import Account, Accounts, normalised
 from sampan.registry.failures import refused
 from sampan.registry.search import Hit, search
+from sampan.registry.transport import origin_of
 from sampan.storage.paths import Paths
 
 _MOST_BYTES = 1 << 16
@@ -48,6 +49,11 @@ class Registries:
             asked = answer.all_of("www-authenticate")
             if answer.status == 401:
                 answer.discard()
+                if origin_of(answer.url) != repository.endpoint.origin:  # somebody else asks, and gets nothing
+                    raise PermissionDenied(
+                        f"the registry {registry} redirects to {origin_of(answer.url)[1]}, which asks for the password:"
+                        " it is not sent there"
+                    )
                 kept = registries.authority.login(repository.endpoint, account, asked)
             elif answer.status == 200:
                 answer.discard()
