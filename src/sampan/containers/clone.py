@@ -3,7 +3,7 @@
 import os
 import time
 
-from sampan.containers import creation, happenings, names, start, store
+from sampan.containers import creation, happenings, start, store
 from sampan.containers.model import Container, MountPoint
 from sampan.errors import Conflict
 from sampan.linux import fault, files
@@ -80,10 +80,11 @@ def _record(
     database: Database, paths: Paths, original: Container, clone_id: str, name: str, copies: dict[str, str]
 ) -> Container:
     """Enter the clone and its volumes; a folder of tmp/ becomes a volume's in the same transaction."""
-    with database.transaction():
+    names = [volumes.new_name() for _ in copies]
+    with volumes.claimed(database, paths, names), database.transaction():
         moved: dict[str, volumes.Volume] = {}
-        for volume, folder in copies.items():
-            moved[volume] = volumes.ensure(database, paths)
+        for (volume, folder), fresh in zip(copies.items(), names, strict=True):
+            moved[volume] = volumes.ensure(database, paths, fresh, is_anonymous=True)
             os.rename(folder, moved[volume].mountpoint)
         points = tuple(_moved(point, moved) for point in original.spec.mounts)
         container = Container(

@@ -33,9 +33,13 @@ def has_changed(database: Database, paths: Paths) -> bool:
             return True
     if leases.void(database):
         return True
-    return _has_orphans(database, paths.containers, "SELECT id FROM container") or _has_orphans(
-        database, paths.volumes, "SELECT name FROM volume"
-    )
+    if _has_orphans(database, paths.containers, "SELECT id FROM container"):
+        return True
+    if not _has_orphans(database, paths.volumes, "SELECT name FROM volume"):
+        return False
+    from sampan.volumes import store as volumes
+
+    return any(volumes.is_empty(paths, name) for name in volumes.orphans(database, paths))
 
 
 def _has_orphans(database: Database, folder: str, query: str) -> bool:

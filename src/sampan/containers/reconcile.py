@@ -29,13 +29,13 @@ def repair(database: Database, paths: Paths) -> None:
         if not locks.is_attended(paths, container_id):
             ending.settle(database, paths, container_id)
     void = leases.void(database)
+    volumes.sweep(database, paths, {lease.resource for lease in void})
     if void:
         _void_leases(database, paths, void)
     if void or any(row[4] != boot for row in rows):
         with database.transaction():
             upkeep.reconcile(database, paths, _live_ids(database))
     _orphan_folders(database, paths)
-    volumes.sweep(database, paths)
 
 
 def _live_ids(database: Database) -> list[str]:

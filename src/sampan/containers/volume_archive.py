@@ -79,7 +79,8 @@ def _replace(database: Database, paths: Paths, name: str, plain: tar.Readable) -
             files.sync_file_system(folder)
         finally:
             os.close(folder)
-        _put_in_place(database, paths, name, f"{paths.tmp}/{temporary}")
+        with volumes.claimed(database, paths, [name]):
+            _put_in_place(database, paths, name, f"{paths.tmp}/{temporary}")
         fault.point("import-volume.placed")
     finally:
         files.remove_below(paths.tmp, temporary)

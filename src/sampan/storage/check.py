@@ -133,13 +133,14 @@ def _volumes(database: Database, paths: Paths, before: set[str], rows: set[str])
     return [
         *(Problem(f"volume {name}", "its folder is missing", _RESTORE.format(name=name)) for name in lost),
         *(
-            Problem(f"{paths.volumes}/{name}", "no volume has this folder", _SWEEP)
+            Problem(f"{paths.volumes}/{name}", "no volume has this folder", _ADOPT.format(name=name))
             for name in (before & set(os.listdir(paths.volumes))) - rows
             if not _has_volume(database, name)
         ),
     ]
 
 
+_ADOPT = "make it a volume again (sampan volume create {name}), or remove the folder"
 _RESTORE = "restore it (sampan volume import {name} FILE), or remove it (sampan volume rm {name})"
 
 

@@ -75,17 +75,16 @@ def sweep(database: Database, paths: Paths) -> list[str]:
     for name in orphans:
         fault.point("gc.sweeping")
         snapshots.remove_folder(paths, name)
-    if leftovers:
-        folder = os.open(paths.tmp, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    kept = set[str]()
+    for name in leftovers:
         try:
-            for name in leftovers:
-                files.remove_tree(folder, name)
-        finally:
-            os.close(folder)
+            files.remove_below(paths.tmp, name)
+        except OSError:
+            kept.add(name)  # a mount point, or an immutable file: no reason for commands to fail
     for lease in void:
-        if lease.resource.startswith((_SNAPSHOT, _TEMPORARY)):
+        if lease.resource.startswith((_SNAPSHOT, _TEMPORARY)) and lease.resource.removeprefix(_TEMPORARY) not in kept:
             leases.forget(database, lease)
-    return [paths.layer(name) for name in orphans] + [f"{paths.tmp}/{name}" for name in leftovers]
+    return [paths.layer(name) for name in orphans] + [f"{paths.tmp}/{name}" for name in leftovers if name not in kept]
 
 
 def _recipes(paths: Paths) -> list[str]:

@@ -1,13 +1,16 @@
 """Volumes in the database and below <root>/volumes."""
 
+import errno
 import json
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 from sampan.errors import Conflict, InvalidArgument, NotFound
 from sampan.linux import fault, files
+from sampan.oci.hashing import sha256
 from sampan.storage import events, leases
 from sampan.storage.database import Database, Row
 from sampan.storage.paths import Paths
@@ -68,10 +71,12 @@ def ensure(
     driver: str = "local",
     labels: Mapping[str, str] | None = None,
     options: Mapping[str, str] | None = None,
+    is_anonymous: bool = False,
 ) -> Volume:
     """The volume `name`, made when it is not there; "" makes an anonymous one. Joins a surrounding transaction.
 
-    Of one that is there, labels and options stay as they are. Raises InvalidArgument for a bad name, an unknown driver
+    Of one that is there, labels and options stay as they are. A folder that only the database does not know any more
+    becomes the volume's with its content. `is_anonymous` is said of a `name` that is new_name()'s. Raises InvalidArgument for a bad name, an unknown driver
     or options that the driver does not take (see `volumes.driver`).
     """
     if driver not in ("", "local"):
@@ -80,8 +85,8 @@ def ensure(
             hint="only the local driver exists",
         )
     database.require_room()
-    anonymous = not name
-    chosen = name or os.urandom(32).hex()
+    anonymous = is_anonymous or not name
+    chosen = name or new_name()
     check_name(chosen)
     if options:
         from sampan.volumes import driver as local
@@ -95,14 +100,37 @@ def ensure(
         )
         if is_added:
             _tell(database, "create", chosen)
-            # Of a volume that was removed just now, or whose removal was killed: its content is not the new one's.
-            files.remove_below(paths.volumes, chosen)
+            if database.row("SELECT 1 FROM lease WHERE resource = ?", (_lease(chosen),)) is not None:
+                # Of a volume that was removed just now, or whose removal was killed: its content is not the new one's.
+                files.remove_below(paths.volumes, chosen)
         # The folder before the commit: a row never stands for a folder that is missing.
         os.makedirs(f"{paths.volumes}/{chosen}", 0o700, exist_ok=True)
         if not os.path.isdir(folder(paths, chosen)):
             os.mkdir(folder(paths, chosen), 0o755)
         fault.point("volume.made")
     return get(database, paths, chosen)
+
+
+def new_name() -> str:
+    """A name for an anonymous volume."""
+    return os.urandom(32).hex()
+
+
+@contextmanager
+def claimed(database: Database, paths: Paths, names: Sequence[str]) -> Iterator[None]:
+    """Make volumes that have content before they are committed: the folders of those that then do not exist, because
+    the body failed or was killed, are removed."""
+    with database.transaction(durable=False):
+        for name in names:
+            leases.take(database, _lease(name))
+    try:
+        yield
+    except BaseException:
+        remove_folders(database, paths, names)
+        raise
+    with database.transaction(durable=False):
+        for name in names:
+            leases.release(database, _lease(name))
 
 
 def get(database: Database, paths: Paths, name: str) -> Volume:
@@ -174,7 +202,7 @@ def forget(database: Database, name: str) -> bool:
 
 def _gone(database: Database, name: str) -> None:
     # If we are killed, the void lease leads others to the folder.
-    leases.take(database, f"tmp:{_removed(name)}")
+    leases.take(database, _lease(name))
     _tell(database, "destroy", name)
 
 
@@ -202,7 +230,7 @@ def lock(paths: Paths, name: str) -> int:
     return fd
 
 
-def remove_folders(database: Database, paths: Paths, names: list[str]) -> None:
+def remove_folders(database: Database, paths: Paths, names: Sequence[str]) -> None:
     """Remove the folders of volumes that forget() or release() deleted; one that somebody made anew meanwhile stays."""
     if not names:
         return
@@ -216,12 +244,16 @@ def remove_folders(database: Database, paths: Paths, names: list[str]) -> None:
     fault.point("volume.moved")
     for name in names:
         files.remove_below(paths.tmp, _removed(name))
-        leases.release(database, f"tmp:{_removed(name)}")
+        leases.release(database, _lease(name))
 
 
 def _removed(name: str) -> str:
-    """What a volume's folder is called below tmp/."""
-    return f"volume-{name}"
+    """What a volume's folder is called below tmp/: as long as a file's name may be, a volume's leaves no room."""
+    return f"volume-{sha256(name.encode()).hexdigest()[:32]}"
+
+
+def _lease(name: str) -> str:
+    return f"tmp:{_removed(name)}"
 
 
 def _move_away(paths: Paths, name: str) -> None:
@@ -229,14 +261,53 @@ def _move_away(paths: Paths, name: str) -> None:
         os.rename(f"{paths.volumes}/{name}", f"{paths.tmp}/{_removed(name)}")
     except FileNotFoundError:
         return
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EBUSY):
+            raise
+        # It is a mount point, or volumes/ is one.
+        try:
+            files.remove_below(paths.volumes, name)
+        except OSError as busy:
+            if busy.errno != errno.EBUSY:
+                raise
 
 
-def sweep(database: Database, paths: Paths) -> None:
-    """Remove folders that no row names: what a crash between commit and removal left."""
+def orphans(database: Database, paths: Paths) -> list[str]:
+    """Names of folders that no row names."""
     known = {str(row[0]) for row in database.rows("SELECT name FROM volume")}
-    orphans = [name for name in os.listdir(paths.volumes) if name not in known]
-    if orphans:
-        with database.transaction(durable=False):
-            for name in orphans:
-                leases.take(database, f"tmp:{_removed(name)}")
-        remove_folders(database, paths, orphans)
+    return [name for name in os.listdir(paths.volumes) if name not in known]
+
+
+def is_empty(paths: Paths, name: str) -> bool:
+    """Whether a volume's folder has no content."""
+    try:
+        with os.scandir(folder(paths, name)) as entries:
+            return next(entries, None) is None
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False  # a file, or what cannot be read
+
+
+def sweep(database: Database, paths: Paths, void: Collection[str]) -> None:
+    """Remove folders that no row names and that a killed process left: a void lease says so, or they are empty, as
+    those of a creation that was not committed. `void` are the resources of such leases.
+
+    Others stay: they are volumes that the database has lost, as when an older one was put in its place. What cannot be
+    removed is left for a later time: no command fails for it.
+    """
+    for name in orphans(database, paths):
+        with suppress(OSError):
+            if _lease(name) in void:
+                leases.take(database, _lease(name))
+                remove_folders(database, paths, [name])
+            elif is_empty(paths, name):
+                _remove_empty(database, paths, name)
+
+
+def _remove_empty(database: Database, paths: Paths, name: str) -> None:
+    with database.transaction(durable=False):
+        if database.row("SELECT 1 FROM volume WHERE name = ?", (name,)) is None:
+            with suppress(FileNotFoundError):
+                os.rmdir(folder(paths, name))
+            os.rmdir(f"{paths.volumes}/{name}")
