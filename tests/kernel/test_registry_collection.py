@@ -157,6 +157,56 @@ def test_the_layouts_index_lists_the_tags(store: Store) -> None:
     assert entry["annotations"] == {"org.opencontainers.image.ref.name": "team/app:v1"}
 
 
+def test_what_comes_late_does_not_change_a_blob(store: Store) -> None:
+    data = b"what the digest is of"
+    identifier = store.uploads.begin("a")
+    first = store.uploads.append(identifier, 0)
+    first.write([data])
+    first.close()
+    late = store.uploads.append(identifier, len(data))
+    if store.medium.has_one_writer:
+        with pytest.raises(Problem, match="another request writes"):
+            store.uploads.finish("a", identifier, digest_of(data))
+        late.close()
+    store.uploads.finish("a", identifier, digest_of(data))
+    if not store.medium.has_one_writer:
+        late.write([b"more"])
+        late.close()
+    assert store.medium.read(layout.blob(digest_of(data))) == data
+    with pytest.raises(Problem, match="unknown"):
+        store.uploads.finish("a", identifier, digest_of(data))
+
+
+def test_a_file_that_became_a_blob_is_not_appended_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = Directory(str(tmp_path))
+    directory.begin("uploads/x")
+
+    def lock(fd: int, flags: int) -> None:
+        os.rename(tmp_path / "uploads/x/data", tmp_path / "blobs/sha256/x")
+
+    monkeypatch.setattr("fcntl.flock", lock)
+    with pytest.raises(FileNotFoundError):
+        directory.append("uploads/x", 0)
+
+
+def test_replicas_that_write_to_one_upload_make_no_blob_of_another_digest() -> None:
+    objects = Objects(MemoryStore())
+    one, two = Uploads(Content(objects)), Uploads(Content(objects))
+    data, other = b"a" * 1000, b"b" * 1000
+    identifier = one.begin("a")
+    mine, theirs = one.append(identifier, 0), two.append(identifier, 0)
+    mine.write([data])
+    theirs.write([other])
+    mine.close()
+    theirs.close()
+    try:
+        one.finish("a", identifier, digest_of(data))
+    except Problem as refused:
+        assert refused.code == "DIGEST_INVALID"
+    assert objects.read(layout.blob(digest_of(data))) in (None, data)
+    assert list(objects.sizes(layout.upload(identifier))) == []
+
+
 def test_one_collection_works_at_a_time(store: Store) -> None:
     with store.medium.lock("collection", waits=False) as mine:
         assert mine

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from sampan.errors import Unavailable
 from sampan.linux import fault, files
-from sampan.registry.server.medium import Appending, Entry
+from sampan.registry.server.medium import Appending, Entry, Sealed
 
 _CHUNK = 1 << 20
 _LOCKS = 256
@@ -25,6 +25,8 @@ _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 class Directory:
     """The medium for a folder of this host, or one that hosts share by NFS version 4."""
+
+    has_one_writer = True
 
     def __init__(self, root: str) -> None:
         self.root = root
@@ -98,13 +100,7 @@ class Directory:
     def chunks(self, key: str, start: int, length: int) -> Iterator[bytes]:
         fd = os.open(self._file(key), _READ)
         try:
-            end = start + length
-            while start < end:
-                data = os.pread(fd, min(_CHUNK, end - start), start)
-                if not data:
-                    return
-                start += len(data)
-                yield data
+            yield from _read(fd, start, start + length)
         finally:
             os.close(fd)
 
@@ -139,20 +135,14 @@ class Directory:
     def append(self, folder: str, offset: int) -> Appending:
         return _Appending(f"{self._file(folder)}/{_DATA}", offset)
 
-    def upload_chunks(self, folder: str) -> Iterator[bytes]:
-        found = self.uploaded(folder)
-        return self.chunks(f"{folder}/{_DATA}", 0, found.size_bytes if found else 0)
-
-    def complete(self, folder: str, key: str) -> None:
+    @contextmanager
+    def sealed(self, folder: str) -> Iterator[Sealed]:
         path = f"{self._file(folder)}/{_DATA}"
-        fd = os.open(path, _READ)
+        fd = _open_alone(path)
         try:
-            os.fsync(fd)
-            os.utime(fd)
+            yield _Sealed(self, fd, path)
         finally:
             os.close(fd)
-        fault.point("registry-upload.synced")
-        self._rename(path, self._file(key), True)
 
     def drop(self, folder: str) -> None:
         path = self._file(folder)
@@ -174,6 +164,10 @@ class Directory:
                     self.drop(f"tmp/{name}")
                 else:
                     self.remove(f"tmp/{name}")
+
+    def place(self, made: str, key: str) -> None:
+        """Make a synced file of this folder the piece `key`, durably."""
+        self._rename(made, self._file(key), True)
 
     def _rename(self, made: str, target: str, is_durable: bool) -> None:
         folder = target.rpartition("/")[0]
@@ -201,13 +195,28 @@ class Directory:
         return missing
 
 
+def _open_alone(path: str) -> int:
+    """An upload's file, with flock(2) on the file itself. Raises BlockingIOError, FileNotFoundError.
+
+    Whoever had the lock may have made the file a blob, or removed it, since it was opened here.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.path.samestat(os.fstat(fd), os.lstat(path)):
+            raise FileNotFoundError(errno.ENOENT, "the upload is complete", path)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
 class _Appending:
-    """One writer at a time: flock(2) on the file itself."""
+    """One writer at a time, and none once the upload is sealed."""
 
     def __init__(self, path: str, offset: int) -> None:
-        self._fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        self._fd = _open_alone(path)
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.fstat(self._fd).st_size != offset:
                 raise BlockingIOError(errno.EAGAIN, "the upload has grown meanwhile")
             os.lseek(self._fd, offset, os.SEEK_SET)
@@ -225,6 +234,31 @@ class _Appending:
 
     def close(self) -> None:
         os.close(self._fd)
+
+
+class _Sealed:
+    """Under the lock of the upload's file `fd`."""
+
+    def __init__(self, directory: Directory, fd: int, path: str) -> None:
+        self._directory, self._fd, self._path = directory, fd, path
+
+    def chunks(self) -> Iterator[bytes]:
+        return _read(self._fd, 0, os.fstat(self._fd).st_size)
+
+    def complete(self, key: str) -> None:
+        os.fsync(self._fd)
+        os.utime(self._fd)
+        fault.point("registry-upload.synced")
+        self._directory.place(self._path, key)
+
+
+def _read(fd: int, start: int, end: int) -> Iterator[bytes]:
+    while start < end:
+        data = os.pread(fd, min(_CHUNK, end - start), start)
+        if not data:
+            return
+        start += len(data)
+        yield data
 
 
 def _write_all(fd: int, parts: Sequence[bytes]) -> None:

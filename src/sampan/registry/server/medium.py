@@ -26,7 +26,20 @@ class Appending(Protocol):
     def close(self) -> None: ...
 
 
+class Sealed(Protocol):
+    """An upload that nobody else changes any more."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """All of it, to compute its digest. To be read to the end, and once."""
+
+    def complete(self, key: str) -> None:
+        """Make it the piece `key`, durably; the upload's bytes are gone."""
+
+
 class Medium(Protocol):
+    has_one_writer: bool
+    """Whether what has come of an upload stays as it is, since only one at a time can append to it."""
+
     def read(self, key: str) -> bytes | None:
         """The whole of a small piece; None when there is none."""
 
@@ -63,13 +76,16 @@ class Medium(Protocol):
         """How much of an upload there is, and when it last grew; None when there is no such upload."""
 
     def append(self, folder: str, offset: int) -> Appending:
-        """Write on at `offset`, which is the end. Raises BlockingIOError when another is writing."""
+        """Write on at `offset`, which is the end.
 
-    def upload_chunks(self, folder: str) -> Iterator[bytes]:
-        """All of an upload, to compute its digest."""
+        Raises BlockingIOError when another is writing, FileNotFoundError when there is no such upload.
+        """
 
-    def complete(self, folder: str, key: str) -> None:
-        """Make an upload the piece `key`, durably; the upload's bytes are gone."""
+    def sealed(self, folder: str) -> AbstractContextManager[Sealed]:
+        """Keep an upload as it is, from its digest's check until it is a piece.
+
+        Raises BlockingIOError when another is writing, FileNotFoundError when there is no such upload.
+        """
 
     def drop(self, folder: str) -> None:
         """Remove an upload, and all that is in its folder."""

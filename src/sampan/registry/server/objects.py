@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sampan.errors import InvalidArgument, Unavailable
-from sampan.registry.server.medium import Appending, Entry
+from sampan.registry.server.medium import Appending, Entry, Sealed
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -42,7 +42,9 @@ def open_store(url: str) -> "ObjectStore":
 
 
 class Objects:
-    """The medium for one object store."""
+    """The medium for one object store. Nothing keeps replicas from writing to one upload at the same time."""
+
+    has_one_writer = False
 
     def __init__(self, store: "ObjectStore") -> None:
         import obstore
@@ -161,32 +163,29 @@ class Objects:
 
     def append(self, folder: str, offset: int) -> Appending:
         found = self.uploaded(folder)
-        if found is None or found.size_bytes != offset:
+        if found is None:
+            raise FileNotFoundError(errno.ENOENT, "no such upload", folder)
+        if found.size_bytes != offset:
             raise BlockingIOError(errno.EAGAIN, "the upload has grown meanwhile")
-        key = f"{folder}/part-{offset:020d}"
-        return _Part(self._writer(key))
+        # A name of its own: another replica that is at the same offset does not replace what was counted.
+        return _Part(self.writer(f"{folder}/part-{offset:020d}-{os.urandom(8).hex()}"))
 
-    def _writer(self, key: str) -> Any:
+    def writer(self, key: str) -> Any:
         return self._obstore.open_writer(self._store, key, buffer_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
 
-    def upload_chunks(self, folder: str) -> Iterator[bytes]:
-        for key, size, _ in self._parts(folder):
-            yield from self.chunks(key, 0, size)
+    @contextmanager
+    def sealed(self, folder: str) -> Iterator[Sealed]:
+        if self.look(f"{folder}/begun") is None:
+            raise FileNotFoundError(errno.ENOENT, "no such upload", folder)
+        whole = f"{folder}/whole-{os.urandom(8).hex()}"
+        try:
+            yield _Whole(self, whole, [(key, size) for key, size, _ in self._parts(folder)])
+        finally:
+            self.remove(whole)
 
-    def complete(self, folder: str, key: str) -> None:
-        """One part is renamed by the store; several are written as one, through this process."""
-        parts = self._parts(folder)
-        if len(parts) == 1:
-            self._obstore.copy(self._store, parts[0][0], key)
-            self.remove(parts[0][0])
-            return
-        made = f"{folder}/whole-{os.urandom(8).hex()}"
-        writer = self._writer(made)
-        for piece in self.upload_chunks(folder):
-            writer.write(piece)
-        writer.close()
-        self._obstore.copy(self._store, made, key)
-        self.remove(made)
+    def copy(self, source: str, target: str) -> None:
+        """Raises FileNotFoundError."""
+        self._obstore.copy(self._store, source, target)
 
     def drop(self, folder: str) -> None:
         names = [name for name, _ in self.sizes(folder)]
@@ -199,13 +198,17 @@ class Objects:
     def _parts(self, folder: str) -> list[tuple[str, int, float]]:
         """Key, size and time of the parts that follow one another from the beginning.
 
-        A part of nothing, or one that was written at the same place twice, is covered by the one of the same name.
+        Of those at the same offset the oldest counts; one of nothing never does.
         """
-        found = sorted((name, entry) for name, entry in self.sizes(folder) if name.startswith("part-"))
+        found = sorted(
+            (int(name.split("-")[1]), entry.modified, name, entry)
+            for name, entry in self.sizes(folder)
+            if name.startswith("part-") and entry.size_bytes
+        )
         parts, end = [], 0
-        for name, entry in found:
-            if int(name.removeprefix("part-")) != end:
-                break
+        for offset, _, name, entry in found:
+            if offset != end:
+                continue
             parts.append((f"{folder}/{name}", entry.size_bytes, entry.modified))
             end += entry.size_bytes
         return parts
@@ -221,6 +224,24 @@ class _Part:
 
     def close(self) -> None:
         self._writer.close()
+
+
+class _Whole:
+    """The copy of an upload, under a name that only this request knows: its digest is of exactly what is written."""
+
+    def __init__(self, objects: Objects, key: str, parts: Sequence[tuple[str, int]]) -> None:
+        self._objects, self._key, self._parts = objects, key, parts
+
+    def chunks(self) -> Iterator[bytes]:
+        writer = self._objects.writer(self._key)
+        for key, size in self._parts:
+            for piece in self._objects.chunks(key, 0, size):
+                writer.write(piece)
+                yield piece
+        writer.close()
+
+    def complete(self, key: str) -> None:
+        self._objects.copy(self._key, key)
 
 
 def _entry(found: Any) -> Entry:

@@ -1,20 +1,22 @@
 """Uploads of blobs: sessions that processes share, and that outlive them (distribution-spec, "Pushing Blobs").
 
 What has come is in the medium; the digest so far is in the memory of the process that received all of it. Another
-process, or this one after a restart, computes it anew from what is stored.
+process, or this one after a restart, computes it anew from what is stored; so does everyone on a medium where another
+may have written instead.
 """
 
 import hashlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sampan.linux import fault
 from sampan.registry.server import layout
 from sampan.registry.server.content import Content
-from sampan.registry.server.medium import Appending, Entry
+from sampan.registry.server.medium import Appending, Entry, Sealed
 from sampan.registry.server.problems import problem
 
 if TYPE_CHECKING:
@@ -49,7 +51,8 @@ class Uploads:
         fault.point("registry-upload.begun")
         while len(self._sums) >= _MOST_KNOWN:
             self._sums.pop(next(iter(self._sums)), None)
-        self._sums[identifier] = Sum(algorithm)
+        if self._medium.has_one_writer:
+            self._sums[identifier] = Sum(algorithm)
         return identifier
 
     def state(self, repository: str, identifier: str) -> Entry:
@@ -63,39 +66,38 @@ class Uploads:
 
     def append(self, identifier: str, offset: int) -> "Receiving":
         """Go on at `offset`, which is the end. Raises BLOB_UPLOAD_INVALID (416) when another request writes to it."""
-        try:
+        with _refusals():
             appending = self._medium.append(layout.upload(identifier), offset)
-        except BlockingIOError:
-            raise problem("BLOB_UPLOAD_INVALID", "another request writes to this upload", status=416) from None
-        except FileNotFoundError:
-            raise problem("BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry") from None
-        total = self._sums.pop(identifier, None) or (Sum("sha256") if offset == 0 else None)
+        total = self._sums.pop(identifier, None)
+        if total is None and offset == 0 and self._medium.has_one_writer:
+            total = Sum("sha256")
         return Receiving(self, identifier, appending, total if total and total.size_bytes == offset else None)
 
     def keep(self, identifier: str, total: "Sum") -> None:
         self._sums[identifier] = total
 
     def finish(self, repository: str, identifier: str, digest: str) -> None:
-        """Make the upload a blob. Raises DIGEST_INVALID, and nothing is kept."""
-        folder = layout.upload(identifier)
-        if self._digest(identifier, digest.partition(":")[0]) != digest:
+        """Make the upload a blob. Raises DIGEST_INVALID, and nothing is kept; BLOB_UPLOAD_INVALID (416) as `append`."""
+        with _refusals(), self._medium.sealed(layout.upload(identifier)) as sealed:
+            if self._digest(identifier, sealed, digest.partition(":")[0]) != digest:
+                self.cancel(identifier)
+                raise problem(
+                    "DIGEST_INVALID", "provided digest did not match uploaded content", detail={"digest": digest}
+                )
+            fault.point("registry-upload.verified")
+            self._content.adopt(repository, digest, sealed.complete)
             self.cancel(identifier)
-            raise problem("DIGEST_INVALID", "provided digest did not match uploaded content", detail={"digest": digest})
-        fault.point("registry-upload.verified")
-        self._content.adopt(repository, digest, lambda key: self._medium.complete(folder, key))
-        self.cancel(identifier)
         fault.point("registry-upload.dropped")
 
     def cancel(self, identifier: str) -> None:
         self._sums.pop(identifier, None)
         self._medium.drop(layout.upload(identifier))
 
-    def _digest(self, identifier: str, algorithm: str) -> str:
-        folder = layout.upload(identifier)
-        total, found = self._sums.get(identifier), self._medium.uploaded(folder)
+    def _digest(self, identifier: str, sealed: Sealed, algorithm: str) -> str:
+        total, found = self._sums.get(identifier), self._medium.uploaded(layout.upload(identifier))
         if total is None or total.algorithm != algorithm or found is None or total.size_bytes != found.size_bytes:
             total = Sum(algorithm)
-            for chunk in self._medium.upload_chunks(folder):
+            for chunk in sealed.chunks():
                 total.update(chunk)
         return total.digest()
 
@@ -108,6 +110,17 @@ class Uploads:
             if entry is None or entry.modified < end:
                 found.append(identifier)
         return found
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What the medium says of an upload, in the protocol's words."""
+    try:
+        yield
+    except BlockingIOError:
+        raise problem("BLOB_UPLOAD_INVALID", "another request writes to this upload", status=416) from None
+    except FileNotFoundError:
+        raise problem("BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry") from None
 
 
 class Sum:
