@@ -1,5 +1,6 @@
 """Logs in files: which lines are read, across rotated files, and how they are shown. No monitor writes here."""
 
+import gzip
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,6 +127,21 @@ def test_a_file_that_is_there_twice_is_read_once(three: str) -> None:
     assert texts(three) == [str(number) for number in range(30)]
 
 
+def test_files_whose_inode_was_given_again_are_all_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = written(tmp_path, *(b"".join(map(stored, range(first, first + 10))) for first in (0, 10, 20)))
+    real = logcompression.identity_of_plain
+    latest = os.stat(f"{folder}/log")
+
+    def reused(descriptor: int) -> logcompression.Identity:
+        return real(descriptor)._replace(device=latest.st_dev, inode=latest.st_ino)
+
+    with monkeypatch.context() as context:
+        context.setattr(logcompression, "identity_of_plain", reused)
+        for name in ("log.2", "log.1"):
+            logcompression.compress(folder, name)
+    assert texts(folder) == [str(number) for number in range(30)]
+
+
 def test_a_damaged_compressed_file_ends_where_it_is_damaged(three: str) -> None:
     logcompression.compress(three, "log.1")
     os.truncate(three + "/log.1.gz", os.path.getsize(three + "/log.1.gz") - 20)
@@ -181,6 +197,24 @@ def test_following_knows_its_file_again_when_it_was_compressed(tmp_path: Path) -
         yield
 
     assert following(folder, LogOptions(follow=True), steps()) == ["1", "2", "3", "4", "5"]
+
+
+def test_following_sees_a_new_file_that_got_the_inode_of_a_compressed_one(tmp_path: Path) -> None:
+    folder = written(tmp_path, stored(1))
+    descriptor = os.open(f"{folder}/log", os.O_RDONLY)
+    latest = logcompression.identity_of_plain(descriptor)
+    os.close(descriptor)
+    with open(f"{folder}/log.1.gz", "wb") as target:
+        name = f"{latest.device}-{latest.inode}-{stored(0).split()[0].decode()}"
+        with gzip.GzipFile(name, "wb", fileobj=target) as packed:
+            packed.write(stored(0))
+    os.rename(f"{folder}/log", f"{folder}/kept")
+
+    def steps() -> Iterator[None]:
+        os.rename(f"{folder}/kept", f"{folder}/log")
+        yield
+
+    assert following(folder, LogOptions(follow=True), steps()) == ["0", "1"]
 
 
 def test_following_goes_on_in_the_new_file_when_only_that_is_left(tmp_path: Path) -> None:

@@ -5,11 +5,22 @@ meanwhile.
 """
 
 import os
+from typing import NamedTuple
 
 _SUFFIX = ".gz"
 _CHUNK = 1 << 20
 _HEADER_BYTES = 256
 _NAME_AT, _HAS_NAME = 10, 8  # RFC 1952, 2.3
+_STAMP_BYTES = 64
+
+
+class Identity(NamedTuple):
+    """Which file the monitor wrote. `stamp` is the time of its first line: an inode says nothing of a file that was
+    removed, as one that is compressed is; the file system gives it to the next."""
+
+    device: int
+    inode: int
+    stamp: bytes
 
 
 def compress(folder: str, name: str) -> None:
@@ -17,25 +28,34 @@ def compress(folder: str, name: str) -> None:
     import gzip
 
     with open(f"{folder}/{name}", "rb") as source:
-        about = os.fstat(source.fileno())
+        device, inode, stamp = identity_of_plain(source.fileno())
+        stored_name = f"{device}-{inode}-{stamp.decode('latin-1')}"  # what a header's name is encoded in
         with open(f"{folder}/log.gz.tmp", "wb") as target:
             os.fchmod(target.fileno(), 0o600)
-            with gzip.GzipFile(f"{about.st_dev}-{about.st_ino}", "wb", 6, target, mtime=0) as packed:
+            with gzip.GzipFile(stored_name, "wb", 6, target, mtime=0) as packed:
                 while data := source.read(_CHUNK):
                     packed.write(data)
     os.rename(f"{folder}/log.gz.tmp", f"{folder}/{name}{_SUFFIX}")
     os.unlink(f"{folder}/{name}")
 
 
-def identity(descriptor: int) -> tuple[int, int]:
-    """(device, inode) of the file that a compressed one was made from; its own where its header does not say it."""
+def identity_of_plain(descriptor: int) -> Identity:
+    about = os.fstat(descriptor)
+    return Identity(about.st_dev, about.st_ino, os.pread(descriptor, _STAMP_BYTES, 0).partition(b" ")[0])
+
+
+def identity(descriptor: int) -> Identity:
+    """That of the file which a compressed one was made from; its own, without a stamp, where its header does not say
+    it."""
     header = os.pread(descriptor, _HEADER_BYTES, 0)
     if len(header) > _NAME_AT and header[3] & _HAS_NAME:
-        device, dash, inode = header[_NAME_AT:].partition(b"\0")[0].partition(b"-")
+        name, _, _ = header[_NAME_AT:].partition(b"\0")
+        device, _, rest = name.partition(b"-")
+        inode, dash, stamp = rest.partition(b"-")
         if dash and device.isdigit() and inode.isdigit():
-            return int(device), int(inode)
+            return Identity(int(device), int(inode), stamp)
     about = os.fstat(descriptor)
-    return about.st_dev, about.st_ino
+    return Identity(about.st_dev, about.st_ino, b"")
 
 
 def decompressed(descriptor: int) -> int:

@@ -21,23 +21,43 @@ _NAMES_TRIED_BEYOND = 2
 
 
 class _File:
-    """One open file of a log. `identity` is that of the file that the monitor wrote, also where it was compressed."""
+    """One open file of a log."""
 
-    __slots__ = ("_compressed", "_descriptor", "identity")
+    __slots__ = ("_descriptor", "_is_packed", "_origin")
 
     def __init__(self, descriptor: int, compressed: bool) -> None:
         self._descriptor = descriptor
-        self._compressed = compressed
-        about = os.fstat(descriptor)
-        self.identity = logcompression.identity(descriptor) if compressed else (about.st_dev, about.st_ino)
+        self._is_packed = compressed
+        self._origin = logcompression.identity(descriptor) if compressed else None
+
+    def duplicate(self) -> "_File":
+        """The same open file, read from the same place on; to be closed by itself."""
+        other = _File(os.dup(self.descriptor), False)
+        other._origin = self._origin
+        return other
+
+    def is_same(self, other: "_File") -> bool:
+        """Whether the monitor wrote both as one file. While a plain one is open nothing else gets its inode."""
+        ours, theirs = self._identity(), other._identity()
+        is_plain = self._origin is None and other._origin is None
+        return ours[:2] == theirs[:2] and (is_plain or ours.stamp == theirs.stamp)
+
+    def is_at(self, about: os.stat_result) -> bool:
+        """Whether this is the very file that `about` tells of, which a compressed one never is."""
+        ours = os.fstat(self._descriptor)
+        return self._origin is None and (ours.st_dev, ours.st_ino) == (about.st_dev, about.st_ino)
+
+    def _identity(self) -> logcompression.Identity:
+        # Looked up each time: one that is empty has no first line yet.
+        return self._origin or logcompression.identity_of_plain(self._descriptor)
 
     @property
     def descriptor(self) -> int:
         """The text, to be read; a compressed one is unpacked only when it is asked for."""
-        if self._compressed:
+        if self._is_packed:
             plain = logcompression.decompressed(self._descriptor)
             os.close(self._descriptor)
-            self._descriptor, self._compressed = plain, False
+            self._descriptor, self._is_packed = plain, False
         return self._descriptor
 
     @property
@@ -132,7 +152,7 @@ def _opened(folder: str) -> list[_File]:
         except FileNotFoundError:
             continue
         file = _File(descriptor, name.endswith(".gz"))
-        if any(file.identity == other.identity for other in found):
+        if any(file.is_same(other) for other in found):
             file.close()
         else:
             found.append(file)
@@ -264,7 +284,7 @@ class _Following:
         self._until = until
         self._is_running = is_running
         # Files that are to be read, oldest first: the first is being read.
-        self._files = [_File(os.dup(part.descriptor), False)]
+        self._files = [part.file.duplicate()]
         os.lseek(part.descriptor, part.end, os.SEEK_SET)
         self._rest = b""
         self._watch = _Watch(folder)
@@ -309,18 +329,18 @@ class _Following:
 
     def _look_for_newer(self) -> bool:
         """Take up the files that were begun after the last that we know; whether there is one after ours."""
-        known = self._files[-1].identity
+        known = self._files[-1]
         try:
             latest = os.stat(f"{self._folder}/{LOG}")
         except FileNotFoundError:
             return len(self._files) > 1  # in the middle of a rotation
-        if (latest.st_dev, latest.st_ino) != known:
+        if not known.is_at(latest):
             self._take_up(known)
         return len(self._files) > 1
 
-    def _take_up(self, known: tuple[int, int]) -> None:
+    def _take_up(self, known: _File) -> None:
         found = _opened(self._folder)
-        places = [place for place, file in enumerate(found) if file.identity == known]
+        places = [place for place, file in enumerate(found) if file.is_same(known)]
         for place, file in enumerate(found):
             # When ours is gone from the folder, all that are there are newer.
             if not places or place > places[0]:
