@@ -3,6 +3,8 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,9 @@ from sampan.engine import registries
 from sampan.errors import Corrupt, PermissionDenied
 from sampan.oci import reference
 from sampan.registry.accounts import Accounts
+from sampan.registry.authority import Authority
 from sampan.registry.client import Client, Repository
+from sampan.registry.endpoints import Endpoint
 from sampan.registry.transport import Options, Patience, origin_of
 from sampan.storage.paths import Paths
 from sampan.testing.scripted import Reply, Script, scripted
@@ -60,3 +64,31 @@ def test_login_gives_no_password_to_whom_the_registry_redirects_to(
         with pytest.raises(PermissionDenied, match="not sent there"):
             registries.Registries(Paths("", "", "")).login(script.host, "me", "secret")
         assert [request.path for request in elsewhere.seen] == ["/v2/"]
+
+
+class Tokens:
+    """A transport with a token service behind it."""
+
+    def __init__(self, body: bytes = b'{"token":"t"}') -> None:
+        self.body, self.verified = body, list[bool]()
+
+    def send(self, method: str, url: str, *, is_verified: bool, **more: Any) -> Any:
+        self.verified.append(is_verified)
+        return SimpleNamespace(status=200, content=lambda most: self.body)
+
+
+def header(tokens: Tokens, realm: str = "https://registry.example.com/token", repository: str = "app") -> str:
+    endpoint = Endpoint("https", "registry.example.com", repository, "", is_verified=False)
+    authority = Authority(tokens, Accounts("/nowhere"))  # type: ignore[arg-type]
+    return authority.answer(endpoint, ["repository:app:pull"], [f'Bearer realm="{realm}"'])
+
+
+def test_only_an_insecure_registry_itself_may_be_anybody() -> None:
+    tokens = Tokens()
+    for realm in (
+        "https://registry.example.com/token",
+        "https://registry.example.com:5001/t",
+        "https://auth.example.com",
+    ):
+        assert header(tokens, realm) == "Bearer t"
+    assert tokens.verified == [False, False, True]

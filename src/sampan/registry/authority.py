@@ -17,7 +17,7 @@ from sampan.registry import challenges as wire
 from sampan.registry.accounts import Account, Accounts
 from sampan.registry.endpoints import Endpoint, is_local
 from sampan.registry.failures import Refused, refused, status_text
-from sampan.registry.transport import Transport
+from sampan.registry.transport import Transport, origin_of
 from sampan.values import NamedTuple
 
 _MOST_BYTES = 1 << 20
@@ -160,7 +160,9 @@ class Authority:
     ) -> dict[str, object]:
         if body is not None:
             headers = {**headers, "Content-Type": "application/x-www-form-urlencoded"}
-        answer = self._transport.send(method, url, headers=headers, body=body, is_verified=endpoint.is_verified)
+        # Only the registry itself may be anybody: another host that it names shows who it is.
+        is_verified = endpoint.is_verified or origin_of(url)[1] != endpoint.origin[1]
+        answer = self._transport.send(method, url, headers=headers, body=body, is_verified=is_verified)
         data = answer.content(_MOST_BYTES)
         if answer.status != 200:
             raise _token_refused(answer.status, data, url)
