@@ -13,7 +13,7 @@ from sampan.errors import Corrupt, PermissionDenied
 from sampan.oci import reference
 from sampan.registry.accounts import Accounts
 from sampan.registry.authority import Authority
-from sampan.registry.client import Client, Repository
+from sampan.registry.client import Client, Repository, _next_page
 from sampan.registry.endpoints import Endpoint
 from sampan.registry.transport import Options, Patience, origin_of
 from sampan.storage.paths import Paths
@@ -92,3 +92,8 @@ def test_only_an_insecure_registry_itself_may_be_anybody() -> None:
     ):
         assert header(tokens, realm) == "Bearer t"
     assert tokens.verified == [False, False, True]
+
+
+def test_a_link_to_the_next_page_is_short() -> None:
+    assert _next_page('</v2/app/tags/list?last=b&n=2>; rel="next"') == "last=b&n=2"
+    assert _next_page("<?" * 5000 + '>; rel="next"') == ""

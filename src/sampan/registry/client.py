@@ -21,6 +21,7 @@ from sampan.settings.model import Registry
 _MOST_ERROR_BYTES = 1 << 18
 _MOST_TAGS = 1_000_000
 _MOST_PAGES = 10_000
+_LONGEST_LINK = 8192
 _MIRROR_ATTEMPTS = 2
 
 _Got = TypeVar("_Got")
@@ -454,5 +455,7 @@ def _names_of(content: bytes, registry: str) -> list[str]:
 
 def _next_page(link: str) -> str:
     """The query of the following page in a Link header (RFC 8288), "" for none. Only the query is taken from it."""
+    if len(link) > _LONGEST_LINK:  # to search it takes the square of its length
+        return ""
     match = re.search(r'<[^>?]*\?([^>]*)>\s*;[^,]*rel="?next"?', link)
     return match[1] if match else ""
