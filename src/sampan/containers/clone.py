@@ -80,10 +80,10 @@ def _record(
     database: Database, paths: Paths, original: Container, clone_id: str, name: str, copies: dict[str, str]
 ) -> Container:
     """Enter the clone and its volumes; a folder of tmp/ becomes a volume's in the same transaction."""
-    names = [volumes.new_name() for _ in copies]
-    with volumes.claimed(database, paths, names), database.transaction():
+    fresh_names = [volumes.new_name() for _ in copies]
+    with volumes.claimed(database, paths, fresh_names), database.transaction():
         moved: dict[str, volumes.Volume] = {}
-        for (volume, folder), fresh in zip(copies.items(), names, strict=True):
+        for (volume, folder), fresh in zip(copies.items(), fresh_names, strict=True):
             moved[volume] = volumes.ensure(database, paths, fresh, is_anonymous=True)
             os.rename(folder, moved[volume].mountpoint)
         points = tuple(_moved(point, moved) for point in original.spec.mounts)

@@ -76,8 +76,8 @@ def ensure(
     """The volume `name`, made when it is not there; "" makes an anonymous one. Joins a surrounding transaction.
 
     Of one that is there, labels and options stay as they are. A folder that only the database does not know any more
-    becomes the volume's with its content. `is_anonymous` is said of a `name` that is new_name()'s. Raises InvalidArgument for a bad name, an unknown driver
-    or options that the driver does not take (see `volumes.driver`).
+    becomes the volume's with its content. `is_anonymous` is said of a `name` that is new_name()'s. Raises
+    InvalidArgument for a bad name, an unknown driver or options that the driver does not take (see `volumes.driver`).
     """
     if driver not in ("", "local"):
         raise InvalidArgument(
