@@ -168,5 +168,18 @@ def test_only_a_regular_file_is_opened_as_one(tree: Path, follow: bool) -> None:
     os.close(root)
 
 
+def test_a_mode_is_never_that_of_what_a_link_leads_to(tree: Path) -> None:
+    os.mkfifo(tree / "pipe")
+    secret = tree.parent / "secret"
+    secret.chmod(0o600)
+    root = os.open(tree, FOLDER)
+    files.change_mode(root, "pipe", 0o4751)
+    assert stat.S_IMODE((tree / "pipe").stat().st_mode) == 0o4751
+    with pytest.raises(OSError):
+        files.change_mode(root, "out", 0o777)
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    os.close(root)
+
+
 def test_a_path_stays_one_mount_option() -> None:
     assert mount.escaped("/a,lowerdir=/etc\\") == "/a\\,lowerdir=/etc\\\\"

@@ -246,7 +246,7 @@ class _Copying:
             os.mknod(name, kinds[entry.kind] | 0o600, entry.rdev, dir_fd=parent)
         os.chown(name, *self._owner_of(entry), dir_fd=parent, follow_symlinks=False)
         if entry.kind != "l":
-            os.chmod(name, self._mode(entry.mode, False), dir_fd=parent)
+            files.change_mode(parent, name, self._mode(entry.mode, False))
         os.utime(name, ns=(entry.atime_ns, entry.mtime_ns), dir_fd=parent, follow_symlinks=False)
 
     def _file(self, entry: Entry, parent: int, name: str) -> None:

@@ -7,7 +7,15 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sampan.linux.files import DIRECTORY, is_mount_point, make_directory, open_beneath, open_regular, remove_tree
+from sampan.linux.files import (
+    DIRECTORY,
+    change_mode,
+    is_mount_point,
+    make_directory,
+    open_beneath,
+    open_regular,
+    remove_tree,
+)
 
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ESTALE)  # or it is something else by this time
 _BLOCK = 512  # of a tar
@@ -280,7 +288,7 @@ class TreeCopy:
         uid, gid = self._owner(info.st_uid, self._uid), self._owner(info.st_gid, self._gid)
         os.chown(name, uid, gid, dir_fd=target, follow_symlinks=False)
         if not stat.S_ISLNK(info.st_mode):
-            os.chmod(name, stat.S_IMODE(info.st_mode) if self._mode is None else self._mode, dir_fd=target)
+            change_mode(target, name, stat.S_IMODE(info.st_mode) if self._mode is None else self._mode)
         times = (info.st_atime_ns, info.st_mtime_ns)
         os.utime(name, ns=times, dir_fd=target, follow_symlinks=False)
 

@@ -237,6 +237,20 @@ def is_mount_point(parent_fd: int, name: str) -> bool:
         os.close(fd)
 
 
+def change_mode(parent_fd: int, name: str, mode: int) -> None:
+    """chmod(2) of an entry itself: a link that somebody has put in its place is not followed. Raises OSError (ELOOP).
+
+    fchmodat(2) knows no flag for it, and fchmod(2) takes no descriptor of what must not be opened, such as a device.
+    """
+    fd = os.open(name, _COMPONENT, dir_fd=parent_fd)
+    try:
+        if stat.S_ISLNK(os.fstat(fd).st_mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name)
+        os.chmod(f"/proc/self/fd/{fd}", mode)
+    finally:
+        os.close(fd)
+
+
 def _mount_id(fd: int) -> str:
     with open(f"/proc/self/fdinfo/{fd}") as file:
         return next(line for line in file if line.startswith("mnt_id:"))

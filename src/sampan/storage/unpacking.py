@@ -314,7 +314,7 @@ class _Extraction:
         uid, gid = self._owner or (member.uid, member.gid)
         os.chown(name, uid, gid, dir_fd=folder, follow_symlinks=False)
         if member.kind != tar.SYMLINK:
-            os.chmod(name, member.mode, dir_fd=folder)
+            files.change_mode(folder, name, member.mode)
         os.utime(name, ns=(member.mtime_ns, member.mtime_ns), dir_fd=folder, follow_symlinks=False)
 
     def _whiteout(self, folder: int, name: str, member: tar.Member) -> None:
