@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import urllib.request
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -208,6 +209,14 @@ def test_who_fails_too_often_has_to_wait(tmp_path: Path) -> None:
         answer = served("GET", "/v2/", headers=basic("ann", "guess"))
         assert (answer.status, answer.codes()) == (429, ["TOOMANYREQUESTS"])
         assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_who_guesses_many_at_once_has_to_wait_too(tmp_path: Path) -> None:
+    add(tmp_path, "ann")
+    with serving(str(tmp_path)) as served, ThreadPoolExecutor(60) as pool:
+        codes = list(pool.map(lambda n: status(served, basic("ann", f"guess{n}"), "GET", "/v2/"), range(60)))
+    assert set(codes) == {401, 429}
+    assert codes.count(401) <= 22
 
 
 @pytest.mark.parametrize(

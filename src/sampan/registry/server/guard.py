@@ -140,6 +140,7 @@ class Guard:
         address = request.remote or ""
         self._refuse_impatient(address)
         async with self._checks:
+            self._refuse_impatient(address)  # those that waited here with it may have failed
             # The name of nobody takes as long as a wrong password, which does not tell who is a user.
             loop = asyncio.get_running_loop()
             fits = await loop.run_in_executor(None, crypt.matches, password, hashed or _NOBODY_HASH)
