@@ -2,7 +2,7 @@
 
 import gzip
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -140,6 +140,32 @@ def test_files_whose_inode_was_given_again_are_all_read(tmp_path: Path, monkeypa
         for name in ("log.2", "log.1"):
             logcompression.compress(folder, name)
     assert texts(folder) == [str(number) for number in range(30)]
+
+
+def test_what_is_being_compressed_is_not_renamed_meanwhile(three: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = sorted(os.listdir(three))
+    refused = []
+
+    def unlink(path: str, real: Callable[[str], None] = os.unlink) -> None:
+        with pytest.raises(BlockingIOError):
+            logrotation.rotate(three, 5)
+        refused.append(path)
+        real(path)
+
+    with monkeypatch.context() as context:
+        context.setattr(os, "unlink", unlink)
+        logcompression.compress(three, "log.1")
+    assert refused == [f"{three}/log.1"]
+    assert sorted(os.listdir(three)) == sorted({*before, "log.1.gz"} - {"log.1"})
+    logrotation.rotate(three, 5)
+    assert texts(three) == [str(number) for number in range(30)]
+
+
+def test_what_the_monitor_may_still_write_to_is_not_compressed(three: str) -> None:
+    logrotation.rotate(three, 5)
+    before = sorted(os.listdir(three))
+    logcompression.compress(three, "log.1")
+    assert sorted(os.listdir(three)) == before
 
 
 def test_a_damaged_compressed_file_ends_where_it_is_damaged(three: str) -> None:

@@ -4,7 +4,10 @@ The name in the header of `log.N.gz` says which file it was: who reads a log mus
 meanwhile.
 """
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 _SUFFIX = ".gz"
@@ -23,8 +26,32 @@ class Identity(NamedTuple):
     stamp: bytes
 
 
+@contextmanager
+def alone(folder: str, *, waits: bool) -> Iterator[None]:
+    """Held by who changes what the names of files that were put aside mean: a rotation, a compression.
+
+    They may be of two supervisors, one of which was killed. Raises BlockingIOError without `waits` where another has
+    it, OSError.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def compress(folder: str, name: str) -> None:
-    """Replace the file `name` by `name.gz`. At every moment it is there under one of the two names. Raises OSError."""
+    """Replace the file `name` by `name.gz`. At every moment it is there under one of the two names. Raises OSError.
+
+    Without a `log` a rotation has not ended, and the monitor may still write to what was put aside: it stays as it is.
+    """
+    with alone(folder, waits=True):
+        if os.path.exists(f"{folder}/log"):
+            _compress(folder, name)
+
+
+def _compress(folder: str, name: str) -> None:
     import gzip
 
     with open(f"{folder}/{name}", "rb") as source:

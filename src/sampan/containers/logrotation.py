@@ -8,6 +8,7 @@ sees that and tells the monitor.
 import errno
 import os
 
+from sampan.containers import logcompression
 from sampan.containers.logfiles import LOG, entries, numbers
 from sampan.linux import fault
 
@@ -22,11 +23,18 @@ def is_between(folder: str) -> bool:
 def rotate(folder: str, limit: int) -> None:
     """Keep at most `limit` files, the one included that is begun.
 
-    Raises OSError when there is no room for another file: then everything stays as it is, and the log grows.
+    Raises OSError when there is no room for another file, BlockingIOError while one is compressed: then everything
+    stays as it is, and the log grows.
     """
     if is_between(folder):
         reopen(folder)
         return
+    with logcompression.alone(folder, waits=False):
+        _rename(folder, limit)
+    reopen(folder)
+
+
+def _rename(folder: str, limit: int) -> None:
     # The monitor opens its next file by this name, and would end if it could not.
     os.close(os.open(f"{folder}/{LOG}.tmp", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
     present = entries(folder)
@@ -40,7 +48,6 @@ def rotate(folder: str, limit: int) -> None:
             os.rename(f"{folder}/{name}", f"{folder}/{name.replace(str(number), str(number + 1))}")
     os.rename(f"{folder}/{LOG}", f"{folder}/{LOG}.1")
     fault.point("rotate.renamed")
-    reopen(folder)
 
 
 def _moved(present: list[int], limit: int) -> list[int]:

@@ -11,6 +11,7 @@ from sampan.storage.paths import Paths
 
 _SHORTEST_SECONDS = 0.02
 _LONGEST_SECONDS = 5.0
+_COMPRESSION_SECONDS = 0.2
 _WANTED = (
     "SELECT r.container_id FROM log_rotation r JOIN container c ON c.id = r.container_id"
     " WHERE c.status IN ('running', 'paused')"
@@ -61,6 +62,8 @@ class Rotations:
                 continue
             try:
                 self._treat(container_id, log, now)
+            except BlockingIOError:  # the compressor of a supervisor that was killed is still at it
+                log.look_at = now + _COMPRESSION_SECONDS
             except OSError as error:
                 self._journal.failure(f"rotation of the log of container {container_id}", error)
                 log.look_at = now + _LONGEST_SECONDS
