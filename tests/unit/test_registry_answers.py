@@ -15,7 +15,7 @@ from sampan.registry.accounts import Accounts
 from sampan.registry.authority import Authority
 from sampan.registry.client import Client, Repository, _next_page
 from sampan.registry.endpoints import Endpoint
-from sampan.registry.transport import Options, Patience, origin_of
+from sampan.registry.transport import Options, Patience, _retry_after, origin_of
 from sampan.storage.paths import Paths
 from sampan.testing.scripted import Reply, Script, scripted
 
@@ -97,3 +97,22 @@ def test_only_an_insecure_registry_itself_may_be_anybody() -> None:
 def test_a_link_to_the_next_page_is_short() -> None:
     assert _next_page('</v2/app/tags/list?last=b&n=2>; rel="next"') == "last=b&n=2"
     assert _next_page("<?" * 5000 + '>; rel="next"') == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        (" 7 ", 7.0),
+        ("²", None),
+        ("Thu, 01 Jan 1970 00:00:09 GMT", 9.0),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999", None),
+    ],
+)
+def test_a_wait_that_is_no_number_is_none(text: str, seconds: float | None) -> None:
+    assert _retry_after(text, 0) == seconds
+
+
+def test_a_token_is_ascii_and_its_time_is_bounded() -> None:
+    assert header(Tokens(b'{"token":"t","expires_in":1' + b"0" * 400 + b"}")) == "Bearer t"
+    with pytest.raises(Corrupt, match="no header can hold"):
+        header(Tokens('{"token":"\u20ac"}'.encode()))

@@ -24,6 +24,7 @@ _MOST_BYTES = 1 << 20
 _CLIENT = "sampan"
 _EARLIER_SECONDS = 10.0
 _SHORTEST_SECONDS = 60.0
+_LONGEST_SECONDS = 1 << 31
 _LONGEST_TOKEN = 128 << 10
 
 
@@ -194,10 +195,14 @@ def _token_refused(status: int, body: bytes, url: str) -> Refused:
 def _read_token(document: dict[str, object]) -> tuple[str, float]:
     """(token, seconds until it ends). Raises Corrupt."""
     token = document.get("token") or document.get("access_token")
-    if not isinstance(token, str) or not token or len(token) > _LONGEST_TOKEN or not token.isprintable():
+    if not isinstance(token, str) or not token or len(token) > _LONGEST_TOKEN:
         raise Corrupt("authorization server did not include a token in the response")
+    if not token.isascii() or not token.isprintable():
+        raise Corrupt("authorization server gave a token that no header can hold")
     seconds = document.get("expires_in")
-    return token, float(seconds) if isinstance(seconds, int | float) and seconds > 0 else _SHORTEST_SECONDS
+    if not isinstance(seconds, int | float) or not seconds > 0:
+        return token, _SHORTEST_SECONDS
+    return token, float(min(seconds, _LONGEST_SECONDS))
 
 
 def _check_channel(endpoint: Endpoint) -> None:

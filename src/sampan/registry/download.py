@@ -212,10 +212,11 @@ class Download:
 
     def _check_length(self, answer: Response) -> None:
         length = answer.headers.get("content-length", "")
-        if length.isdigit() and int(length) != self._descriptor.size:
+        is_number = length.isascii() and length.isdigit()
+        if is_number and (length.lstrip("0") or "0") != str(self._descriptor.size):
             raise Corrupt(
-                f"{self._repository.name.registry} has {self._descriptor.digest} with {length} bytes, and its manifest"
-                f" says {self._descriptor.size}"
+                f"{self._repository.name.registry} has {self._descriptor.digest} with {length[:30]} bytes, and its"
+                f" manifest says {self._descriptor.size}"
             )
 
     # Reading

@@ -306,7 +306,7 @@ def _redirected(url: str, location: str) -> str:
 
 def _retry_after(text: str, now: float) -> float | None:
     """Seconds that a Retry-After header asks for: a number, or a date (RFC 9110 section 10.2.3)."""
-    if text.strip().isdigit():
+    if text.isascii() and text.strip().isdigit():
         return float(text)
     if not text:
         return None
@@ -314,7 +314,7 @@ def _retry_after(text: str, now: float) -> float | None:
 
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - now)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
