@@ -63,6 +63,9 @@ def serve(script: Script, repository: str = "app", tag: str = "1") -> None:
     script.manifest(repository, IMAGE, manifests.OCI_MANIFEST, tag)
 
 
+pytestmark = pytest.mark.xdist_group("hostile-registries")  # they share one root
+
+
 @pytest.fixture(scope="module")
 def engine(base: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     with pytest.MonkeyPatch.context() as patch:

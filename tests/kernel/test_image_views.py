@@ -250,12 +250,15 @@ def test_a_prune_that_is_only_asked_for_tells_what_it_would_free(sampan: Sampan,
     archive.write_bytes(rootfs({"f": (b"x" * 5000, 0o644)}).getvalue())
     image_id = sampan("import", str(archive)).out.strip()
     asked = sampan("image", "prune", "--dry-run").out
-    assert asked.startswith(f"Would Delete Images:\ndeleted: {image_id}\n")
-    assert asked.endswith("\nTotal space that would be reclaimed: 5kB\n")
+    assert asked.startswith(f"Images that would be deleted:\ndeleted: {image_id}\n")
+    assert asked.endswith("\nTotal reclaimable space: 5kB (5000 bytes)\n")
     assert sampan("images", "-q", "--no-trunc", "--filter", "dangling=true").out.strip() == image_id
     done = sampan("image", "prune", "-f").out
-    assert done == asked.replace("Would Delete", "Deleted").replace("space that would be reclaimed", "reclaimed space")
+    asked = asked.replace("Images that would be deleted", "Deleted Images").replace(
+        "reclaimable space", "reclaimed space"
+    )
+    assert done == asked.replace(" (5000 bytes)", "")
     assert sampan("image", "prune", "-a", "--dry-run").out.startswith(
-        "Would Delete Images:\nuntagged: busybox:latest\n"
+        "Images that would be deleted:\nuntagged: busybox:latest\n"
     )
     assert "busybox" in sampan("images").out
