@@ -152,6 +152,8 @@ def test_the_token_service_grants_what_the_rules_allow(tmp_path: Path) -> None:
         assert (denied.status, denied.codes()) == (403, ["DENIED"])
         anonymous = served("GET", f"/token?{scope}")
         assert status(served, bearer(anonymous), "POST", "/v2/team/app/blobs/uploads/") == 401
+        for path in ("/", "/metrics", "/v2/_catalog"):
+            assert [status(served, bearer(token), "GET", path) for token in (granted, anonymous)] == [200, 401]
         assert served("GET", f"/token?{scope}", headers=basic("ann", "wrong")).status == 401
         assert status(served, basic("ann"), "POST", "/v2/team/app/blobs/uploads/") == 202
 

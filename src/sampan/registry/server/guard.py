@@ -92,9 +92,9 @@ class Guard:
         raise self.challenge(request, needs, error="insufficient_scope" if caller.access is not None else "")
 
     async def known(self, request: web.BaseRequest) -> Caller:
-        """As `admit`, for what wants a login and no right."""
+        """As `admit`, for what wants a login and no right. A token that was granted to nobody is no login."""
         caller = await self.caller(request, ())
-        if self._users is not None and not caller.user and not self._anonymous_pull and caller.access is None:
+        if self._users is not None and not caller.user and not self._anonymous_pull:
             raise self.challenge(request, ())
         return caller
 
