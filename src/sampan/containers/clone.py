@@ -3,7 +3,7 @@
 import os
 import time
 
-from sampan.containers import creation, happenings, start, store
+from sampan.containers import creation, happenings, names, start, store
 from sampan.containers.model import Container, MountPoint
 from sampan.errors import Conflict
 from sampan.linux import fault, files
