@@ -7,10 +7,11 @@ import pytest
 from sampan.containers.model import Spec, spec_from_json, spec_to_json
 from sampan.containers.options import NetworkChoice, RunOptions
 from sampan.errors import InvalidArgument, NotFound, PermissionDenied, SampanError, Unsupported
-from sampan.networks import drivers, endpoints, pools
+from sampan.networks import connect, drivers, endpoints, pools
 from sampan.networks.endpoints import Endpoint
 from sampan.networks.pools import Pool
 from sampan.oci.config import ContainerConfig
+from sampan.storage import paths as layout
 
 TWO = ("10.1.0.0/16", "fd00:1::/64")
 PLACE = Endpoint("e", "c", "n", "net", "10.0.0.2", 24, "10.0.0.1", "02:42:0a:00:00:02", "v1")
@@ -151,3 +152,14 @@ def test_a_sysctl_that_is_not_the_interfaces_is_refused(text: str) -> None:
 def test_a_name_that_no_interface_can_have_is_refused(name: str) -> None:
     with pytest.raises(InvalidArgument, match="invalid interface name"):
         drivers.interface_name({drivers.INTERFACE_NAME: name})
+
+
+def test_an_interface_gets_a_name_that_no_other_of_its_container_has() -> None:
+    paths = layout.paths_of("/tmp/root")
+    held: list[Endpoint] = []
+    for _ in range(40):
+        held.append(PLACE._replace(host_interface=connect.outer_name(paths, "c" * 64, held)))
+    assert len({e.host_interface for e in held}) == 40
+    assert {len(e.host_interface) for e in held} == {15}
+    left = [held[1]]  # the first was disconnected
+    assert connect.outer_name(paths, "c" * 64, left) == held[0].host_interface

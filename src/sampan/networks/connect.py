@@ -13,6 +13,8 @@ from sampan.networks.store import Network
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
 
 def connect(
     database: Database,
@@ -81,7 +83,7 @@ def _allocate(
         prefix_length=subnet.prefix_length,
         gateway="" if network.internal else network.gateway,
         mac=mac or ipam.mac_of(address),
-        host_interface=f"v{paths.key}{container_id[:5]}{len(others) % 10}" if network.is_bridge else "",
+        host_interface=outer_name(paths, container_id, others) if network.is_bridge else "",
         aliases=asked.aliases,
         links=asked.links,
         ip6="" if address6 is None else ipam.format_address(address6, 128),
@@ -93,6 +95,17 @@ def _allocate(
     endpoints.insert(database, endpoint)
     happenings.record(database, network.id, "connect", container_id)
     return endpoint
+
+
+def outer_name(paths: Paths, container_id: str, others: Sequence[Endpoint]) -> str:
+    """A name for the outer end of a container's next interface that none of `others`, which it has already, bears.
+
+    Two of one name and the repair of one would delete the other. A name has at most 15 bytes (IFNAMSIZ).
+    """
+    used = {other.host_interface for other in others}
+    prefix = f"v{paths.key}{container_id[:5]}"
+    free = [prefix + digit for digit in _DIGITS if prefix + digit not in used]
+    return free[0] if free else prefix[:9] + os.urandom(3).hex()
 
 
 def _free(database: Database, network: Network, column: str, wanted: str) -> int:
