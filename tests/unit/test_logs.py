@@ -168,6 +168,14 @@ def test_what_the_monitor_may_still_write_to_is_not_compressed(three: str) -> No
     assert sorted(os.listdir(three)) == before
 
 
+def test_compressed_files_are_not_unpacked_in_memory(three: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    logcompression.compress(three, "log.1")
+    logcompression.compress(three, "log.2")
+    monkeypatch.delattr(os, "memfd_create")
+    assert texts(three) == [str(number) for number in range(30)]
+    assert sorted(os.listdir(three)) == ["log", "log.1.gz", "log.2.gz"]
+
+
 def test_a_damaged_compressed_file_ends_where_it_is_damaged(three: str) -> None:
     logcompression.compress(three, "log.1")
     os.truncate(three + "/log.1.gz", os.path.getsize(three + "/log.1.gz") - 20)

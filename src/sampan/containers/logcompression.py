@@ -85,12 +85,12 @@ def identity(descriptor: int) -> Identity:
     return Identity(about.st_dev, about.st_ino, b"")
 
 
-def decompressed(descriptor: int) -> int:
-    """A descriptor of the text, in memory. What is damaged ends there."""
+def decompressed(descriptor: int, folder: str) -> int:
+    """A descriptor of the text, in a file of `folder` that has no name. What is damaged ends there. Raises OSError."""
     import gzip
     import zlib
 
-    plain = os.memfd_create("log", os.MFD_CLOEXEC)
+    plain = _nameless(folder)
     with (
         open(os.dup(descriptor), "rb") as source,
         gzip.GzipFile(fileobj=source) as packed,
@@ -103,3 +103,12 @@ def decompressed(descriptor: int) -> int:
             target.flush()
     os.lseek(plain, 0, os.SEEK_SET)
     return plain
+
+
+def _nameless(folder: str) -> int:
+    """A file for text that may be larger than memory; in memory only where the folder is gone already, or on a file
+    system that knows no files without a name."""
+    try:
+        return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return os.memfd_create("log", os.MFD_CLOEXEC)

@@ -21,18 +21,19 @@ _NAMES_TRIED_BEYOND = 2
 
 
 class _File:
-    """One open file of a log."""
+    """One open file of the log in `folder`."""
 
-    __slots__ = ("_descriptor", "_is_packed", "_origin")
+    __slots__ = ("_descriptor", "_folder", "_is_packed", "_origin")
 
-    def __init__(self, descriptor: int, compressed: bool) -> None:
+    def __init__(self, folder: str, descriptor: int, compressed: bool) -> None:
+        self._folder = folder
         self._descriptor = descriptor
         self._is_packed = compressed
         self._origin = logcompression.identity(descriptor) if compressed else None
 
     def duplicate(self) -> "_File":
         """The same open file, read from the same place on; to be closed by itself."""
-        other = _File(os.dup(self.descriptor), False)
+        other = _File(self._folder, os.dup(self.descriptor), False)
         other._origin = self._origin
         return other
 
@@ -55,7 +56,7 @@ class _File:
     def descriptor(self) -> int:
         """The text, to be read; a compressed one is unpacked only when it is asked for."""
         if self._is_packed:
-            plain = logcompression.decompressed(self._descriptor)
+            plain = logcompression.decompressed(self._descriptor, self._folder)
             os.close(self._descriptor)
             self._descriptor, self._is_packed = plain, False
         return self._descriptor
@@ -151,7 +152,7 @@ def _opened(folder: str) -> list[_File]:
             descriptor = os.open(f"{folder}/{name}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
             continue
-        file = _File(descriptor, name.endswith(".gz"))
+        file = _File(folder, descriptor, name.endswith(".gz"))
         if any(file.is_same(other) for other in found):
             file.close()
         else:
