@@ -8,7 +8,7 @@ from aiohttp import web
 from sampan.errors import Unavailable
 from sampan.registry.server import layout, ranges
 from sampan.registry.server.medium import Entry
-from sampan.registry.server.problems import problem
+from sampan.registry.server.problems import Problem, problem
 from sampan.registry.server.registry import Registry
 from sampan.registry.server.routes import Route
 from sampan.registry.server.uploads import Receiving
@@ -38,7 +38,7 @@ async def begin(registry: Registry, request: web.BaseRequest, route: Route, *, m
     if not whole:
         return _accepted(route.repository, identifier, 0)
     try:
-        await _receive(registry, request, identifier, 0)
+        await _receive(registry, request, route, identifier, 0)
     except BaseException:  # the client does not know the upload: nobody could go on with it
         await asyncio.shield(registry.start(registry.uploads.cancel, identifier))
         raise
@@ -71,7 +71,7 @@ async def append(registry: Registry, request: web.BaseRequest, route: Route) -> 
     """PATCH: the next chunk, or all of it in a stream."""
     found = await _state(registry, route)
     await registry.run(registry.quota.check, route.repository, request.content_length or 1)
-    size = await _receive(registry, request, route.name, found.size_bytes)
+    size = await _receive(registry, request, route, route.name, found.size_bytes)
     return _accepted(route.repository, route.name, size)
 
 
@@ -81,7 +81,7 @@ async def finish(registry: Registry, request: web.BaseRequest, route: Route) -> 
     digest = layout.checked_digest(request.query.get("digest", ""))
     await registry.run(registry.quota.check, route.repository, request.content_length or 1)
     if request.body_exists and request.content_length != 0:
-        await _receive(registry, request, route.name, found.size_bytes)
+        await _receive(registry, request, route, route.name, found.size_bytes)
     return await _finish(registry, route.repository, route.name, digest)
 
 
@@ -109,7 +109,7 @@ async def _finish(registry: Registry, repository: str, identifier: str, digest: 
     return _created(repository, digest)
 
 
-async def _receive(registry: Registry, request: web.BaseRequest, identifier: str, offset: int) -> int:
+async def _receive(registry: Registry, request: web.BaseRequest, route: Route, identifier: str, offset: int) -> int:
     """Take the body on at `offset`; the size of all. What had come when the client left is kept, to be gone on with."""
     wanted = ranges.next_part(request.headers.get("Content-Range", ""), offset, request.content_length)
     limit = registry.limits.blob_bytes
@@ -118,8 +118,8 @@ async def _receive(registry: Registry, request: web.BaseRequest, identifier: str
     receiving = await registry.run(registry.uploads.append, identifier, offset)
     written = registry.written[identifier] = asyncio.Event()
     try:
-        end = await _pump(registry, request, receiving, offset, limit)
-    except Unavailable:  # the disk is full: half a blob must not keep it so
+        end = await _pump(registry, request, route.repository, receiving, offset)
+    except (Unavailable, Problem):  # the disk is full, or the blob too large: half a blob must not keep space
         await asyncio.shield(registry.start(registry.uploads.cancel, identifier))
         raise
     finally:
@@ -131,10 +131,11 @@ async def _receive(registry: Registry, request: web.BaseRequest, identifier: str
     return end
 
 
-async def _pump(registry: Registry, request: web.BaseRequest, receiving: Receiving, size: int, limit: int) -> int:
+async def _pump(registry: Registry, request: web.BaseRequest, repository: str, receiving: Receiving, size: int) -> int:
     """Write what comes, one batch while the next one is received: two batches are in memory at most.
 
-    When the client leaves, what has come is written all the same.
+    A body need not say its length, so each batch is checked. When the client leaves, what has come is written all the
+    same.
     """
     writing: asyncio.Future[None] | None = None
     parts: list[bytes] = []
@@ -142,9 +143,11 @@ async def _pump(registry: Registry, request: web.BaseRequest, receiving: Receivi
     try:
         while await _fill(registry, request, parts):
             size += sum(map(len, parts))
-            if limit and size > limit:
+            try:
+                await _check_size(registry, repository, size)
+            except Problem:
                 parts = []
-                raise _too_large(limit)
+                raise
             if writing is not None:
                 await writing
             writing, parts = registry.start(receiving.write, parts), []
@@ -160,6 +163,15 @@ async def _pump(registry: Registry, request: web.BaseRequest, receiving: Receivi
     finally:
         registry.receiving -= 1
     return size
+
+
+async def _check_size(registry: Registry, repository: str, size_bytes: int) -> None:
+    """Raises SIZE_INVALID or DENIED for a blob that has grown so large."""
+    limits = registry.limits
+    if limits.blob_bytes and size_bytes > limits.blob_bytes:
+        raise _too_large(limits.blob_bytes)
+    if limits.total_bytes or limits.repository_bytes:
+        await registry.run(registry.quota.check, repository, size_bytes)
 
 
 async def _fill(registry: Registry, request: web.BaseRequest, parts: list[bytes]) -> bool:
