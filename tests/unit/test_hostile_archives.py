@@ -1,10 +1,12 @@
 """Archives made to write outside, to fool overlayfs, or to fill memory."""
 
+import errno
 import io
 import lzma
 import os
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -171,3 +173,24 @@ def test_an_archive_of_nothing_but_headers_has_an_end(tmp_path: Path) -> None:
     with pytest.raises(Corrupt, match="more than 20 members"):
         (tmp_path / "layer").mkdir()
         unpacking.unpack(io.BytesIO(data), str(tmp_path / "layer"), limits=tar.Limits(members=20))
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("user.a\0b", 1), ("user.\ud800", 1), ("user.a", 70_000), ("user." + "a" * 300, 1)]
+)
+def test_an_attribute_that_no_file_can_have_is_the_archives_fault(tmp_path: Path, name: str, size: int) -> None:
+    with open(tmp_path / "file", "w") as file, pytest.raises(Corrupt, match="extended attribute"):
+        unpacking._set_user_xattr(file.fileno(), name, b"x" * size)
+
+
+@pytest.mark.parametrize(("free_blocks", "kind"), [(0, OSError), (1, Corrupt)])
+def test_a_full_disk_is_told_from_an_attribute_that_is_too_large(
+    monkeypatch: pytest.MonkeyPatch, free_blocks: int, kind: type[Exception]
+) -> None:
+    def full(*given: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "setxattr", full)
+    monkeypatch.setattr(os, "fstatvfs", lambda fd: SimpleNamespace(f_bfree=free_blocks))
+    with pytest.raises(kind):
+        unpacking._set_user_xattr(0, "user.a", b"x")

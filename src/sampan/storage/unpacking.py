@@ -349,11 +349,19 @@ class _Extraction:
 
 
 def _set_user_xattr(fd: int, name: str, value: bytes) -> None:
+    """Set an attribute of an archive's own naming. Raises Corrupt for one that no file can have."""
     try:
         os.setxattr(fd, name, value)
+    except ValueError:  # a NUL in its name
+        raise Corrupt(f"{name[:100]!r} in the archive is no name of an extended attribute") from None
     except OSError as error:
-        if error.errno != errno.ENOTSUP:  # the file system has none: as Docker, the file without it
+        if error.errno == errno.ENOTSUP:  # the file system has none: as Docker, the file without it
+            return
+        # ENOSPC is said of what is too large for one file, too: only without a free block it is the disk.
+        is_disk = error.errno == errno.ENOSPC and os.fstatvfs(fd).f_bfree == 0
+        if is_disk or error.errno not in (errno.ENOSPC, errno.E2BIG, errno.ERANGE):
             raise
+        raise Corrupt(f"the extended attribute {name[:100]!r} in the archive is too large") from error
 
 
 def _is_whiteout(info: os.stat_result) -> bool:
