@@ -26,10 +26,13 @@ def stop(
     """
     container = _get(database, container_id)
     if container.status == "restarting":
-        with database.transaction():
-            store.update(database, container.id, status="exited", stopped_by_user=STOPPED)
-            happenings.record(database, container, "stop")
-        return
+        with locks.container(paths, container_id):  # not while it is being started again: then it is one that runs
+            container = _get(database, container_id)
+            if container.status == "restarting":
+                with database.transaction():
+                    store.update(database, container.id, status="exited", stopped_by_user=STOPPED)
+                    happenings.record(database, container, "stop")
+                return
     if not container.is_running:
         return
     number, grace = _farewell(container, timeout_seconds, signal_name)
@@ -161,18 +164,20 @@ def pause(database: Database, paths: Paths, container_id: str) -> None:
         if not container.is_running:
             raise Conflict(f"container {container.id} is not running")
         cgroup.freeze(claims.cgroups_path(paths, container))
+        fault.point("pause.frozen")
         with database.transaction():
             store.update(database, container.id, status="paused")
             happenings.record(database, container, "pause")
 
 
 def unpause(database: Database, paths: Paths, container_id: str) -> None:
-    """Let a paused container go on. Raises Conflict."""
+    """Let a paused container go on, also one whose `pause` was killed before it was recorded. Raises Conflict."""
     with locks.container(paths, container_id):
         container = _get(database, container_id)
-        if container.status != "paused":
+        group = claims.cgroups_path(paths, container)
+        if container.status != "paused" and not (container.is_running and cgroup.is_frozen(group)):
             raise Conflict(f"Container {container.id} is not paused")
-        cgroup.thaw(claims.cgroups_path(paths, container))
+        cgroup.thaw(group)
         with database.transaction():
             store.update(database, container.id, status="running")
             happenings.record(database, container, "unpause")

@@ -3,6 +3,7 @@ without."""
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -39,13 +40,15 @@ class Hooks(NamedTuple):
 
     `before_start(container)` runs when the container exists and has not run: the moment to attach. `exit_command` is
     run by the monitor when it ended. `meanwhile` runs while the runtime works: the moment to import what comes next.
-    `is_restart` tells the events that a user asked for a restart.
+    `is_restart` tells the events that a user asked for a restart. `is_wanted(container)` is asked once nobody else can
+    change the container: False leaves it.
     """
 
     before_start: Callable[[Container], None] | None = None
     exit_command: tuple[str, ...] = ()
     meanwhile: Callable[[], None] = lambda: None
     is_restart: bool = False
+    is_wanted: Callable[[Container], bool] = lambda container: True
 
 
 NO_HOOKS = Hooks()
@@ -54,7 +57,7 @@ _SHOWN_PATH = 256  # characters of a hostile path that an error shows
 
 
 def start(database: Database, paths: Paths, container_id: str, hooks: Hooks = NO_HOOKS) -> bool:
-    """Start a container that is not running; False when it was running already.
+    """Start a container that is not running; False when it was running already, or is not wanted (see Hooks).
 
     Raises NotFound, Conflict (paused), StartFailed when its process could not be started (the record then says why, and
     is gone with --rm), Conflict for a port in use.
@@ -66,7 +69,7 @@ def start(database: Database, paths: Paths, container_id: str, hooks: Hooks = NO
             raise NotFound(f"No such container: {container_id}")
         if container.status == "paused":
             raise Conflict("cannot start a paused container, try unpause instead")
-        if container.is_running:
+        if container.is_running or not hooks.is_wanted(container):
             return False
         _Start(database, paths, joining.with_host_name(database, container), hooks).run()
     return True
@@ -429,8 +432,8 @@ def _oom_score_adj() -> int | None:
 
 def _has_recursive_read_only() -> bool:
     """Whether the kernel has mount_setattr(2), which makes a bind read-only with all that is mounted below it."""
-    major, minor = (int(part) for part in os.uname().release.split("-")[0].split(".")[:2])
-    return (major, minor) >= (5, 12)
+    found = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    return found is not None and (int(found[1]), int(found[2])) >= (5, 12)
 
 
 def _make_working_dir(root: int, path: str) -> None:

@@ -158,14 +158,21 @@ def wait_frozen(path: str, timeout_seconds: float) -> bool:
     """Wait until everything in the group stands still; False when something did not in time. There is no event for it
     in cgroup v1."""
     until = time.monotonic() + timeout_seconds
-    while not _is_frozen(path):
+    while _stands_still(path) is False:
         if time.monotonic() > until:
             return False
         time.sleep(0.001)
     return True
 
 
-def _is_frozen(path: str) -> bool:
+def is_frozen(path: str) -> bool:
+    """Whether everything in the group stands still."""
+    return _stands_still(path) is True
+
+
+def _stands_still(path: str) -> bool | None:
+    """None where there is no freezer that could tell."""
+    told: bool | None = None
     for folder in folders(path):
         for name, wanted in (("freezer.state", "FROZEN\n"), ("cgroup.events", "frozen 1\n")):
             place = f"{folder}/{name}"
@@ -173,9 +180,10 @@ def _is_frozen(path: str) -> bool:
                 continue
             if os.path.exists(place):
                 with open(place) as file:
-                    if wanted not in file.read():
-                        return False
-    return True
+                    told = wanted in file.read()
+                if not told:
+                    return False
+    return told
 
 
 def thaw(path: str) -> None:

@@ -49,7 +49,10 @@ def start_again(database: Database, paths: Paths, container_id: str) -> bool:
     container = store.get(database, container_id)
     if container is None or delay_seconds(container) is None:
         return False
-    hooks = start.Hooks(exit_command=wake.exit_command(paths, container_id, is_attended=False))
+    hooks = start.Hooks(
+        exit_command=wake.exit_command(paths, container_id, is_attended=False),
+        is_wanted=lambda current: delay_seconds(current) is not None,
+    )
     if not start.start(database, paths, container_id, hooks):
         return False
     with database.transaction():
