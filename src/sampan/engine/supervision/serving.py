@@ -127,12 +127,13 @@ class _Connection:
 
     def __init__(self, opened: socket.socket) -> None:
         self.socket = opened
-        self.unsent = b""
+        self.unsent = bytearray()
         self.deadline = time.monotonic() + _IDLE_SECONDS
-        self._received = b""
+        self._received = bytearray()
 
     def read(self) -> list[bytes] | None:
-        """The messages that are complete, None at the end of the connection. Raises OSError."""
+        """The messages that are complete, None at the end of the connection. Raises OSError, also where a message is
+        too short to be one: thousands fit into one piece, and everything else would wait for them."""
         try:
             piece = self.socket.recv(dns.LARGEST_BYTES)
         except BlockingIOError:
@@ -141,13 +142,18 @@ class _Connection:
             return None
         self.deadline = time.monotonic() + _IDLE_SECONDS
         self._received += piece
-        messages = []
-        while len(self._received) >= 2:
-            end = 2 + int.from_bytes(self._received[:2], "big")
+        messages, start = [], 0
+        while len(self._received) - start >= 2:
+            size = int.from_bytes(self._received[start : start + 2], "big")
+            if size < dns.HEADER_BYTES:
+                raise ConnectionAbortedError("what came is no DNS")
+            end = start + 2 + size
             if len(self._received) < end:
                 break
-            messages.append(self._received[2:end])
-            self._received = self._received[end:]
+            messages.append(bytes(self._received[start + 2 : end]))
+            start = end
+        # Once for all messages: each time the rest is copied.
+        del self._received[:start]
         return messages
 
     def write(self, data: bytes) -> None:
@@ -157,6 +163,6 @@ class _Connection:
             raise ConnectionAbortedError("answers are not read")
         try:
             while self.unsent:
-                self.unsent = self.unsent[self.socket.send(self.unsent) :]
+                del self.unsent[: self.socket.send(self.unsent)]
         except BlockingIOError:
             return
