@@ -15,7 +15,7 @@ from sampan.registry.accounts import Accounts
 from sampan.registry.authority import Authority
 from sampan.registry.client import Client, Repository, _next_page
 from sampan.registry.endpoints import Endpoint
-from sampan.registry.transport import Options, Patience, _retry_after, origin_of
+from sampan.registry.transport import Options, Patience, _retry_after, check_reach, origin_of
 from sampan.storage.paths import Paths
 from sampan.testing.scripted import Reply, Script, scripted
 
@@ -116,3 +116,11 @@ def test_a_token_is_ascii_and_its_time_is_bounded() -> None:
     assert header(Tokens(b'{"token":"t","expires_in":1' + b"0" * 400 + b"}")) == "Bearer t"
     with pytest.raises(Corrupt, match="no header can hold"):
         header(Tokens('{"token":"\u20ac"}'.encode()))
+
+
+def test_an_upload_does_not_go_on_at_this_host_itself() -> None:
+    answer: Any = SimpleNamespace(url="https://registry.example.com/v2/", headers={"location": "https://127.0.0.1/x"})
+    name: Any = SimpleNamespace(name=reference.parse("registry.example.com/app"))
+    with pytest.raises(PermissionDenied, match="this host itself"):
+        Repository._location(name, answer)
+    check_reach("http://localhost:5000/v2/", "http://[::1]:5000/x")

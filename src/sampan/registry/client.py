@@ -15,7 +15,7 @@ from sampan.registry.accounts import Accounts
 from sampan.registry.authority import Authority
 from sampan.registry.endpoints import Endpoint
 from sampan.registry.failures import Refused, Unreachable, refused
-from sampan.registry.transport import MakeBody, Options, Response, Transport, origin_of
+from sampan.registry.transport import MakeBody, Options, Response, Transport, check_reach, origin_of
 from sampan.settings.model import Registry
 
 _MOST_ERROR_BYTES = 1 << 18
@@ -266,6 +266,7 @@ class Repository:
         url = urljoin(answer.url, location)
         if not location:
             raise Corrupt(f"{self.name.registry} does not say where the upload goes on")
+        check_reach(answer.url, url)
         if origin_of(url)[0] == "http" and urlsplit(answer.url).scheme == "https":
             if origin_of(url)[1] != origin_of(answer.url)[1]:
                 raise PermissionDenied(f"{self.name.registry} sends the upload to {origin_of(url)[1]} without TLS")

@@ -299,9 +299,19 @@ def _redirected(url: str, location: str) -> str:
     scheme, name, _ = origin_of(target)
     if scheme == "http" and urlsplit(url).scheme == "https":
         raise PermissionDenied(f"{urlsplit(url).netloc} redirects to {name} without TLS")
-    if is_local(f"[{name}]" if ":" in name else name) and not is_local(urlsplit(url).netloc.rpartition("@")[2]):
-        raise PermissionDenied(f"{urlsplit(url).netloc} redirects to this host itself")
+    check_reach(url, target)
     return target
+
+
+def check_reach(url: str, target: str) -> None:
+    """Raises PermissionDenied where `url`, which is elsewhere, sends us to this host itself."""
+    if _is_here(target) and not _is_here(url):
+        raise PermissionDenied(f"{urlsplit(url).netloc} redirects to this host itself")
+
+
+def _is_here(url: str) -> bool:
+    name = origin_of(url)[1]
+    return is_local(f"[{name}]" if ":" in name else name)
 
 
 def _retry_after(text: str, now: float) -> float | None:
