@@ -12,7 +12,7 @@ from sampan.engine import registries
 from sampan.errors import Corrupt, PermissionDenied
 from sampan.oci import reference
 from sampan.registry.accounts import Accounts
-from sampan.registry.authority import Authority
+from sampan.registry.authority import Authority, Grant
 from sampan.registry.client import Client, Repository, _next_page
 from sampan.registry.endpoints import Endpoint
 from sampan.registry.transport import Options, Patience, _retry_after, check_reach, origin_of
@@ -124,3 +124,11 @@ def test_an_upload_does_not_go_on_at_this_host_itself() -> None:
     with pytest.raises(PermissionDenied, match="this host itself"):
         Repository._location(name, answer)
     check_reach("http://localhost:5000/v2/", "http://[::1]:5000/x")
+
+
+def test_tokens_that_have_ended_are_forgotten() -> None:
+    authority = Authority(Tokens(), Accounts("/nowhere"))  # type: ignore[arg-type]
+    authority._grants = {("", str(count)): Grant("ended", 0.1) for count in range(2000)} | {("", "x"): Grant("good", 0)}
+    endpoint = Endpoint("https", "registry.example.com", "app", "")
+    authority.answer(endpoint, ["a"], ['Bearer realm="https://registry.example.com/token"'])
+    assert [grant.header for grant in authority._grants.values()] == ["good", "Bearer t"]

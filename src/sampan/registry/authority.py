@@ -25,6 +25,7 @@ _CLIENT = "sampan"
 _EARLIER_SECONDS = 10.0
 _SHORTEST_SECONDS = 60.0
 _LONGEST_SECONDS = 1 << 31
+_MOST_GRANTS = 1024
 _LONGEST_TOKEN = 128 << 10
 
 
@@ -75,6 +76,8 @@ class Authority:
             if grant is None or grant.header == used:
                 return ""
             self._asked[endpoint.base] = headers
+            if len(self._grants) >= _MOST_GRANTS:  # a registry's cache asks for ever more repositories
+                self._grants = {key: kept for key, kept in self._grants.items() if kept.is_good}
             self._grants[_key(endpoint, scopes)] = grant
             return grant.header
 
