@@ -18,9 +18,10 @@ from sampan.registry.server.collection import Options, Report
 from sampan.registry.server.content import Content
 from sampan.registry.server.directory import Directory
 from sampan.registry.server.importing import import_layout
-from sampan.registry.server.manifests import Manifests
+from sampan.registry.server.manifests import Manifests, Named
 from sampan.registry.server.medium import Medium
 from sampan.registry.server.objects import Objects
+from sampan.registry.server.page import weight
 from sampan.registry.server.problems import Problem
 from sampan.registry.server.uploads import Uploads
 from sampan.registry.server.verification import verify
@@ -205,6 +206,28 @@ def test_replicas_that_write_to_one_upload_make_no_blob_of_another_digest() -> N
         assert refused.code == "DIGEST_INVALID"
     assert objects.read(layout.blob(digest_of(data))) in (None, data)
     assert list(objects.sizes(layout.upload(identifier))) == []
+
+
+def test_what_is_named_twice_weighs_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.push_image("a", "latest", b"layer")
+    leaf = image(b"layer")
+    documents = [leaf]
+    for depth in range(3):
+        documents = [index(*documents, annotations={"n": f"{depth}-{n}"}) for n in range(5)]
+        for document in documents:
+            store.put("a", document)
+    top = store.put("a", index(*documents), "top")
+    assert weight(store.manifests, digest_of(encode(leaf))) == len(encode(leaf)) + len(b"{}") + len(b"layer")
+    read: list[str] = []
+    named_by = store.manifests.named_by
+
+    def counted(digest: str) -> Named | None:
+        read.append(digest)
+        return named_by(digest)
+
+    monkeypatch.setattr(store.manifests, "named_by", counted)
+    weight(store.manifests, top)
+    assert len(read) == len(set(read)) == 1 + 3 * 5
 
 
 def test_one_collection_works_at_a_time(store: Store) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from sampan.oci import manifest as documents
 from sampan.registry.server import layout
-from sampan.registry.server.manifests import Stored
+from sampan.registry.server.manifests import Manifests, Stored
 from sampan.registry.server.registry import Registry
 
 _STYLE = (
@@ -42,7 +42,9 @@ def repository(registry: Registry, name: str) -> str:
     tagged = registry.manifests.tagged(name)
     for tag, digest in list(tagged.items())[:_MOST_ROWS]:
         place = f"/repositories/{name}@{digest}"
-        rows.append((_link(place, tag), f"<code>{escape(digest[:19])}</code>", _size(_weight(registry, digest))))
+        rows.append(
+            (_link(place, tag), f"<code>{escape(digest[:19])}</code>", _size(weight(registry.manifests, digest)))
+        )
     body = _table(("Tag", "Digest", "Size"), rows, numbers=(2,)) + _more(len(tagged))
     return _page(name, f"<p>{_link('/', 'all repositories')}</p>{body}")
 
@@ -57,7 +59,7 @@ def manifest(registry: Registry, name: str, stored: Stored) -> str:
             platform = documents.platform_of(entry)
             shown = str(platform) if platform else (entry.artifact_type or entry.media_type)
             place = _link(f"/repositories/{name}@{entry.digest}", entry.digest)
-            rows.append((escape(shown), f"<code>{place}</code>", _size(_weight(registry, entry.digest))))
+            rows.append((escape(shown), f"<code>{place}</code>", _size(weight(registry.manifests, entry.digest))))
     else:
         heads = ("Kind", "Digest", "Size")
         for part in (document.config, *document.layers):
@@ -66,14 +68,23 @@ def manifest(registry: Registry, name: str, stored: Stored) -> str:
     return _page(f"{name}@{stored.digest}", head + _table(heads, rows, numbers=(2,)))
 
 
-def _weight(registry: Registry, digest: str, depth: int = 4) -> int:
-    """Bytes of a manifest with all that it names."""
-    named = registry.manifests.named_by(digest) if layout.is_digest(digest) else None
-    if named is None or depth == 0:
-        return 0
-    entries = (registry.medium.look(layout.blob(item)) for item in {digest, *named.blobs})
-    own = sum(entry.size_bytes for entry in entries if entry is not None)
-    return own + sum(_weight(registry, item, depth - 1) for item in set(named.manifests))
+def weight(manifests: Manifests, digest: str, depth: int = 4) -> int:
+    """Bytes of a manifest with all that it names, each once: indexes of the same indexes are not walked again."""
+    seen: set[str] = set()
+    level = [digest] if layout.is_digest(digest) else []
+    for _ in range(depth):
+        below: list[str] = []
+        for item in level:
+            if item in seen:
+                continue
+            seen.add(item)
+            named = manifests.named_by(item)
+            if named is not None:
+                seen.update(named.blobs)
+                below += named.manifests
+        level = below
+    entries = (manifests.medium.look(layout.blob(item)) for item in seen)
+    return sum(entry.size_bytes for entry in entries if entry is not None)
 
 
 def _page(title: str, body: str) -> str:
