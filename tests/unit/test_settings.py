@@ -180,10 +180,24 @@ def test_the_variable_names_one_file_instead(home: Path, monkeypatch: pytest.Mon
         sources.load()
 
 
-def test_a_file_that_others_can_write_is_not_trusted(home: Path) -> None:
+@pytest.mark.parametrize("mode", [0o646, 0o664])
+def test_a_file_that_others_can_write_is_not_trusted(home: Path, mode: int) -> None:
     (home / "system.toml").write_text("init = true\n")
-    (home / "system.toml").chmod(0o646)
+    (home / "system.toml").chmod(mode)
     with pytest.raises(PermissionDenied, match="can be written by others"):
+        sources.load()
+
+
+def test_a_file_that_changes_its_mode_after_the_look_is_not_trusted(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stamp(path: str) -> sources.Stamp | None:
+        return (path, 1, 1, 1) if path == sources.SYSTEM else None
+
+    (home / "system.toml").write_text("init = true\n")
+    (home / "system.toml").chmod(0o666)
+    monkeypatch.setattr(sources, "_stamp", stamp)
+    with pytest.raises(PermissionDenied):
         sources.load()
 
 

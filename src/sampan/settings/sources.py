@@ -19,7 +19,7 @@ SYSTEM = "/etc/sampan/config.toml"
 VARIABLE = "SAMPAN_CONFIG"
 LOCAL_ONLY = "SAMPAN_PUBLISH_LOCAL_ONLY"
 _MOST_BYTES = 1 << 20
-_OTHERS_WRITE = 0o002
+_OTHERS_WRITE = 0o022  # group or all
 
 Stamp = tuple[str, int, int, int]
 """A file as it is: path, inode, size, time of its last change in ns."""
@@ -47,13 +47,17 @@ def _paths() -> tuple[str, ...]:
 
 def _stamp(path: str) -> Stamp | None:
     try:
-        status = os.stat(path)
+        return _checked(path, os.stat(path))
     except (FileNotFoundError, NotADirectoryError):
         if os.environ.get(VARIABLE):
             raise NotFound(
                 f"the settings file {path} does not exist", hint=f"${VARIABLE} names it: unset it, or make the file"
             ) from None
         return None
+
+
+def _checked(path: str, status: os.stat_result) -> Stamp:
+    """The stamp of a file. Raises PermissionDenied."""
     if status.st_uid not in (0, os.geteuid()) or status.st_mode & _OTHERS_WRITE:
         raise PermissionDenied(
             f"the settings file {path} can be written by others", hint=f"chown root {path}; chmod go-w {path}"
@@ -66,8 +70,11 @@ def _read(cache: str, stamps: list[Stamp]) -> Loaded:
 
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
+    read = list[Stamp]()
     for path, *_ in stamps:
         with open(path, "rb") as file:
+            # Of the file that is read: it may be another one than that which was looked at.
+            read.append(_checked(path, os.fstat(file.fileno())))
             data = file.read(_MOST_BYTES + 1)
         if len(data) > _MOST_BYTES:
             raise InvalidArgument(f"{path}: a settings file has at most {_MOST_BYTES} bytes")
@@ -81,7 +88,7 @@ def _read(cache: str, stamps: list[Stamp]) -> Loaded:
         origins.update(places)
     loaded = Loaded(Settings()._replace(**values), origins, tuple(path for path, *_ in stamps))
     if cache:
-        _keep(cache, stamps, loaded)
+        _keep(cache, read, loaded)
     return loaded
 
 
