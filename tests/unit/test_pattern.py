@@ -75,3 +75,8 @@ def test_patterns_that_grow_without_end_are_refused() -> None:
 def test_a_pattern_that_has_python_try_for_ever_is_matched_at_once() -> None:
     assert not Pattern("^(a+)+$").search("a" * 200 + "!")
     assert not Pattern("(a|a)*(a|aa)*b").search("a" * 300)
+
+
+def test_nothing_repeated_is_nothing_however_often() -> None:
+    assert Pattern("(((){1000}){1000}){1000}b").search("ab")
+    assert Pattern("((((){0,1000}){0,1000}){0,1000})b").search("ab")

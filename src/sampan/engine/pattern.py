@@ -155,9 +155,14 @@ class _Builder:
                 then = again
             end = then
             for _ in range((most or least) - least):
-                then = self._add(_State((part(then), end)))
+                first = part(then)
+                if first == then:
+                    break  # an empty part: more of it are the same, and might be made for ever
+                then = self._add(_State((first, end)))
             for _ in range(least):
-                then = part(then)
+                before, then = then, part(then)
+                if then == before:
+                    break
             return then
 
         return make
