@@ -1,6 +1,8 @@
 """--link in the default network: variables and names."""
 
-from sampan.containers import linking
+from pathlib import Path
+
+from sampan.containers import etc_files, linking
 from sampan.containers.linking import Link
 from sampan.containers.model import Container, Spec
 from sampan.containers.options import NetworkChoice, RunOptions
@@ -42,3 +44,15 @@ def test_only_the_default_network_has_links_of_this_kind() -> None:
     web = TARGET._replace(name="web", spec=Spec(linked("db:store"), CONFIG))
     assert linking.shown(web) == ["/db:/web/store"]
     assert linking.shown(TARGET) is None
+
+
+def test_a_hosts_file_that_is_too_large_stays_as_it_is(tmp_path: Path) -> None:
+    hosts = tmp_path / "hosts"
+    text = "10.0.0.9\tbox\n" + "# filling\n" * (etc_files.MOST // 10)
+    hosts.write_text(text)
+    linking._rewrite(str(hosts), "10.0.0.2", ["box"])
+    etc_files.change_addresses(str(tmp_path), TARGET, ["10.0.0.2"])
+    assert hosts.read_text() == text
+    hosts.write_text("10.0.0.9\tbox\n")
+    linking._rewrite(str(hosts), "10.0.0.2", ["box"])
+    assert hosts.read_text() == "10.0.0.2\tbox\n"

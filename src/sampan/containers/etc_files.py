@@ -7,7 +7,7 @@ from sampan.containers import compile as compilation
 from sampan.containers.model import Container
 from sampan.networks import files, resolver
 
-_MOST = 1 << 20  # characters that are read of a file that a container may write
+MOST = 1 << 20  # characters that are read of a file that a container may write
 
 
 def write(
@@ -51,8 +51,10 @@ def add_addresses(
 
 def change_addresses(folder: str, container: Container, addresses: Sequence[str]) -> None:
     """Let the hosts file of a running container name these of its own addresses; other lines stay as they are, also
-    those that its programs have written."""
+    those that its programs have written. One that is too large for us stays as it is."""
     text = _read(f"{folder}/hosts")
+    if len(text) > MOST:
+        return
     changed = files.with_own_addresses(text, addresses, _names(container), _extra(container, ""))
     if changed != text:
         _write(f"{folder}/hosts", changed)
@@ -108,4 +110,4 @@ def _host_hosts() -> str:
 
 def _read(path: str) -> str:
     with open(path, errors="replace") as file:
-        return file.read(_MOST)
+        return file.read(MOST + 1)

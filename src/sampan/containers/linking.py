@@ -7,7 +7,7 @@ variables. In networks of a user's own a link is a name (`networks/naming`).
 import json
 from collections.abc import Sequence
 
-from sampan.containers import store
+from sampan.containers import etc_files, store
 from sampan.containers.model import Container
 from sampan.containers.options import RunOptions
 from sampan.errors import Conflict, NotFound
@@ -18,7 +18,6 @@ from sampan.values import NamedTuple
 
 _DEFAULT = ("bridge", "default")
 _RANGE = 3  # so many ports in a row have variables as a range too
-_MOST = 1 << 20
 
 
 class Link(NamedTuple):
@@ -148,7 +147,9 @@ def follow(database: Database, paths: Paths, target: Container, address: str) ->
 
 def _rewrite(path: str, address: str, names: Sequence[str]) -> None:
     with open(path, "r+", errors="replace") as file:
-        text = file.read(_MOST)
+        text = file.read(etc_files.MOST + 1)
+        if len(text) > etc_files.MOST:
+            return  # too large for us: to write a part of it would cut it
         changed = files.with_own_addresses(text, [address], names)
         if changed != text:
             file.seek(0)
