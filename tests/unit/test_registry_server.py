@@ -11,12 +11,13 @@ from sampan.linux import crypt
 from sampan.registry.server import layout, paging, ranges
 from sampan.registry.server.collection import height, reachable
 from sampan.registry.server.importing import target
-from sampan.registry.server.manifests import Named
+from sampan.registry.server.manifests import Named, Stored, describe
 from sampan.registry.server.metrics import Metrics
 from sampan.registry.server.problems import Problem
 from sampan.registry.server.routes import Route, action, find, is_write
 from sampan.registry.server.tokens import Tokens
 from sampan.registry.server.users import allowed, parse_rule, parse_rules, parse_users
+from sampan.testing.serving import OCI_MANIFEST, encode, image
 
 SHA256, SHA512 = "sha256:" + "0" * 64, "sha512:" + "f" * 128
 
@@ -41,6 +42,12 @@ SHA256, SHA512 = "sha256:" + "0" * 64, "sha512:" + "f" * 128
 )
 def test_a_path_has_a_route(path: str, route: Route | None) -> None:
     assert find(path) == route
+
+
+@pytest.mark.parametrize(("length", "is_kept"), [(100, True), (17 << 10, False)])
+def test_a_referrers_descriptor_stays_small(length: int, is_kept: bool) -> None:
+    data = encode(image(annotations={"a": "x" * length}))
+    assert ("annotations" in describe(Stored(SHA256, OCI_MANIFEST, data))) == is_kept
 
 
 @pytest.mark.parametrize(

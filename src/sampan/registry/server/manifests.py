@@ -17,6 +17,8 @@ from sampan.registry.server.medium import Medium
 from sampan.registry.server.problems import problem
 from sampan.values import NamedTuple
 
+_MOST_ANNOTATION_BYTES = 16 << 10
+
 
 class Stored(NamedTuple):
     """A manifest as it was pushed."""
@@ -246,7 +248,11 @@ def read_document(data: bytes, media_type: str) -> Named:
 
 
 def describe(stored: Stored) -> dict[str, Any]:
-    """The descriptor of a manifest in a list of referrers: an image without an artifact type has its config's."""
+    """The descriptor of a manifest in a list of referrers: an image without an artifact type has its config's.
+
+    Every page of a list is cut from all its descriptors: one with very large annotations has none, and a client finds
+    them in the manifest.
+    """
     document = documents.parse(stored.data, stored.media_type)
     artifact_type = document.artifact_type
     if not artifact_type and isinstance(document, documents.Manifest):
@@ -254,7 +260,7 @@ def describe(stored: Stored) -> dict[str, Any]:
     described: dict[str, Any] = {"mediaType": stored.media_type, "digest": stored.digest, "size": len(stored.data)}
     if artifact_type:
         described["artifactType"] = artifact_type
-    if document.annotations:
+    if document.annotations and len(json.dumps(document.annotations)) <= _MOST_ANNOTATION_BYTES:
         described["annotations"] = document.annotations
     return described
 
