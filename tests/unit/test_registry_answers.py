@@ -15,9 +15,10 @@ from sampan.registry.accounts import Accounts
 from sampan.registry.authority import Authority, Grant
 from sampan.registry.client import Client, Repository, _next_page
 from sampan.registry.endpoints import Endpoint
+from sampan.registry.failures import refused
 from sampan.registry.transport import Options, Patience, _retry_after, check_reach, origin_of
 from sampan.storage.paths import Paths
-from sampan.testing.scripted import Reply, Script, scripted
+from sampan.testing.scripted import Reply, Request, Script, scripted
 
 
 @pytest.fixture
@@ -132,3 +133,30 @@ def test_tokens_that_have_ended_are_forgotten() -> None:
     endpoint = Endpoint("https", "registry.example.com", "app", "")
     authority.answer(endpoint, ["a"], ['Bearer realm="https://registry.example.com/token"'])
     assert [grant.header for grant in authority._grants.values()] == ["good", "Bearer t"]
+
+
+def test_a_push_that_is_denied_says_why(client: Client, script: Script) -> None:
+    """The answer to HEAD has no body."""
+
+    def rule(request: Request) -> Reply:
+        if request.path == "/v2/":
+            return Reply()
+        body = b'{"errors":[{"code":"DENIED","message":"not yours"}]}'
+        return Reply(403, body=b"" if request.method == "HEAD" else body)
+
+    script.rule = rule
+    with pytest.raises(PermissionDenied, match=r"^denied: not yours$"):
+        repository(client, script).has_blob("sha256:" + "a" * 64)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (401, b"", "unauthorized: authentication required"),
+        (401, b'{"details":"incorrect username or password"}', "unauthorized: incorrect username or password"),
+        (403, b'{"errors":[{"code":"DENIED","message":null}]}', "denied: requested access to the resource is denied"),
+        (403, b"<html>", "received unexpected HTTP status: 403 Forbidden"),
+    ],
+)
+def test_a_refusal_is_told_in_dockers_words(status: int, body: bytes, words: str) -> None:
+    assert refused(status, body).message == words

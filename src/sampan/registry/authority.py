@@ -16,7 +16,7 @@ from sampan.errors import Corrupt, PermissionDenied
 from sampan.registry import challenges as wire
 from sampan.registry.accounts import Account, Accounts
 from sampan.registry.endpoints import Endpoint, is_local
-from sampan.registry.failures import Refused, refused, status_text
+from sampan.registry.failures import Refused, errors_of, refused, status_text
 from sampan.registry.transport import Transport, origin_of
 from sampan.values import NamedTuple
 
@@ -183,9 +183,7 @@ def _token_refused(status: int, body: bytes, url: str) -> Refused:
     base = url.partition("?")[0]
     found = refused(status, body)
     if status in (401, 403):
-        words = (
-            found.message if not found.message.startswith("received unexpected") else "incorrect username or password"
-        )
+        words = found.message if errors_of(body) else "incorrect username or password"
         return Refused(
             f'Get "{base}": unauthorized: {words.removeprefix("unauthorized: ")}',
             status=status,

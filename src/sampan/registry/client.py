@@ -197,11 +197,11 @@ class Repository:
     # Blobs, written
 
     def has_blob(self, digest: str) -> bool:
-        """Whether the repository has a blob."""
+        """Whether the repository has a blob. Raises PermissionDenied where it may not be written to."""
         answer = self._own_request("HEAD", self._path(f"blobs/{digest}"))
         answer.discard()
         if answer.status in (401, 403):
-            raise self._refused(answer)
+            self.begin_upload()  # an answer to HEAD has no body: this one says why, where it is no as well
         return answer.status == 200
 
     def mount(self, digest: str, origin: str) -> bool:

@@ -9,6 +9,13 @@ from urllib.parse import urlsplit
 from sampan.errors import Unavailable
 
 _MOST_SHOWN = 300
+# What a code says where its answer says nothing (distribution's errcode).
+_MESSAGES = {
+    "UNAUTHORIZED": "authentication required",
+    "DENIED": "requested access to the resource is denied",
+    "TOOMANYREQUESTS": "too many requests",
+    "UNSUPPORTED": "The operation is unsupported.",
+}
 
 
 class Unreachable(Unavailable):
@@ -141,7 +148,8 @@ def errors_of(body: bytes) -> list[tuple[str, str]]:
     found = []
     for entry in entries[:10]:
         if isinstance(entry, dict):
-            found.append((str(entry.get("code", ""))[:60], str(entry.get("message", ""))[:_MOST_SHOWN]))
+            code = str(entry.get("code") or "")[:60]
+            found.append((code, str(entry.get("message") or _MESSAGES.get(code, ""))[:_MOST_SHOWN]))
     return found
 
 
@@ -149,6 +157,8 @@ def refused(status: int, body: bytes, *, what: str = "") -> Refused:
     """The error for an answer that is none of those that were hoped for, in the words of Docker's client."""
     found = errors_of(body)
     prefix = f"{what}: " if what else ""
+    if status == 401 and not (found and found[0][0]):
+        found = [("UNAUTHORIZED", found[0][1] if found else _MESSAGES["UNAUTHORIZED"])]
     if found:
         code = found[0][0]
         words = "; ".join(f"{code.lower().replace('_', ' ')}: {message}".removeprefix(": ") for code, message in found)
