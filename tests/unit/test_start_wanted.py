@@ -1,4 +1,4 @@
-"""A container that is to be started again, and a user who stops or thaws it at that moment."""
+"""What a user and the supervisor, or a kill, may do to a container at the same moment."""
 
 import os
 from collections.abc import Iterator
@@ -7,14 +7,13 @@ from unittest.mock import Mock
 
 import pytest
 
-from sampan.containers import control, start, store
+from sampan.containers import control, look, start, store
 from sampan.containers.model import STOPPED, Container, Spec
 from sampan.containers.options import RestartPolicy, RunOptions
 from sampan.engine.supervision import restarting
-from sampan.errors import Conflict
-from sampan.linux import cgroup
+from sampan.linux import cgroup, process
 from sampan.oci.config import ContainerConfig
-from sampan.storage import locks
+from sampan.storage import leases, locks
 from sampan.storage import paths as layout
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -68,15 +67,23 @@ def test_a_stop_waits_for_who_starts_it_again(database: Database, paths: Paths) 
 def test_one_that_a_killed_pause_left_frozen_is_thawed(
     database: Database, paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.update(database, ID, status="running", pid=os.getpid())
+    def die() -> None:
+        raise SystemExit
+
+    pid, pid_start, boot_id = process.own_identity()
+    store.update(database, ID, status="running", monitor_pid=pid, monitor_start=pid_start, boot_id=boot_id)
     thaw = Mock()
     monkeypatch.setattr(cgroup, "thaw", thaw)
-    monkeypatch.setattr(cgroup, "is_frozen", lambda path: False)
-    with pytest.raises(Conflict, match="is not paused"):
-        control.unpause(database, paths, ID)
-    monkeypatch.setattr(cgroup, "is_frozen", lambda path: True)
-    control.unpause(database, paths, ID)
+    monkeypatch.setattr(cgroup, "freeze", lambda path: die())
+    with pytest.raises(SystemExit):
+        control.pause(database, paths, ID)
+    database.execute("UPDATE lease SET boot_id = 'another'")  # its holder is gone
+    assert look.look(database, paths)
     thaw.assert_called_once()
+    monkeypatch.setattr(cgroup, "freeze", Mock())
+    control.pause(database, paths, ID)
+    assert not look.has_changed(database, paths)
+    assert not leases.all_leases(database)
 
 
 @pytest.mark.parametrize(("release", "expected"), [("5.15+", True), ("5.11.0-9-x", False), ("6.1", True), ("x", False)])

@@ -2,12 +2,12 @@
 
 import time
 
-from sampan.containers import claims, ending, happenings, restart, signals, store
+from sampan.containers import claims, ending, frozen, happenings, restart, signals, store
 from sampan.containers.model import KILLED, STOPPED, Container
 from sampan.errors import Conflict, InvalidArgument, NotFound, Unavailable
 from sampan.linux import cgroup, fault, process
 from sampan.runtime import driver
-from sampan.storage import locks
+from sampan.storage import leases, locks
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
@@ -163,21 +163,23 @@ def pause(database: Database, paths: Paths, container_id: str) -> None:
             raise Conflict(f"Container {container.id} is already paused")
         if not container.is_running:
             raise Conflict(f"container {container.id} is not running")
+        # If we are killed before it is recorded, the void lease has whoever finds it let the container go on.
+        leases.take(database, frozen.lease_of(container.id))
         cgroup.freeze(claims.cgroups_path(paths, container))
         fault.point("pause.frozen")
         with database.transaction():
+            leases.release(database, frozen.lease_of(container.id))
             store.update(database, container.id, status="paused")
             happenings.record(database, container, "pause")
 
 
 def unpause(database: Database, paths: Paths, container_id: str) -> None:
-    """Let a paused container go on, also one whose `pause` was killed before it was recorded. Raises Conflict."""
+    """Let a paused container go on. Raises Conflict."""
     with locks.container(paths, container_id):
         container = _get(database, container_id)
-        group = claims.cgroups_path(paths, container)
-        if container.status != "paused" and not (container.is_running and cgroup.is_frozen(group)):
+        if container.status != "paused":
             raise Conflict(f"Container {container.id} is not paused")
-        cgroup.thaw(group)
+        cgroup.thaw(claims.cgroups_path(paths, container))
         with database.transaction():
             store.update(database, container.id, status="running")
             happenings.record(database, container, "unpause")

@@ -158,21 +158,14 @@ def wait_frozen(path: str, timeout_seconds: float) -> bool:
     """Wait until everything in the group stands still; False when something did not in time. There is no event for it
     in cgroup v1."""
     until = time.monotonic() + timeout_seconds
-    while _stands_still(path) is False:
+    while not _is_frozen(path):
         if time.monotonic() > until:
             return False
         time.sleep(0.001)
     return True
 
 
-def is_frozen(path: str) -> bool:
-    """Whether everything in the group stands still."""
-    return _stands_still(path) is True
-
-
-def _stands_still(path: str) -> bool | None:
-    """None where there is no freezer that could tell."""
-    told: bool | None = None
+def _is_frozen(path: str) -> bool:
     for folder in folders(path):
         for name, wanted in (("freezer.state", "FROZEN\n"), ("cgroup.events", "frozen 1\n")):
             place = f"{folder}/{name}"
@@ -180,10 +173,9 @@ def _stands_still(path: str) -> bool | None:
                 continue
             if os.path.exists(place):
                 with open(place) as file:
-                    told = wanted in file.read()
-                if not told:
-                    return False
-    return told
+                    if wanted not in file.read():
+                        return False
+    return True
 
 
 def thaw(path: str) -> None:
