@@ -1,5 +1,6 @@
 """What a registry decides without input or output: paths, ranges, pages, rules, tokens, names of imported images."""
 
+import asyncio
 import time
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from sampan.errors import InvalidArgument
 from sampan.linux import crypt
-from sampan.registry.server import layout, paging, ranges
+from sampan.registry.server import bodies, layout, paging, ranges
 from sampan.registry.server.collection import height, reachable
 from sampan.registry.server.importing import target
 from sampan.registry.server.manifests import Named, Stored, describe
@@ -42,6 +43,18 @@ SHA256, SHA512 = "sha256:" + "0" * 64, "sha512:" + "f" * 128
 )
 def test_a_path_has_a_route(path: str, route: Route | None) -> None:
     assert find(path) == route
+
+
+def test_a_small_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "IDLE_SECONDS", 0.01)
+
+    async def wait() -> None:
+        async with bodies.in_time():
+            await asyncio.sleep(60)
+
+    with pytest.raises(Problem, match="in time") as refused:
+        asyncio.run(wait())
+    assert refused.value.status == 408
 
 
 @pytest.mark.parametrize(("length", "is_kept"), [(100, True), (17 << 10, False)])

@@ -17,7 +17,7 @@ from typing import Any
 from aiohttp import web
 
 from sampan.linux import crypt
-from sampan.registry.server import layout
+from sampan.registry.server import bodies, layout
 from sampan.registry.server.problems import problem
 from sampan.registry.server.tokens import Tokens
 from sampan.registry.server.users import ACTIONS, Rule, Watched, allowed
@@ -209,7 +209,8 @@ async def _form(request: web.BaseRequest) -> dict[str, Any]:
         return {}
     if request.content_type != "application/x-www-form-urlencoded":
         raise problem("UNSUPPORTED", "a form is wanted: application/x-www-form-urlencoded", status=400)
-    return dict(await request.post())
+    async with bodies.in_time():
+        return dict(await request.post())
 
 
 def _basic(value: str) -> tuple[str, str]:

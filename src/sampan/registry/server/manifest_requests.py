@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from sampan.oci.manifest import OCI_INDEX
-from sampan.registry.server import answers, layout, paging
+from sampan.registry.server import answers, bodies, layout, paging
 from sampan.registry.server.content import digest_of
 from sampan.registry.server.manifests import Stored, check_digest, unknown_name
 from sampan.registry.server.problems import problem
@@ -83,11 +83,12 @@ async def _body(request: web.BaseRequest, limit: int) -> bytes:
     parts, size = [], request.content_length or 0
     if size <= limit:
         size = 0
-        async for piece in request.content.iter_any():
-            parts.append(piece)
-            size += len(piece)
-            if size > limit:
-                break
+        async with bodies.in_time():
+            async for piece in request.content.iter_any():
+                parts.append(piece)
+                size += len(piece)
+                if size > limit:
+                    break
     if size > limit:
         raise problem("MANIFEST_INVALID", f"manifests may have {limit} bytes", status=413)
     return b"".join(parts)

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from sampan.errors import Unavailable
 from sampan.registry.server import layout, ranges
+from sampan.registry.server.bodies import IDLE_SECONDS
 from sampan.registry.server.medium import Entry
 from sampan.registry.server.problems import Problem, problem
 from sampan.registry.server.registry import Registry
@@ -16,7 +17,6 @@ from sampan.registry.server.uploads import Receiving
 _LEAST_BATCH, _MOST_BATCH = 128 << 10, 1 << 20
 _BATCHES_BYTES = 16 << 20
 """Of all uploads together: each has two batches, one that is received and one that is written."""
-IDLE_SECONDS = 300
 _LAST_BYTES_SECONDS = 2.0
 
 
