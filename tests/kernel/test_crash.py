@@ -53,6 +53,7 @@ SCENARIOS = {
     "cp-into-stopped": Scenario(("cp", "ARCHIVE", "box:/data"), (ENDED_WITH_DATA,)),
     "network-connect": Scenario(CONNECT, (NET, BOX), is_repeatable=False),
     "network-disconnect": Scenario(DISCONNECT, (NET, BOX, CONNECT), is_repeatable=False),
+    "pause": Scenario(("pause", "box"), (BOX,), is_repeatable=False),
     "network-create": Scenario(NET, is_repeatable=False),
     "network-prune": Scenario(("network", "prune", "-f"), (NET,)),
     "system-prune": Scenario(
