@@ -106,7 +106,7 @@ def test_a_link_to_the_next_page_is_short() -> None:
         (" 7 ", 7.0),
         ("²", None),
         ("Thu, 01 Jan 1970 00:00:09 GMT", 9.0),
-        ("Mon, 01 Jan 2024 00:00:00 +99999999999", None),
+        ("Mon, 01 Jan 2024 00:00:00 +9999999999999999", None),
     ],
 )
 def test_a_wait_that_is_no_number_is_none(text: str, seconds: float | None) -> None:
