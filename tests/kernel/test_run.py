@@ -122,16 +122,16 @@ def test_signals_to_a_foreground_run_reach_the_process(sampan: Sampan) -> None:
 
 
 def test_a_published_port_answers_and_is_free_again_afterwards(sampan: Sampan) -> None:
-    sampan("run", "-d", "--name", "web", "-p", "127.0.0.1:0:80", "busybox", "httpd", "-f", "-h", "/etc")
+    sampan("run", "-d", "--name", "web", "-p", "127.0.124.1:0:80", "busybox", "httpd", "-f", "-h", "/etc")
     address = sampan("port", "web", "80").out.strip()
-    assert address.startswith("127.0.0.1:")
+    assert address.startswith("127.0.124.1:")
     with urllib.request.urlopen(f"http://{address}/passwd", timeout=10) as page:
         assert page.read().startswith(b"root:")
     port = address.rpartition(":")[2]
-    clash = sampan("run", "--rm", "-p", f"127.0.0.1:{port}:80", "busybox", "true", code=125)
+    clash = sampan("run", "--rm", "-p", f"127.0.124.1:{port}:80", "busybox", "true", code=125)
     assert "port is already allocated" in clash.err and "web" in clash.err
     sampan("rm", "-f", "web")
-    sampan("run", "--rm", "-p", f"127.0.0.1:{port}:80", "busybox", "true")
+    sampan("run", "--rm", "-p", f"127.0.124.1:{port}:80", "busybox", "true")
 
 
 def test_logs_follow_tail_and_carry_times(sampan: Sampan) -> None:
