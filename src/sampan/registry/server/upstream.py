@@ -157,6 +157,8 @@ class Upstream:
         flight = self._flight(route.repository, digest)
         try:
             await flight.wait(lambda: flight.size >= 0)
+            if flight.size < 0:
+                return None  # it came while this was asked
             if request.method == "HEAD":
                 return web.Response(headers={**headers, "Content-Length": str(flight.size)})
             if request.headers.get("Range") or not flight.path or flight.is_done:
@@ -209,6 +211,8 @@ class Upstream:
 
     def _fetch_blob(self, repository: str, digest: str, flight: Flight, loop: asyncio.AbstractEventLoop) -> None:
         """In a thread: the blob becomes one of the repository's, as by an upload."""
+        if self._registry.content.find(repository, digest) is not None:
+            return  # another flight landed between the look and this one
         uploads = self._registry.uploads
         source = self._repository(repository)
         answer = source.open_blob(digest)
