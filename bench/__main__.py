@@ -22,7 +22,7 @@ REGISTRY = """
 ## A registry of one's own
 
 `python -m bench.registry` measures `sampan registry serve` beside docker-registry; figures and what they rest on are in
-[decision 015](decisions/015-own-registry.md).
+[decision 019](decisions/019-own-registry.md).
 """
 
 
