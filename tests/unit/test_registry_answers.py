@@ -11,9 +11,10 @@ import pytest
 from sampan.engine import registries
 from sampan.errors import Corrupt, PermissionDenied
 from sampan.oci import reference
+from sampan.registry import listing
 from sampan.registry.accounts import Accounts
 from sampan.registry.authority import Authority, Grant
-from sampan.registry.client import Client, Repository, _next_page
+from sampan.registry.client import Client, Repository
 from sampan.registry.endpoints import Endpoint
 from sampan.registry.failures import refused
 from sampan.registry.transport import Options, Patience, _retry_after, check_reach, origin_of
@@ -96,8 +97,8 @@ def test_only_an_insecure_registry_itself_may_be_anybody() -> None:
 
 
 def test_a_link_to_the_next_page_is_short() -> None:
-    assert _next_page('</v2/app/tags/list?last=b&n=2>; rel="next"') == "last=b&n=2"
-    assert _next_page("<?" * 5000 + '>; rel="next"') == ""
+    assert listing.next_page('</v2/app/tags/list?last=b&n=2>; rel="next"') == "last=b&n=2"
+    assert listing.next_page("<?" * 5000 + '>; rel="next"') == ""
 
 
 @pytest.mark.parametrize(

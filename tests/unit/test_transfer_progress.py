@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from sampan.cli.image import moving
-from sampan.images.moving import LayerStatus, Line, Warned
+from sampan.cli.image import progress
+from sampan.images.progress import LayerStatus, Line, Warned
 
 MIB = 1 << 20
 
@@ -19,14 +19,14 @@ class Terminal(io.StringIO):
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time, in its first item."""
     now = [100.0]
-    monkeypatch.setattr(moving.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(moving, "terminal_width", lambda: 100)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(progress, "terminal_width", lambda: 100)
     return now
 
 
 def test_a_pipe_gets_each_state_once(clock: list[float]) -> None:
     out, err = io.StringIO(), io.StringIO()
-    show = moving.listener(out, err)
+    show = progress.listener(out, err)
     for event in (
         Line("1: Pulling from app"),
         LayerStatus("aaaaaaaaaaaa", "Pulling fs layer"),
@@ -46,7 +46,7 @@ def test_a_pipe_gets_each_state_once(clock: list[float]) -> None:
 
 def test_a_pipe_hears_of_what_takes_long_with_rate_and_time_left(clock: list[float]) -> None:
     out = io.StringIO()
-    show = moving.listener(out, out)
+    show = progress.listener(out, out)
     for second in range(12):
         clock[0] = 100.0 + second
         show(LayerStatus("aaaaaaaaaaaa", "Downloading", second * 1_000_000 + 1, 100_000_000))
@@ -55,7 +55,7 @@ def test_a_pipe_hears_of_what_takes_long_with_rate_and_time_left(clock: list[flo
 
 def test_a_terminal_changes_lines_in_place(clock: list[float]) -> None:
     out = Terminal()
-    show = moving.listener(out, out)
+    show = progress.listener(out, out)
     show(LayerStatus("aaaaaaaaaaaa", "Pulling fs layer"))
     show(LayerStatus("bbbbbbbbbbbb", "Pulling fs layer"))
     before = len(out.getvalue())
@@ -68,18 +68,18 @@ def test_a_terminal_changes_lines_in_place(clock: list[float]) -> None:
 
 
 def test_a_narrow_terminal_gets_no_line_that_wraps(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(moving, "terminal_width", lambda: 40)
+    monkeypatch.setattr(progress, "terminal_width", lambda: 40)
     out = Terminal()
-    moving.listener(out, out)(LayerStatus("aaaaaaaaaaaa", "Downloading", MIB, 2 * MIB))
+    progress.listener(out, out)(LayerStatus("aaaaaaaaaaaa", "Downloading", MIB, 2 * MIB))
     assert max(map(len, out.getvalue().splitlines())) < 40
 
 
 def test_silence_shows_nothing() -> None:
     out = io.StringIO()
-    moving.listener(out, out, quiet=True)(Line("x"))
+    progress.listener(out, out, quiet=True)(Line("x"))
     assert out.getvalue() == ""
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.2, "0s"), (59, "59s"), (200, "3m20s"), (3900, "1h05m")])
 def test_times_are_told_in_their_largest_units(seconds: float, text: str) -> None:
-    assert moving.span(seconds) == text
+    assert progress.span(seconds) == text

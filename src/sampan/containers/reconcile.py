@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 
 from sampan.containers import claims, ending, frozen, happenings, store
 from sampan.containers.model import Container
@@ -57,63 +58,51 @@ def _void_leases(database: Database, paths: Paths, void: list[leases.Lease]) -> 
 
             if membership.repair(database, paths, name):
                 leases.forget(database, lease)
-        elif kind == "update":
-            if _half_updated(database, paths, name):
-                leases.forget(database, lease)
-        elif (kind == "frozen" and _held_still(database, paths, name)) or (
-            kind == "container" and _interrupted_start(database, paths, name)
-        ):
+        elif kind in _MENDS and _mended(database, paths, name, _MENDS[kind]):
             leases.forget(database, lease)
     gc.sweep(database, paths)
     _orphan_marks(database, paths)
 
 
-def _interrupted_start(database: Database, paths: Paths, container_id: str) -> bool:
-    """A start whose process was killed: what never ran is taken back, what runs is left running. False when somebody
-    has the container locked: then it is for a later look."""
-    lock = locks.try_container(paths, container_id)
-    if lock is None:
-        return False
-    try:
-        container = store.get(database, container_id)
-        if container is None:
-            networking.disconnect(database, paths, container_id)  # a build's RUN has an endpoint and no row
-            locks.forget(paths, container_id)
-        elif not container.is_running or driver.is_waiting(paths.runtime, container_id, container.pid):
-            _take_back(database, paths, container)
-    finally:
-        os.close(lock)
-    return True
-
-
-def _half_updated(database: Database, paths: Paths, container_id: str) -> bool:
-    """Tell the kernel limits that the row has already. False as in the above."""
-    from sampan.containers import update
-
+def _mended(
+    database: Database, paths: Paths, container_id: str, mend: Callable[[Database, Paths, Container], object]
+) -> bool:
+    """`mend` a container, if it is there, under its lock. False when somebody else has that: it is for a later look."""
     lock = locks.try_container(paths, container_id)
     if lock is None:
         return False
     try:
         container = store.get(database, container_id)
         if container is not None:
-            update.finish(database, paths, container)
+            mend(database, paths, container)
+        else:
+            networking.disconnect(database, paths, container_id)  # a build's RUN has an endpoint and no row
+            locks.forget(paths, container_id)
     finally:
         os.close(lock)
     return True
 
 
-def _held_still(database: Database, paths: Paths, container_id: str) -> bool:
-    """Let a container go on whose files were being read by a process that was killed. False as in the above."""
-    lock = locks.try_container(paths, container_id)
-    if lock is None:
-        return False
-    try:
-        container = store.get(database, container_id)
-        if container is not None and container.status == "running":
-            frozen.thaw(paths, container)
-    finally:
-        os.close(lock)
-    return True
+def _interrupted_start(database: Database, paths: Paths, container: Container) -> None:
+    """A start whose process was killed: what never ran is taken back, what runs is left running."""
+    if not container.is_running or driver.is_waiting(paths.runtime, container.id, container.pid):
+        _take_back(database, paths, container)
+
+
+def _half_updated(database: Database, paths: Paths, container: Container) -> None:
+    """Tell the kernel limits that the row has already."""
+    from sampan.containers import update
+
+    update.finish(database, paths, container)
+
+
+def _held_still(database: Database, paths: Paths, container: Container) -> None:
+    """Let a container go on whose files were being read by a process that was killed."""
+    if container.status == "running":
+        frozen.thaw(paths, container)
+
+
+_MENDS = {"container": _interrupted_start, "frozen": _held_still, "update": _half_updated}
 
 
 def _take_back(database: Database, paths: Paths, container: Container) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sampan.images.comparison import FieldChange, FileChange
     from sampan.images.lock import Lock
     from sampan.images.mounting import Mounted
-    from sampan.images.moving import Listener
+    from sampan.images.progress import Listener
 
 Filters = Mapping[str, Sequence[str]]
 list_of = list  # `Images.list` hides the builtin in annotations
@@ -161,8 +161,9 @@ class Images:
         the registry cannot be reached, Corrupt for what is not what its digest says.
         """
         from sampan.engine import transfers
+        from sampan.images.progress import ignore
 
-        heard = on_event or (lambda event: None)
+        heard = on_event or ignore
         return transfers.pull_images(
             self.database, self.paths, reference, platform=platform, all_tags=all_tags, config=config, on_event=heard
         )[-1].image_id
@@ -178,8 +179,9 @@ class Images:
     ) -> str:
         """Send an image to its registry; the digest that it has there. Raises as pull() does."""
         from sampan.engine import transfers
+        from sampan.images.progress import ignore
 
-        heard = on_event or (lambda event: None)
+        heard = on_event or ignore
         return transfers.push_images(
             self.database, self.paths, reference, platform=platform, all_tags=all_tags, config=config, on_event=heard
         )[-1].digest

@@ -14,6 +14,7 @@ from sampan.engine import transfers
 from sampan.errors import InvalidArgument, NotFound, Unsupported
 from sampan.images import store
 from sampan.images.lock import Lock, Locked
+from sampan.images.pull import read_config
 from sampan.oci import manifest as manifests
 from sampan.oci import platform as platforms
 from sampan.oci import reference
@@ -23,7 +24,6 @@ from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
 _LARGEST_COMPOSE = 1 << 20
-_MOST_CONFIG_BYTES = 8 << 20
 
 
 def names_in(path: str, build_args: Mapping[str, str] | None = None) -> tuple[str, ...]:
@@ -135,6 +135,6 @@ def _in_registry(registries: Client, name: Reference) -> Locked:
         return Locked(fetched.digest, {str(platform): digest for platform, digest in known if platform is not None})
     if not document.is_image:
         raise Unsupported(f"{name.familiar()} is no image of a container")
-    config = store.read_document(repository.blob(document.config, _MOST_CONFIG_BYTES))
+    config = read_config(repository, document.config)
     own = platforms.normalise(config.os, config.architecture, config.variant)
     return Locked(fetched.digest, {str(own): fetched.digest})

@@ -14,8 +14,7 @@ import msgspec
 
 from sampan.engine.transfers import client
 from sampan.errors import Conflict, InvalidArgument, NotFound
-from sampan.images.pull import MOST_CONFIG_BYTES
-from sampan.images.store import read_document
+from sampan.images.pull import read_config
 from sampan.oci import manifest as manifests
 from sampan.oci import platform as platforms
 from sampan.oci import reference
@@ -170,7 +169,7 @@ def _entries(repository: Repository, name: Reference) -> list[Entry]:
         ]
     platform = None
     if document.config.media_type in manifests.CONFIG_TYPES:
-        config = read_document(repository.blob(document.config, MOST_CONFIG_BYTES))
+        config = read_config(repository, document.config)
         platform = manifests.fields_of(platforms.Platform(config.os, config.architecture, config.variant))
     descriptor = Descriptor(
         media_type=document.media_type, digest=found.digest, size=len(found.content), platform=platform

@@ -1,12 +1,13 @@
 """Images between this store and registries, as the public face shows it."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sampan import __version__
 from sampan.errors import InvalidArgument, NotFound
-from sampan.images.moving import Event, LayerStatus, Line, Listener, Warned, ignore
+from sampan.images import store
+from sampan.images.progress import Event, LayerStatus, Line, Listener, Warned, ignore
 from sampan.images.pull import Pulled, pull
 from sampan.images.push import Pushed, push
 from sampan.oci import platform as platforms
@@ -110,16 +111,9 @@ def push_images(
     if name.digest:
         raise InvalidArgument("cannot push a digest reference")
     wanted = platform_of(platform)
-    names = _tagged(database, name) if all_tags else [name]
+    names = store.tags_in(database, name) if all_tags else [name]
     on_event(Line(f"The push refers to repository [{name.name}]"))
     if not names:
         raise NotFound(f"An image does not exist locally with the tag: {name.repository_familiar}")
     with client(paths, config) as registries:
         return tuple(push(database, paths, registries, each, platform=wanted, on_event=on_event) for each in names)
-
-
-def _tagged(database: Database, name: reference.Reference) -> Sequence[reference.Reference]:
-    """The references of a repository that images here have."""
-    low = name.name + ":"
-    rows = database.rows("SELECT reference FROM tag WHERE reference >= ? AND reference < ?", (low, name.name + ";"))
-    return [reference.parse(str(row[0])) for row in rows]

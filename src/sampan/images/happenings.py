@@ -12,21 +12,22 @@ def record(database: Database, image_id: str, action: str, name: str = "") -> No
 
     An image whose row is gone is told of without its labels, as Docker does it.
     """
-    row = database.row("SELECT config FROM image WHERE id = ?", (image_id,))
-    config = json.loads(str(row[0])).get("config") if row is not None else None
-    labels = (config or {}).get("Labels") or {}
-    events.record(database, "image", action, image_id, {**labels, "name": name or image_id})
+    events.record(database, "image", action, image_id, {**_labels(database, image_id), "name": name or image_id})
 
 
 def record_moved(database: Database, image_id: str, action: str, name: Reference) -> None:
     """Tell of a pull or a push: the actor is the reference, its name the repository."""
-    row = database.row("SELECT config FROM image WHERE id = ?", (image_id,))
-    config = json.loads(str(row[0])).get("config") if row is not None else None
-    labels = (config or {}).get("Labels") or {}
-    events.record(database, "image", action, name.familiar(), {**labels, "name": name.repository_familiar})
+    attributes = {**_labels(database, image_id), "name": name.repository_familiar}
+    events.record(database, "image", action, name.familiar(), attributes)
 
 
 def pruned(database: Database, freed: int) -> None:
     """Tell of a prune that freed so many bytes."""
     with database.transaction(durable=False):
         events.record(database, "image", "prune", "", {"reclaimed": str(freed)})
+
+
+def _labels(database: Database, image_id: str) -> dict[str, str]:
+    row = database.row("SELECT config FROM image WHERE id = ?", (image_id,))
+    config = json.loads(str(row[0])).get("config") if row is not None else None
+    return (config or {}).get("Labels") or {}

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from sampan.errors import Corrupt, SampanError, Unavailable, Unsupported
 from sampan.images import happenings, origins, store
-from sampan.images.moving import Event, LayerStatus, Line, Listener, Warned, ignore
+from sampan.images.progress import Event, LayerStatus, Line, Listener, Warned, ignore
 from sampan.linux import fault
 from sampan.oci import manifest as manifests
 from sampan.oci import platform as platforms
@@ -31,7 +31,7 @@ from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
 AT_ONCE = 3
-MOST_CONFIG_BYTES = 8 << 20
+_MOST_CONFIG_BYTES = 8 << 20
 
 
 class Pulled(NamedTuple):
@@ -48,6 +48,11 @@ class _Found(NamedTuple):
     named: Fetched
     stored: origins.Stored
     manifest: Manifest
+
+
+def read_config(repository: Repository, descriptor: Descriptor) -> ImageConfig:
+    """The configuration of an image that a registry has. Raises NotFound, Corrupt, and as a pull does."""
+    return store.read_document(repository.blob(descriptor, _MOST_CONFIG_BYTES))
 
 
 def pull(
@@ -185,7 +190,7 @@ class _Pull:
     def run(self) -> str:
         """The new image's ID."""
         self._database.require_room()
-        document = self._repository.blob(self._found.manifest.config, MOST_CONFIG_BYTES)
+        document = self._repository.blob(self._found.manifest.config, _MOST_CONFIG_BYTES)
         fault.point("pull.configured")
         config = store.read_document(document)
         _check(config, self._found.manifest)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from sampan.errors import NotFound, Unavailable
 from sampan.images import compressing, happenings, origins, store
-from sampan.images.moving import LayerStatus, Line, Listener, ignore
+from sampan.images.progress import LayerStatus, Line, Listener, ignore
 from sampan.linux import fault
 from sampan.oci import manifest as manifests
 from sampan.oci import platform as platforms

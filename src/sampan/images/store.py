@@ -265,6 +265,15 @@ def digests_of(database: Database, image_id: str) -> tuple[str, ...]:
     return tuple(f"{row[0]!s}@{row[1]!s}" for row in rows)
 
 
+def tags_in(database: Database, repository: reference.Reference) -> list[reference.Reference]:
+    """The references of a repository that images here have, sorted."""
+    name = repository.name
+    rows = database.rows(
+        "SELECT reference FROM tag WHERE reference >= ? AND reference < ? ORDER BY reference", (name + ":", name + ";")
+    )
+    return [reference.parse(str(row[0])) for row in rows]
+
+
 def all_images(database: Database) -> list[Image]:
     """Every image, the one created last first."""
     with database.transaction():

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sampan.errors import Corrupt, InvalidArgument, Unavailable
-from sampan.registry import stores
+from sampan.registry import credential_stores
 from sampan.registry.endpoints import canonical, credential_key
 from sampan.values import NamedTuple
 
@@ -59,7 +59,7 @@ class Accounts:
     def _at(self, key: str) -> Account | None:
         store = self._store(key)
         if store:
-            found = stores.get(store, credential_key(key))
+            found = credential_stores.get(store, credential_key(key))
             if found is not None:
                 name, secret = found
                 return Account(identity_token=secret) if name == _TOKEN_USER else Account(name, secret)
@@ -98,7 +98,9 @@ class Accounts:
         store = self._store(plain)
         if store:
             token = account.identity_token
-            stores.store(store, written, _TOKEN_USER if token else account.username, token or account.password)
+            credential_stores.store(
+                store, written, _TOKEN_USER if token else account.username, token or account.password
+            )
             entry: dict[str, str] = {}
         else:
             pair = base64.b64encode(f"{account.username}:{account.password}".encode()).decode()
@@ -115,7 +117,7 @@ class Accounts:
         """Forget what is kept under `key`; whether there was anything. Raises Unavailable."""
         plain = normalised(key)
         store = self._store(plain)
-        was_stored = bool(store) and stores.erase(store, credential_key(plain))
+        was_stored = bool(store) and credential_stores.erase(store, credential_key(plain))
         auths = {name: value for name, value in self._auths().items() if normalised(name) != plain}
         if len(auths) == len(self._auths()):
             return was_stored

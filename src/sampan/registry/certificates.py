@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 from sampan.errors import InvalidArgument, Unavailable
+from sampan.registry.accounts import default_folder
 
 if TYPE_CHECKING:
     import ssl
@@ -19,7 +20,7 @@ _SYSTEM = ("/etc/sampan", "/etc/docker", "/etc/containers")
 def folders() -> tuple[str, ...]:
     """Where certs.d may be, the person's own before the system's."""
     home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
-    own = (f"{home}/sampan", os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker"))
+    own = (f"{home}/sampan", default_folder())
     return tuple(f"{folder}/certs.d" for folder in (*own, *_SYSTEM))
 
 

@@ -3,14 +3,14 @@
 import hashlib
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
 from sampan.errors import Corrupt, NotFound, PermissionDenied, SampanError, Unavailable
 from sampan.oci import manifest as manifests
 from sampan.oci.reference import Reference
-from sampan.registry import endpoints
+from sampan.registry import endpoints, listing
 from sampan.registry.accounts import Accounts
 from sampan.registry.authority import Authority
 from sampan.registry.endpoints import Endpoint
@@ -19,9 +19,6 @@ from sampan.registry.transport import MakeBody, Options, Response, Transport, ch
 from sampan.settings.model import Registry
 
 _MOST_ERROR_BYTES = 1 << 18
-_MOST_TAGS = 1_000_000
-_MOST_PAGES = 10_000
-_LONGEST_LINK = 8192
 _MIRROR_ATTEMPTS = 2
 
 _Got = TypeVar("_Got")
@@ -139,34 +136,24 @@ class Repository:
 
     def tags(self) -> list[str]:
         """Every tag, sorted. Raises NotFound."""
-        found: list[str] = []
-        path = "tags/list?n=1000"
-        for _ in range(_MOST_PAGES):
-            answer = self._read("GET", path)
-            if answer.status != 200:
-                raise self._missing(answer, "")
-            found += _tags_of(answer.content(16 << 20), self.name.registry)
-            following = _next_page(answer.headers.get("link", ""))
-            if not following or len(found) > _MOST_TAGS:
-                break
-            path = f"tags/list?{following}"
+        found = listing.collect(
+            lambda query: self._page(self._read("GET", f"tags/list?{query}")),
+            lambda content: listing.tags_of(content, self.name.registry),
+        )
         return sorted(set(found))
 
     def catalog(self) -> list[str]:
         """The names of all repositories of the registry, where it tells them. Raises NotFound, PermissionDenied."""
         self._scope = "registry:catalog:*"
-        found: list[str] = []
-        path = "/v2/_catalog?n=1000"
-        for _ in range(_MOST_PAGES):
-            answer = self._settle("GET", path, {})
-            if answer.status != 200:
-                raise self._missing(answer, "")
-            found += _names_of(answer.content(16 << 20), self.name.registry)
-            following = _next_page(answer.headers.get("link", ""))
-            if not following or len(found) > _MOST_TAGS:
-                break
-            path = f"/v2/_catalog?{following}"
-        return found
+        return listing.collect(
+            lambda query: self._page(self._settle("GET", f"/v2/_catalog?{query}", {})),
+            lambda content: listing.names_of(content, self.name.registry),
+        )
+
+    def _page(self, answer: Response) -> listing.Page:
+        if answer.status != 200:
+            raise self._missing(answer, "")
+        return listing.Page(answer.content(listing.MOST_BYTES), listing.next_page(answer.headers.get("link", "")))
 
     # Blobs, read
 
@@ -430,33 +417,3 @@ def check_digest(content: bytes, descriptor: manifests.Descriptor) -> None:
         raise Corrupt(f"{descriptor.digest} has {len(content)} bytes, and should have {descriptor.size}")
     if f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}" != descriptor.digest:
         raise Corrupt(f"filesystem layer verification failed for digest {descriptor.digest}")
-
-
-def _tags_of(content: bytes, registry: str) -> Iterable[str]:
-    import json
-
-    try:
-        tags = json.loads(content).get("tags") or []
-    except (ValueError, AttributeError, RecursionError):
-        raise Corrupt(f"the list of tags of {registry} cannot be read") from None
-    if not isinstance(tags, list):
-        raise Corrupt(f"the list of tags of {registry} cannot be read")
-    return [tag for tag in tags if isinstance(tag, str) and re.fullmatch(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}", tag)]
-
-
-def _names_of(content: bytes, registry: str) -> list[str]:
-    import json
-
-    try:
-        names = json.loads(content).get("repositories") or []
-    except (ValueError, AttributeError, RecursionError):
-        raise Corrupt(f"the catalog of {registry} cannot be read") from None
-    return [name for name in names if isinstance(name, str) and len(name) < 256 and name.isprintable()]
-
-
-def _next_page(link: str) -> str:
-    """The query of the following page in a Link header (RFC 8288), "" for none. Only the query is taken from it."""
-    if len(link) > _LONGEST_LINK:  # to search it takes the square of its length
-        return ""
-    match = re.search(r'<[^>?]*\?([^>]*)>\s*;[^,]*rel="?next"?', link)
-    return match[1] if match else ""

@@ -11,6 +11,8 @@ import struct
 import time
 from collections.abc import Callable
 
+from sampan.storage import locks
+
 CHUNK = 16 << 20
 _PARTS = ".parts"
 KEPT_SECONDS = 3 * 24 * 3600
@@ -84,24 +86,9 @@ def chunk_lengths(size: int) -> list[int]:
 
 
 def _locked(path: str, pause: Callable[[float], object]) -> int:
-    while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            mine, there = os.fstat(fd), os.stat(path)
-        except BlockingIOError:
-            os.close(fd)
-            pause(0.2)
-            continue
-        except FileNotFoundError:  # the holder before took it away
-            os.close(fd)
-            continue
-        except BaseException:
-            os.close(fd)
-            raise
-        if (mine.st_ino, mine.st_dev) == (there.st_ino, there.st_dev):
-            return fd
-        os.close(fd)
+    while (fd := locks.acquire(path, fcntl.LOCK_EX | fcntl.LOCK_NB)) is None:
+        pause(0.2)
+    return fd
 
 
 def clean(folder: str, older_than_seconds: float = KEPT_SECONDS, *, dry_run: bool = False) -> int:

@@ -16,7 +16,7 @@ def container(paths: Paths, container_id: str) -> Iterator[None]:
     Who finds that the container is gone (NotFound) leaves no file for it; of one that is there the next holder makes
     it anew.
     """
-    fd = _acquire(f"{paths.locks}/{container_id}", fcntl.LOCK_EX)
+    fd = acquire(f"{paths.locks}/{container_id}")
     assert fd is not None
     try:
         yield
@@ -29,7 +29,7 @@ def container(paths: Paths, container_id: str) -> Iterator[None]:
 
 def try_container(paths: Paths, container_id: str) -> int | None:
     """The lock of a container as a descriptor, None when somebody else holds it. Closing it releases."""
-    return _acquire(f"{paths.locks}/{container_id}", fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return acquire(f"{paths.locks}/{container_id}", fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def attended_path(paths: Paths, container_id: str) -> str:
@@ -40,7 +40,7 @@ def attended_path(paths: Paths, container_id: str) -> str:
 def attend(paths: Paths, container_id: str) -> int:
     """Say, as long as the returned descriptor is open, that this process waits for the container and will clean up
     after it."""
-    fd = _acquire(attended_path(paths, container_id), fcntl.LOCK_EX)
+    fd = acquire(attended_path(paths, container_id))
     assert fd is not None
     return fd
 
@@ -68,7 +68,11 @@ def forget(paths: Paths, container_id: str) -> None:
         return
 
 
-def _acquire(path: str, kind: int) -> int | None:
+def acquire(path: str, kind: int = fcntl.LOCK_EX) -> int | None:
+    """A descriptor that holds the flock(2) `kind` on the file at `path`, which is made where it is missing.
+
+    None with LOCK_NB when somebody else holds it. The file may be removed by who holds it: waiters lock the next one.
+    """
     while True:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:

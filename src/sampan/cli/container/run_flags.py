@@ -122,27 +122,32 @@ _SECURITY = (
     Flag("uts", STRING, "UTS namespace: host"),
 )
 
-_LIMITS = (
-    Flag("blkio-weight-device", WEIGHTS, "Weight of a block device, PATH:WEIGHT"),
+LIMIT_FLAGS = (
     Flag("cpu-period", INT, "Period of the CPU quota in microseconds"),
     Flag("cpu-quota", INT, "Microseconds of CPU in each period"),
-    Flag("cpu-shares", INT, "Weight of its share of the CPUs, 1024 is normal", "c"),
-    Flag("cpus", DECIMAL, "How many CPUs it may use, such as 1.5"),
     Flag("cpu-rt-period", INT, "Period of the CPU's real-time scheduler in microseconds"),
     Flag("cpu-rt-runtime", INT, "Microseconds of real-time scheduling in each period"),
+    Flag("cpu-shares", INT, "Weight of its share of the CPUs, 1024 is normal", "c"),
+    Flag("cpus", DECIMAL, "How many CPUs it may use, such as 1.5"),
     Flag("cpuset-cpus", STRING, "CPUs it may use, such as 0-2,4"),
     Flag("cpuset-mems", STRING, "Memory nodes it may use"),
+    Flag("memory", BYTES, "Memory it may use, such as 64m", "m"),
+    Flag("memory-reservation", BYTES, "Memory that is kept for it when memory is short"),
+    Flag("memory-swap", SWAP_BYTES, "Memory and swap together; -1 for no limit"),
+    Flag("pids-limit", INT, "Most processes, -1 for no limit"),
+)
+"""Limits that `update` changes too."""
+
+_LIMITS = (
+    *LIMIT_FLAGS,
+    Flag("blkio-weight-device", WEIGHTS, "Weight of a block device, PATH:WEIGHT"),
     Flag("device-read-bps", BYTE_RATES, "Bytes a second that it may read from a device, such as /dev/sda:1mb"),
     Flag("device-read-iops", RATES, "Reads a second from a device, such as /dev/sda:100"),
     Flag("device-write-bps", BYTE_RATES, "Bytes a second that it may write to a device"),
     Flag("device-write-iops", RATES, "Writes a second to a device"),
-    Flag("memory", BYTES, "Memory it may use, such as 64m", "m"),
-    Flag("memory-reservation", BYTES, "Memory that is kept for it when memory is short"),
-    Flag("memory-swap", SWAP_BYTES, "Memory and swap together; -1 for no limit"),
     Flag("memory-swappiness", INT, "How readily its memory is swapped, 0 to 100", default=-1),
     Flag("oom-kill-disable", BOOL, "Let it wait instead of killing it when its memory is used up"),
     Flag("oom-score-adj", INT, "Preference for being killed when the host's memory is used up, -1000 to 1000"),
-    Flag("pids-limit", INT, "Most processes, -1 for no limit"),
     Flag("ulimit", ULIMIT, "Limit of the process, NAME=SOFT[:HARD]"),
 )
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 from sampan.cli.container.run_flags import WINDOWS_FLAGS
 from sampan.cli.errors import ClientError, OptionError
@@ -161,18 +162,27 @@ def _security_options(texts: tuple[str, ...]) -> tuple[str, ...]:
     return texts
 
 
+def limits(parsed: Parsed) -> dict[str, Any]:
+    """The fields of RunOptions, and of UpdateOptions, that LIMIT_FLAGS give as they are."""
+    return {
+        "memory_reservation_bytes": parsed.integer("memory-reservation"),
+        "memory_swap_bytes": parsed.integer("memory-swap"),
+        "nano_cpus": parsed.integer("cpus"),
+        "cpu_shares": parsed.integer("cpu-shares"),
+        "cpu_period": parsed.integer("cpu-period"),
+        "cpu_quota": parsed.integer("cpu-quota"),
+        "cpuset_cpus": parsed.string("cpuset-cpus"),
+        "cpuset_mems": parsed.string("cpuset-mems"),
+        "cpu_realtime_period": parsed.integer("cpu-rt-period"),
+        "cpu_realtime_runtime": parsed.integer("cpu-rt-runtime"),
+    }
+
+
 def _with_limits(options: RunOptions, parsed: Parsed) -> RunOptions:
     return options._replace(
+        **limits(parsed),
         ulimits=parsed.items("ulimit", Ulimit),
         memory_bytes=parsed.integer("memory") or (-1 if parsed.is_given("memory") else 0),
-        memory_reservation_bytes=parsed.integer("memory-reservation"),
-        memory_swap_bytes=parsed.integer("memory-swap"),
-        nano_cpus=parsed.integer("cpus"),
-        cpu_shares=parsed.integer("cpu-shares"),
-        cpu_period=parsed.integer("cpu-period"),
-        cpu_quota=parsed.integer("cpu-quota"),
-        cpuset_cpus=parsed.string("cpuset-cpus"),
-        cpuset_mems=parsed.string("cpuset-mems"),
         pids_limit=parsed.integer("pids-limit") or (-1 if parsed.is_given("pids-limit") else 0),
         memory_swappiness=_swappiness(parsed.integer("memory-swappiness")),
         blkio_weight_devices=parsed.items("blkio-weight-device", DeviceLimit),
@@ -180,8 +190,6 @@ def _with_limits(options: RunOptions, parsed: Parsed) -> RunOptions:
         device_write_bps=parsed.items("device-write-bps", DeviceLimit),
         device_read_iops=parsed.items("device-read-iops", DeviceLimit),
         device_write_iops=parsed.items("device-write-iops", DeviceLimit),
-        cpu_realtime_period=parsed.integer("cpu-rt-period"),
-        cpu_realtime_runtime=parsed.integer("cpu-rt-runtime"),
         shm_size_bytes=parsed.integer("shm-size"),
         oom_score_adj=parsed.integer("oom-score-adj"),
         oom_kill_disable=parsed.boolean("oom-kill-disable"),

@@ -2,7 +2,7 @@
 
 import sys
 
-from sampan.cli.image.moving import listener
+from sampan.cli.image.progress import listener
 from sampan.containers.options import RunOptions
 from sampan.engine.engine import Engine
 from sampan.errors import SampanError

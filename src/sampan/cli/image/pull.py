@@ -3,13 +3,11 @@
 import sys
 
 from sampan.cli.command import Command, Example, Invocation
-from sampan.cli.errors import ClientError
 from sampan.cli.flags import Flag, quiet_flag
-from sampan.cli.image.moving import listener
+from sampan.cli.image.asked import asked
+from sampan.cli.image.progress import listener
 from sampan.cli.kinds import BOOL, STRING
 from sampan.engine.engine import Engine
-from sampan.errors import InvalidArgument
-from sampan.oci.reference import Reference, parse
 
 COMMAND = Command(
     arguments="[OPTIONS] NAME[:TAG|@DIGEST]",
@@ -31,14 +29,9 @@ COMMAND = Command(
 def execute(invocation: Invocation) -> int:
     parsed = invocation.parsed
     quiet, all_tags = parsed.boolean("quiet"), parsed.boolean("all-tags")
-    text = invocation.arguments[0]
-    name = checked(text)
-    if all_tags and has_tag(text, name):
-        raise ClientError("tag can't be used with --all-tags/-a")
-    if not all_tags and not has_tag(text, name) and not quiet:
-        print("Using default tag: latest", flush=True)
+    name = asked(invocation)
     Engine(invocation.settings.root or None).images.pull(
-        text,
+        invocation.arguments[0],
         platform=parsed.string("platform"),
         all_tags=all_tags,
         config=invocation.settings.config,
@@ -46,16 +39,3 @@ def execute(invocation: Invocation) -> int:
     )
     print(name.name if all_tags else name.normalised())
     return 0
-
-
-def checked(text: str) -> Reference:
-    """The reference that was typed. Raises ClientError."""
-    try:
-        return parse(text)
-    except InvalidArgument as error:
-        raise ClientError(error.message, hint=error.hint) from error
-
-
-def has_tag(text: str, name: Reference) -> bool:
-    """Whether a tag or digest was typed, and not left to be latest."""
-    return bool(name.digest) or text.endswith(":" + name.tag)

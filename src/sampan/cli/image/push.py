@@ -5,8 +5,8 @@ import sys
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.errors import ClientError
 from sampan.cli.flags import Flag, quiet_flag
-from sampan.cli.image.moving import listener
-from sampan.cli.image.pull import checked, has_tag
+from sampan.cli.image.asked import asked
+from sampan.cli.image.progress import listener
 from sampan.cli.kinds import BOOL, STRING
 from sampan.engine.engine import Engine
 from sampan.errors import SampanError
@@ -31,15 +31,10 @@ COMMAND = Command(
 def execute(invocation: Invocation) -> int:
     parsed = invocation.parsed
     quiet, all_tags = parsed.boolean("quiet"), parsed.boolean("all-tags")
-    text = invocation.arguments[0]
-    name = checked(text)
-    if all_tags and has_tag(text, name):
-        raise ClientError("tag can't be used with --all-tags/-a")
-    if not all_tags and not has_tag(text, name) and not quiet:
-        print("Using default tag: latest", flush=True)
+    name = asked(invocation)
     try:
         Engine(invocation.settings.root or None).images.push(
-            text,
+            invocation.arguments[0],
             platform=parsed.string("platform"),
             all_tags=all_tags,
             config=invocation.settings.config,

@@ -2,7 +2,7 @@
 
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import Flag
-from sampan.cli.image.pull import checked
+from sampan.cli.image.asked import checked
 from sampan.cli.kinds import STRING, STRINGS
 from sampan.engine.engine import Engine
 from sampan.oci.manifest import PlatformFields

@@ -2,7 +2,7 @@
 
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import Flag
-from sampan.cli.image.pull import checked
+from sampan.cli.image.asked import checked
 from sampan.cli.kinds import BOOL
 from sampan.cli.manifest.inspect import INSECURE
 from sampan.engine.engine import Engine

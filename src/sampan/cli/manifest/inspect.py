@@ -7,7 +7,7 @@ from typing import Any
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.errors import ClientError
 from sampan.cli.flags import Flag
-from sampan.cli.image.pull import checked
+from sampan.cli.image.asked import checked
 from sampan.cli.kinds import BOOL
 from sampan.engine.engine import Engine
 from sampan.errors import NotFound

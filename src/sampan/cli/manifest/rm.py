@@ -1,7 +1,7 @@
 """`sampan manifest rm`."""
 
 from sampan.cli.command import Command, Example, Invocation
-from sampan.cli.image.pull import checked
+from sampan.cli.image.asked import checked
 from sampan.engine.engine import Engine
 
 COMMAND = Command(

@@ -5,7 +5,7 @@ import time
 from typing import TextIO
 
 from sampan.cli.output import human_size, terminal_width
-from sampan.images.moving import Event, LayerStatus, Line, Listener, Warned, ignore
+from sampan.images.progress import Event, LayerStatus, Line, Listener, Warned, ignore
 
 _REDRAW_SECONDS = 0.1
 _PLAIN_SECONDS = 10.0

@@ -1,0 +1,63 @@
+"""Lists that registries give page by page: tags, names of repositories (OCI distribution-spec 1.1, "Listing Tags")."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from sampan.errors import Corrupt
+
+MOST_BYTES = 16 << 20
+_MOST_PAGES = 10_000
+_MOST_NAMES = 1_000_000
+_LONGEST_LINK = 8192
+_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}")
+
+
+class Page(NamedTuple):
+    """One answer, and the query of the one that follows, "" for the last."""
+
+    content: bytes
+    following: str
+
+
+def collect(ask: Callable[[str], Page], read: Callable[[bytes], list[str]]) -> list[str]:
+    """What `read` finds on all pages, in their order; `ask` gets the query of each."""
+    found: list[str] = []
+    query = "n=1000"
+    for _ in range(_MOST_PAGES):
+        page = ask(query)
+        found += read(page.content)
+        query = page.following
+        if not query or len(found) > _MOST_NAMES:
+            break
+    return found
+
+
+def next_page(link: str) -> str:
+    """The query of the following page in a Link header (RFC 8288), "" for none. Only the query is taken from it."""
+    if len(link) > _LONGEST_LINK:  # to search it takes the square of its length
+        return ""
+    match = re.search(r'<[^>?]*\?([^>]*)>\s*;[^,]*rel="?next"?', link)
+    return match[1] if match else ""
+
+
+def tags_of(content: bytes, registry: str) -> list[str]:
+    """The tags on a page. Raises Corrupt."""
+    return [tag for tag in _texts(content, "tags", f"the list of tags of {registry}") if _TAG.fullmatch(tag)]
+
+
+def names_of(content: bytes, registry: str) -> list[str]:
+    """The repositories on a page. Raises Corrupt."""
+    names = _texts(content, "repositories", f"the catalog of {registry}")
+    return [name for name in names if len(name) < 256 and name.isprintable()]
+
+
+def _texts(content: bytes, key: str, what: str) -> list[str]:
+    try:
+        found: Any = json.loads(content).get(key) or []
+    except (ValueError, AttributeError, RecursionError):
+        found = None
+    if not isinstance(found, list):
+        raise Corrupt(f"{what} cannot be read")
+    return [text for text in found if isinstance(text, str)]
