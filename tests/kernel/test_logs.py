@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sampan.containers import logfiles, logs
+from sampan.containers.logs import files as logfiles
+from sampan.containers.logs import shown as logs
 from sampan.containers.options import LogOptions, RunOptions
 from sampan.engine import Engine
 from sampan.engine.containers import Container

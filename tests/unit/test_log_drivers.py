@@ -4,8 +4,10 @@ import re
 
 import pytest
 
-from sampan.containers import logattributes, logdrivers, watched
-from sampan.containers.logdrivers import Files
+from sampan.containers import watched
+from sampan.containers.logs import attributes as logattributes
+from sampan.containers.logs import drivers as logdrivers
+from sampan.containers.logs.drivers import Files
 from sampan.containers.model import Container, Spec
 from sampan.containers.options import RunOptions
 from sampan.engine.supervision.rotating import pause_seconds

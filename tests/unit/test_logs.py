@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampan.containers import journal, logcompression, logfiles, logline, logrotation, logs
+from sampan.containers.logs import blocks as logblocks
+from sampan.containers.logs import compression as logcompression
+from sampan.containers.logs import files as logfiles
+from sampan.containers.logs import journal
+from sampan.containers.logs import line as logline
+from sampan.containers.logs import rotation as logrotation
+from sampan.containers.logs import shown as logs
 from sampan.containers.options import LogOptions
 
 BASE = 1_700_000_000
@@ -186,7 +192,7 @@ def test_a_damaged_compressed_file_ends_where_it_is_damaged(three: str) -> None:
 def following(folder: str, options: LogOptions, step: "Iterator[None]") -> list[str]:
     """What is followed while `step` goes on each time nothing has come; it ends with `step`."""
     found = []
-    for block in logfiles.blocks(folder, options, lambda: next(step, 1) is None):
+    for block in logblocks.blocks(folder, options, lambda: next(step, 1) is None):
         found += [line.text.decode().rstrip("\n") for line in logs.lines([block])]
     return found
 
@@ -268,12 +274,12 @@ def test_following_ends_at_until_although_nothing_comes(tmp_path: Path) -> None:
 
     folder = written(tmp_path, stored(1))
     options = LogOptions(follow=True, until=time.time_ns() + 10**8)
-    assert [line.text for line in logs.lines(logfiles.blocks(folder, options, lambda: True))] == [b"1\n"]
+    assert [line.text for line in logs.lines(logblocks.blocks(folder, options, lambda: True))] == [b"1\n"]
 
 
 def test_following_ends_with_lines_after_until(three: str) -> None:
     options = LogOptions(follow=True, until=moment(4))
-    assert len(list(logs.lines(logfiles.blocks(three, options, lambda: True)))) == 5
+    assert len(list(logs.lines(logblocks.blocks(three, options, lambda: True)))) == 5
 
 
 LINES = st.lists(

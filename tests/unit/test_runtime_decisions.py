@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampan.containers import logline, logs
+from sampan.containers.logs import line as logline
+from sampan.containers.logs import shown as logs
 from sampan.containers.options import LogOptions
 from sampan.containers.streams import DetachFilter, detach_sequence
 from sampan.errors import InvalidArgument

@@ -21,7 +21,7 @@ def check(options: RunOptions, cpus: int) -> None:
 
         signals.number(options.stop_signal)
     if options.log_driver not in ("", "json-file") or options.log_options:
-        from sampan.containers import logdrivers
+        from sampan.containers.logs import drivers as logdrivers
 
         logdrivers.check(options)
     security.capabilities(options)

@@ -325,7 +325,8 @@ class _Start:
         options = self.container.spec.options
         log, limit, tag = f"k8s-file:{self.folder}/log", 0, ""
         if options.log_driver != "json-file" or options.log_options:
-            from sampan.containers import logattributes, logdrivers
+            from sampan.containers.logs import attributes as logattributes
+            from sampan.containers.logs import drivers as logdrivers
 
             log, limit = logdrivers.monitor_log(options, self.folder)
             tag = logattributes.attributes(self.container).get("tag", "")

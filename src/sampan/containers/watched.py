@@ -30,7 +30,7 @@ def is_rotated(container: Container) -> bool:
         return False
     if options.log_driver not in ("json-file", "local"):
         return False
-    from sampan.containers import logdrivers
+    from sampan.containers.logs import drivers as logdrivers
 
     return logdrivers.files(options).is_rotated
 

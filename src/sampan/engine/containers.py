@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sampan.containers import start
     from sampan.containers.changes import Change
     from sampan.containers.commit import CommitOptions
-    from sampan.containers.logline import LogLine
+    from sampan.containers.logs.line import LogLine
     from sampan.containers.statistics import Statistics
     from sampan.containers.transfer import Copied
     from sampan.engine.why.facts import Explanation

@@ -2,8 +2,12 @@
 
 from collections.abc import Callable, Iterator
 
-from sampan.containers import ending, journal, logattributes, logfiles, logs, store
-from sampan.containers.logline import LogLine
+from sampan.containers import ending, store
+from sampan.containers.logs import attributes as logattributes
+from sampan.containers.logs import blocks as logblocks
+from sampan.containers.logs import journal
+from sampan.containers.logs import shown as logs
+from sampan.containers.logs.line import LogLine
 from sampan.containers.model import Container
 from sampan.containers.options import LogOptions
 from sampan.errors import Unsupported
@@ -33,7 +37,7 @@ def _blocks(database: Database, paths: Paths, container: Container, options: Log
     is_running = _liveness(database, container.id)
     if driver == "journald":
         return journal.blocks(process.run, container.id, options, is_running)
-    return logfiles.blocks(paths.container(container.id), options, is_running)
+    return logblocks.blocks(paths.container(container.id), options, is_running)
 
 
 def _liveness(database: Database, container_id: str) -> Callable[[], bool]:

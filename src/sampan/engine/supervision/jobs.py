@@ -3,7 +3,9 @@
 import os
 from collections.abc import Callable, Sequence
 
-from sampan.containers import control, logcompression, logfiles, wake, watched
+from sampan.containers import control, wake, watched
+from sampan.containers.logs import compression as logcompression
+from sampan.containers.logs import files as logfiles
 from sampan.engine.supervision import restarting, surroundings, watcher
 from sampan.engine.supervision.journal import Journal
 from sampan.storage import paths as layout

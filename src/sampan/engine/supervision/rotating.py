@@ -3,7 +3,9 @@
 import os
 import time
 
-from sampan.containers import logdrivers, logrotation, store, wake
+from sampan.containers import store, wake
+from sampan.containers.logs import drivers as logdrivers
+from sampan.containers.logs import rotation as logrotation
 from sampan.engine.supervision.journal import Journal
 from sampan.linux import inotify
 from sampan.storage.database import Database

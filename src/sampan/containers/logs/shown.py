@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from sampan.containers import logfiles
-from sampan.containers.logline import LogLine, parse, utc
+from sampan.containers.logs import blocks as logblocks
+from sampan.containers.logs.line import LogLine, parse, utc
 from sampan.containers.options import LogOptions
 
 # Runs of whole lines of one stream, or one part of a line. Stored lines are large in number: they are taken in runs.
@@ -20,8 +20,8 @@ _TIMED_HEADER = re.compile(rb"^([^ \n]+) std(?:out|err) F ", re.M)
 
 
 def read(folder: str, options: LogOptions, is_running: Callable[[], bool] = lambda: False) -> Iterator[LogLine]:
-    """Lines of the log in a container's folder that `options` ask for; see `logfiles.blocks`."""
-    return lines(logfiles.blocks(folder, options, is_running))
+    """Lines of the log in a container's folder that `options` ask for; see `blocks.blocks`."""
+    return lines(logblocks.blocks(folder, options, is_running))
 
 
 def lines(blocks: Iterable[bytes]) -> Iterator[LogLine]:

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 
-from sampan.containers import logdrivers
+from sampan.containers.logs import drivers as logdrivers
 from sampan.containers.model import Container
 
 _SHORT = 12

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from sampan.containers.logline import nanoseconds
+from sampan.containers.logs.line import nanoseconds
 from sampan.containers.options import LogOptions
 from sampan.errors import Unavailable
 from sampan.images import clock
@@ -18,7 +18,7 @@ Read = Callable[[Sequence[str]], tuple[int, str, str]]
 
 
 def blocks(read: Read, container_id: str, options: LogOptions, is_running: Callable[[], bool]) -> Iterator[bytes]:
-    """As `logfiles.blocks`. Raises Unavailable when journalctl fails."""
+    """As `blocks.blocks`. Raises Unavailable when journalctl fails."""
     cursor = ""
     while True:
         goes_on = options.follow and is_running() and not (options.until and time.time_ns() > options.until)

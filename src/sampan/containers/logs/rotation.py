@@ -8,8 +8,8 @@ sees that and tells the monitor.
 import errno
 import os
 
-from sampan.containers import logcompression
-from sampan.containers.logfiles import LOG, entries, numbers
+from sampan.containers.logs import compression as logcompression
+from sampan.containers.logs.files import LOG, entries, numbers
 from sampan.linux import fault
 
 _REOPEN = b"2 0 0\n"  # conmon's ctl pipe: kind of message, and two numbers that this one has no use for
