@@ -28,25 +28,8 @@ def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool
     Raises NotFound for an image that is not here, Conflict for a name in use, InvalidArgument for bad options or an
     unknown runtime.
     """
-    options = inherit(options, settings.load(paths.settings).settings)
     name = store.check_name(options.name) if options.name else ""
-    refusals.check(options, os.cpu_count() or 1)
-    if options.runtime:
-        probe.runtime(options.runtime)
-    if options.ip or options.networks:
-        from sampan.containers import connection
-
-        connection.check_addresses(database, paths, options)
-        if any(choice.links for choice in options.connections):
-            from sampan.containers import linking
-
-            linking.check(database, options)
-    if "container:" in options.pid_mode + options.ipc_mode + options.network:
-        from sampan.containers import joining
-
-        options = joining.by_id(database, options)
-    if options.network == "host" and not options.hostname:
-        options = options._replace(hostname=os.uname().nodename)
+    options = _settled(database, paths, options)
     database.require_room()
     container_id = os.urandom(32).hex()
     # The image is looked up inside: once the row is committed, nobody collects its layers.
@@ -76,6 +59,30 @@ def create(database: Database, paths: Paths, options: RunOptions, *, lease: bool
         fault.point("create.inserted")
     fault.point("create.committed")
     return container
+
+
+def _settled(database: Database, paths: Paths, options: RunOptions) -> RunOptions:
+    """The options with everything in them that the settings and other containers say, checked as far as it can be
+    without the image. Raises as create()."""
+    options = inherit(options, settings.load(paths.settings).settings)
+    refusals.check(options, os.cpu_count() or 1)
+    if options.runtime:
+        probe.runtime(options.runtime)
+    if options.ip or options.networks:
+        from sampan.containers import connection
+
+        connection.check_addresses(database, paths, options)
+        if any(choice.links for choice in options.connections):
+            from sampan.containers import linking
+
+            linking.check(database, options)
+    if "container:" in options.pid_mode + options.ipc_mode + options.network:
+        from sampan.containers import joining
+
+        options = joining.by_id(database, options)
+    if options.network == "host" and not options.hostname:
+        options = options._replace(hostname=os.uname().nodename)
+    return options
 
 
 def unchecked(health: HealthConfig | None) -> dict[str, Any] | None:

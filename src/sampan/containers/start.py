@@ -25,7 +25,7 @@ from sampan.containers import compile as compilation
 from sampan.containers.model import Container, MountPoint
 from sampan.errors import Conflict, NotFound, Unavailable
 from sampan.linux import cgroup, fault, files, netns, process
-from sampan.runtime import bundle, driver, monitor, probe, seccomp
+from sampan.runtime import bundle, driver, monitor, probe, seccomp, users
 from sampan.storage import leases, locks
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -248,29 +248,7 @@ class _Start:
             compilation.check_mounts(container.spec.mounts)
             identity = bundle.identity(root, container.spec.config.user, container.spec.options.groups)
             _make_working_dir(root, container.spec.config.working_dir)
-            points = self._points()
-            for point in points:
-                _fill(root, point)
-            facts = compilation.Facts(
-                folder=self.folder,
-                identity=identity,
-                capabilities=capabilities,
-                network=self.network,
-                namespaces=joining.namespaces(self.database, container.spec.options),
-                cgroups_path=self.cgroups_path,
-                cgroup_version=probe.cgroup_version(),
-                seccomp=filter_.document if filter_ else None,
-                annotations=filter_.annotations if filter_ else {},
-                devices=devices.devices(container.spec.options),
-                mounts=points,
-                has_recursive_read_only=_has_recursive_read_only(),
-                oom_score_adj=_oom_score_adj(),
-                block_io=devices.block_limits(container.spec.options),
-                injected=self._injection(),
-                linked=tuple(variable for link in self.linked for variable in link.variables),
-                init_path=probe.init().path if container.spec.options.init else "",
-                shared_memory=self._shared_memory(),
-            )
+            facts = self._facts(root, identity, capabilities, filter_)
             bundle.write_config(self.folder, compilation.specification(container, facts))
             fault.point("start.mounted")
             return monitor.spawn(conmon, self.runtime, self._monitor_options())
@@ -285,6 +263,35 @@ class _Start:
             meanwhile=self._meanwhile,
         )
         return filter_ or seccomp.NoFilter(), pid
+
+    def _facts(
+        self, root: int, identity: users.Identity, capabilities: tuple[str, ...], filter_: seccomp.Filter | None
+    ) -> compilation.Facts:
+        """What the specification depends on besides the options; fills and makes ready the mounts of `root`."""
+        options = self.container.spec.options
+        points = self._points()
+        for point in points:
+            _fill(root, point)
+        return compilation.Facts(
+            folder=self.folder,
+            identity=identity,
+            capabilities=capabilities,
+            network=self.network,
+            namespaces=joining.namespaces(self.database, options),
+            cgroups_path=self.cgroups_path,
+            cgroup_version=probe.cgroup_version(),
+            seccomp=filter_.document if filter_ else None,
+            annotations=filter_.annotations if filter_ else {},
+            devices=devices.devices(options),
+            mounts=points,
+            has_recursive_read_only=_has_recursive_read_only(),
+            oom_score_adj=_oom_score_adj(),
+            block_io=devices.block_limits(options),
+            injected=self._injection(),
+            linked=tuple(variable for link in self.linked for variable in link.variables),
+            init_path=probe.init().path if options.init else "",
+            shared_memory=self._shared_memory(),
+        )
 
     def _points(self) -> tuple[MountPoint, ...]:
         """The mounts, with what needs more than a bind made ready in this namespace."""

@@ -15,7 +15,7 @@ from sampan.linux import process
 from sampan.oci.platform import host_platform
 from sampan.runtime import probe
 from sampan.settings import sources
-from sampan.settings.model import AddressPool, Registry
+from sampan.settings.model import AddressPool, Loaded, Registry, Settings
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
@@ -26,89 +26,127 @@ _RUNNING, _PAUSED = ("running", "restarting"), ("paused",)
 
 def information(database: Database, paths: Paths) -> dict[str, Any]:
     """The document of `docker info`, of what there is here."""
+    loaded = sources.load(paths.settings)
+    version = probe.cgroup_version()
+    abilities = _abilities(version)
+    return {
+        "ID": paths.key,
+        **_counts(database),
+        **_storage(paths),
+        **abilities,
+        **_process(),
+        **_host(),
+        "CgroupDriver": "cgroupfs",
+        "CgroupVersion": str(version),
+        "ServerVersion": sampan.__version__,
+        **_tools(loaded.settings),
+        **_settings(loaded),
+        **_WITHOUT_MEANING,
+        "Warnings": warnings(abilities),
+    }
+
+
+def _counts(database: Database) -> dict[str, Any]:
     states = {str(row[0]): int(row[1] or 0) for row in database.rows(_STATES)}
     images = database.row("SELECT count(*) FROM image")
     running, paused = _sum(states, _RUNNING), _sum(states, _PAUSED)
-    host = os.uname()
-    version = probe.cgroup_version()
-    loaded = sources.load(paths.settings)
-    settings = loaded.settings
     return {
-        "ID": paths.key,
         "Containers": sum(states.values()),
         "ContainersRunning": running,
         "ContainersPaused": paused,
         "ContainersStopped": sum(states.values()) - running - paused,
         "Images": int(images[0] or 0) if images else 0,
-        "Driver": "overlay2",
-        "DriverStatus": _driver_status(paths),
+    }
+
+
+def _storage(paths: Paths) -> dict[str, Any]:
+    return {"Driver": "overlay2", "DriverStatus": _driver_status(paths), "DockerRootDir": paths.root}
+
+
+def _process() -> dict[str, Any]:
+    """This process and its environment, where Docker speaks of its daemon."""
+    return {
+        "NFd": len(os.listdir("/proc/self/fd")),
+        "NGoroutines": threading.active_count(),
+        "SystemTime": rfc3339(time.time_ns()),
+        "HttpProxy": os.environ.get("HTTP_PROXY", ""),
+        "HttpsProxy": os.environ.get("HTTPS_PROXY", ""),
+        "NoProxy": os.environ.get("NO_PROXY", ""),
+    }
+
+
+def _host() -> dict[str, Any]:
+    host = os.uname()
+    return {
+        "KernelVersion": host.release,
+        "OperatingSystem": _release("PRETTY_NAME") or "Linux",
+        "OSVersion": _release("VERSION_ID"),
+        "OSType": "linux",
+        "Architecture": host.machine,
+        "NCPU": os.cpu_count() or 1,
+        "MemTotal": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+        "Name": host.nodename,
+    }
+
+
+def _tools(settings: Settings) -> dict[str, Any]:
+    """What the work is done with."""
+    return {
         "Plugins": {
             "Volume": ["local"],
             "Network": ["bridge", "host", "ipvlan", "macvlan", "null"],
             "Authorization": None,
             "Log": _LOGS,
         },
-        **_abilities(version),
-        "Debug": False,
-        "NFd": len(os.listdir("/proc/self/fd")),
-        "NGoroutines": threading.active_count(),
-        "NEventsListener": 0,
-        "SystemTime": rfc3339(time.time_ns()),
-        "LoggingDriver": settings.log_driver,
-        "CgroupDriver": "cgroupfs",
-        "CgroupVersion": str(version),
-        "KernelVersion": host.release,
-        "OperatingSystem": _release("PRETTY_NAME") or "Linux",
-        "OSVersion": _release("VERSION_ID"),
-        "OSType": "linux",
-        "Architecture": host.machine,
-        "IndexServerAddress": _INDEX,
-        "RegistryConfig": _registries(settings.registries),
-        "NCPU": os.cpu_count() or 1,
-        "MemTotal": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
-        "GenericResources": None,
-        "DockerRootDir": paths.root,
-        "HttpProxy": os.environ.get("HTTP_PROXY", ""),
-        "HttpsProxy": os.environ.get("HTTPS_PROXY", ""),
-        "NoProxy": os.environ.get("NO_PROXY", ""),
-        "Name": host.nodename,
-        "Labels": [],
-        "ExperimentalBuild": False,
-        "ServerVersion": sampan.__version__,
         "Runtimes": {name: {"path": found.path} for name in _RUNTIMES if (found := probe.find(name)) is not None},
         "DefaultRuntime": settings.runtime or _default_runtime(),
-        "Swarm": _NO_SWARM,
-        "LiveRestoreEnabled": True,
-        "Isolation": "",
         "InitBinary": _init(),
         "SecurityOptions": ["name=seccomp,profile=builtin"],
         "FirewallBackend": {"Driver": "nftables"},
         "CDISpecDirs": list(cdi.FOLDERS),
+    }
+
+
+def _settings(loaded: Loaded) -> dict[str, Any]:
+    settings = loaded.settings
+    return {
+        "LoggingDriver": settings.log_driver,
+        "RegistryConfig": _registries(settings.registries),
         **_pools(settings.address_pools),
         "SettingsFiles": list(loaded.files),
         "PublishLocalOnly": settings.publish_local_only,
-        "ContainerdCommit": {"ID": ""},
-        "RuncCommit": {"ID": ""},
-        "InitCommit": {"ID": ""},
-        "Warnings": warnings(_abilities(version)),
     }
 
 
 _STATES = "SELECT status, count(*) FROM container GROUP BY status"
 _LOGS = ["journald", "json-file", "local", "none"]
 _INDEX = "https://index.docker.io/v1/"
-_NO_SWARM = {
-    "NodeID": "",
-    "NodeAddr": "",
-    "LocalNodeState": "inactive",
-    "ControlAvailable": False,
-    "Error": "",
-    "RemoteManagers": None,
+# Fields that clients look for, and that have one value where there is no daemon, no swarm and no Windows.
+_WITHOUT_MEANING: Mapping[str, Any] = {
+    "Debug": False,
+    "NEventsListener": 0,
+    "IndexServerAddress": _INDEX,
+    "GenericResources": None,
+    "Labels": [],
+    "ExperimentalBuild": False,
+    "Swarm": {
+        "NodeID": "",
+        "NodeAddr": "",
+        "LocalNodeState": "inactive",
+        "ControlAvailable": False,
+        "Error": "",
+        "RemoteManagers": None,
+    },
+    "LiveRestoreEnabled": True,
+    "Isolation": "",
+    "ContainerdCommit": {"ID": ""},
+    "RuncCommit": {"ID": ""},
+    "InitCommit": {"ID": ""},
 }
 
 
 def _registries(registries: Sequence[Registry]) -> dict[str, Any]:
-    """The settings' registries beside Docker's own; nothing is fetched from any yet."""
+    """The settings' registries beside Docker's own."""
     configs = {"docker.io": {"Name": "docker.io", "Mirrors": [], "Secure": True, "Official": True}}
     for one in registries:
         configs[one.name] = {
