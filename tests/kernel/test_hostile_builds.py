@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sampan.builder.trees import Tree
+from sampan.builder.files.trees import Tree
 from sampan.errors import InvalidArgument
 from sampan.linux.files import remove_tree
 from sampan.testing.command import Result, Sampan

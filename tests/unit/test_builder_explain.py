@@ -2,8 +2,9 @@
 
 import pytest
 
-from sampan.builder import cachekey, explain
-from sampan.builder.cachekey import Content, Facts, StepInputs
+from sampan.builder.cache import explain
+from sampan.builder.cache import key as cachekey
+from sampan.builder.cache.key import Content, Facts, StepInputs
 
 FILES: Facts = (("src", "d 755 "), ("src/app.py", "f 644 aaaa"), ("src/b.py", "f 644 bbbb"))
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from sampan.builder import graph
 from sampan.builder.failures import AtLine
 from sampan.builder.options import BuildOptions
-from sampan.builder.steps import CopyFiles, MakeWorkdir, Note, Plan, RunCommand
+from sampan.builder.plan import graph
+from sampan.builder.plan.steps import CopyFiles, MakeWorkdir, Note, Plan, RunCommand
 from sampan.dockerfile import parser
 from sampan.dockerfile.errors import ParseError
 from sampan.errors import NotFound

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from sampan.builder import cachekey, selection
-from sampan.builder.digests import Remembered, stamp_of
-from sampan.builder.steps import CopyFiles
-from sampan.builder.trees import Tree
+from sampan.builder.cache import key as cachekey
+from sampan.builder.files import selection
+from sampan.builder.files.digests import Remembered, stamp_of
+from sampan.builder.files.trees import Tree
+from sampan.builder.plan.steps import CopyFiles
 from sampan.dockerfile import ignore
 from sampan.errors import NotFound
 

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampan.builder import modes, owners, wording
-from sampan.builder.plain import PlainPrinter
-from sampan.builder.progress import Reporter
+from sampan.builder.files import modes, owners
+from sampan.builder.plan import wording
+from sampan.builder.progress.events import Reporter
+from sampan.builder.progress.plain import PlainPrinter
 from sampan.builder.solver import size_text
 from sampan.errors import InvalidArgument
 

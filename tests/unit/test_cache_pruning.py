@@ -2,7 +2,7 @@
 
 import pytest
 
-from sampan.builder.pruning import Cached, choose
+from sampan.builder.cache.pruning import Cached, choose
 from sampan.errors import InvalidArgument
 
 HOUR = 3600 * 10**9

@@ -2,9 +2,9 @@
 
 import pytest
 
-from sampan.builder import evaluate, graph
 from sampan.builder.failures import AtLine
 from sampan.builder.options import BuildOptions
+from sampan.builder.plan import evaluate, graph
 from sampan.dockerfile import parser, words
 from sampan.errors import InvalidArgument
 from sampan.oci.config import ContainerConfig

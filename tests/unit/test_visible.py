@@ -5,9 +5,9 @@ import io
 import pytest
 
 from sampan.builder.failures import BuildFailed, Excerpt
-from sampan.builder.plain import PlainPrinter
-from sampan.builder.progress import KEPT_LINES, Event, Failed, Missed, Output, Reporter, Started, Status, Warned
-from sampan.builder.terminal import TerminalPrinter
+from sampan.builder.progress.events import KEPT_LINES, Event, Failed, Missed, Output, Reporter, Started, Status, Warned
+from sampan.builder.progress.plain import PlainPrinter
+from sampan.builder.progress.terminal import TerminalPrinter
 from sampan.cli.errors import report
 from sampan.cli.format import Listing, render
 from sampan.dockerfile import parser

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sampan.builder.steps import Note, Plan, PlannedStage, Step
+from sampan.builder.plan.steps import Note, Plan, PlannedStage, Step
 from sampan.oci.config import History, ImageConfig
 
 COMMENT = "buildkit.dockerfile.v0"

@@ -5,13 +5,15 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sampan.builder import assemble, graph, project, store
+from sampan.builder import assemble, project
+from sampan.builder.cache import store
 from sampan.builder.failures import AtLine, BuildFailed, Excerpt
 from sampan.builder.options import BuildOptions, BuildResult
-from sampan.builder.progress import Event, Reporter
+from sampan.builder.plan import graph
+from sampan.builder.plan.steps import CopyFiles, Plan, PlannedStage
+from sampan.builder.progress.events import Event, Reporter
 from sampan.builder.project import Source
-from sampan.builder.stages import ContextFiles, Shared, StageWork
-from sampan.builder.steps import CopyFiles, Plan, PlannedStage
+from sampan.builder.work.stages import ContextFiles, Shared, StageWork
 from sampan.dockerfile import parser
 from sampan.dockerfile.errors import ParseError
 from sampan.dockerfile.instructions import Dockerfile
@@ -271,7 +273,7 @@ class _Build:
 
     def _load_context(self, plan: Plan, shared: Shared) -> None:
         """Look at the files that steps take from the context, before the store is locked."""
-        from sampan.builder.context import open_context
+        from sampan.builder.files.context import open_context
 
         wanted = [
             (stage, step)
@@ -303,7 +305,7 @@ class _Build:
         if len(pending) == 1:
             pending[0].run()
         elif pending:
-            from sampan.builder.parallel import Parallel
+            from sampan.builder.work.parallel import Parallel
 
             Parallel(self._database, shared, pending).run()
 

@@ -5,8 +5,8 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sampan.builder import graph
 from sampan.builder.options import BuildOptions
+from sampan.builder.plan import graph
 from sampan.builder.project import read_dockerfile
 from sampan.builder.project import read_lock as read_lock
 from sampan.dockerfile import parser, stages, words

@@ -16,7 +16,7 @@ from sampan.storage.paths import Paths
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sampan.builder.pruning import Cached
+    from sampan.builder.cache.pruning import Cached
     from sampan.images.removal import Removed
 
 Filters = Mapping[str, Sequence[str]]
@@ -92,7 +92,7 @@ def system(
 def _perform(
     database: Database, paths: Paths, all_unused: bool, include_volumes: bool, filters: Filters
 ) -> SystemPruned:
-    from sampan.builder import pruning as cache
+    from sampan.builder.cache import pruning as cache
     from sampan.engine.images import Images
     from sampan.engine.networks import Networks
     from sampan.volumes import pruning as volumes
@@ -113,7 +113,7 @@ def _rehearse(
 ) -> SystemPruned:
     """The decisions of a prune one upon the other, in a transaction that is undone: a volume of a container that would
     go would go too."""
-    from sampan.builder import pruning as cache
+    from sampan.builder.cache import pruning as cache
     from sampan.engine.images import Images
     from sampan.engine.networks import Networks
     from sampan.images import removal

@@ -11,8 +11,8 @@ from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
 if TYPE_CHECKING:
-    from sampan.builder.pruning import Cached, Limits
-    from sampan.builder.pruning import Pruned as CachePruned
+    from sampan.builder.cache.pruning import Cached, Limits
+    from sampan.builder.cache.pruning import Pruned as CachePruned
     from sampan.engine.pruning import SystemPruned
     from sampan.engine.resuming import Resumed
 
@@ -78,7 +78,7 @@ class System:
 
         Raises InvalidArgument.
         """
-        from sampan.builder import pruning
+        from sampan.builder.cache import pruning
 
         return pruning.choose(pruning.cached(self.database), all_unused=True, filters=filters or {})
 
@@ -94,7 +94,7 @@ class System:
 
         Raises InvalidArgument.
         """
-        from sampan.builder import pruning
+        from sampan.builder.cache import pruning
 
         return pruning.prune(
             self.database,

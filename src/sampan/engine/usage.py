@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sampan.builder.pruning import Cached, cached
+from sampan.builder.cache.pruning import Cached, cached
 from sampan.containers import store as containers
 from sampan.containers.model import Container
 from sampan.images import store as images

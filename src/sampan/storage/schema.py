@@ -107,7 +107,7 @@ MIGRATIONS: tuple[str, ...] = (
     ) WITHOUT ROWID;
 
     CREATE TABLE build_step(
-        key TEXT PRIMARY KEY,           -- digest of everything that decides the step's result (builder/cachekey.py)
+        key TEXT PRIMARY KEY,           -- digest of everything that decides the step's result (builder/cache/key.py)
         parent_key TEXT NOT NULL,
         position TEXT NOT NULL,         -- where it stands, to find what to compare a miss with
         inputs TEXT NOT NULL,           -- JSON: words, arguments, files; what a miss is explained from

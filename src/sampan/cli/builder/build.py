@@ -7,7 +7,7 @@ from typing import Any
 
 from sampan.builder.failures import BuildFailed
 from sampan.builder.options import BuildOptions, BuildResult
-from sampan.builder.plain import PlainPrinter
+from sampan.builder.progress.plain import PlainPrinter
 from sampan.cli import client_config
 from sampan.cli.command import Command, Example, Invocation, Settings
 from sampan.cli.container.run_flags import EXTRA_HOST, ULIMIT
@@ -182,7 +182,7 @@ def _printer(progress: str) -> AbstractContextManager[Any]:
     if progress in ("quiet", "none"):
         return nullcontext()
     if progress == "tty" or (progress in ("", "auto") and sys.stderr.isatty()):
-        from sampan.builder.terminal import TerminalPrinter
+        from sampan.builder.progress.terminal import TerminalPrinter
 
         return TerminalPrinter(sys.stderr, has_colour="NO_COLOR" not in os.environ)
     return PlainPrinter(sys.stderr)

@@ -2,7 +2,7 @@
 
 import time
 
-from sampan.builder.pruning import Limits
+from sampan.builder.cache.pruning import Limits
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import Flag, filter_flag, force_flag
 from sampan.cli.kinds import BOOL, BYTES, STRING

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sampan.builder.pruning import Cached
+from sampan.builder.cache.pruning import Cached
 from sampan.cli.format import Row
 from sampan.cli.output import human_size
 from sampan.cli.views.times import ago

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sampan.builder.pruning import Cached
+from sampan.builder.cache.pruning import Cached
 from sampan.cli.errors import ClientError
 from sampan.cli.format import Listing, Row, render
 from sampan.cli.gotemplate import Record, Template, TemplateError, TemplateParseError, to_json

@@ -5,8 +5,8 @@ import threading
 import time
 from typing import TextIO
 
-from sampan.builder.plain import reason_line
-from sampan.builder.progress import Cached, Done, Event, Failed, Missed, Output, Started, Status, Warned
+from sampan.builder.progress.events import Cached, Done, Event, Failed, Missed, Output, Started, Status, Warned
+from sampan.builder.progress.plain import reason_line
 from sampan.dockerfile.errors import visible
 
 _PERIOD_SECONDS = 0.1

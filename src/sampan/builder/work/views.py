@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from sampan.builder.trees import Tree
+from sampan.builder.files.trees import Tree
 from sampan.linux import files, mount
 from sampan.storage import leases
 from sampan.storage.database import Database

@@ -6,8 +6,8 @@ import stat
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sampan.builder import digests
-from sampan.builder.digests import Remembered
+from sampan.builder.files import digests
+from sampan.builder.files.digests import Remembered
 from sampan.dockerfile import glob
 from sampan.dockerfile.ignore import Patterns
 from sampan.errors import InvalidArgument

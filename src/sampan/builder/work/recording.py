@@ -4,9 +4,9 @@ import queue
 import threading
 from typing import NamedTuple
 
-from sampan.builder import store
-from sampan.builder.cachekey import StepInputs
-from sampan.builder.store import Result
+from sampan.builder.cache import store
+from sampan.builder.cache.key import StepInputs
+from sampan.builder.cache.store import Result
 from sampan.errors import SampanError
 from sampan.linux import fault
 from sampan.storage import layers, snapshots

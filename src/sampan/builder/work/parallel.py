@@ -2,8 +2,8 @@
 
 import threading
 
-from sampan.builder.performing import Interrupted
-from sampan.builder.stages import Shared, StageWork
+from sampan.builder.work.performing import Interrupted
+from sampan.builder.work.stages import Shared, StageWork
 from sampan.linux import cancellation, cgroup, process
 from sampan.storage import leases
 from sampan.storage.database import Database

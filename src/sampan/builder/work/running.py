@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 
-from sampan.builder.steps import RunCommand
+from sampan.builder.plan.steps import RunCommand
 from sampan.linux import netns
 from sampan.networks import connect, files, resolver, store
 from sampan.runtime import oneshot

@@ -4,8 +4,8 @@ import os
 import posixpath
 from typing import NamedTuple
 
-from sampan.builder.steps import CopyFiles
-from sampan.builder.trees import Entry, Tree
+from sampan.builder.files.trees import Entry, Tree
+from sampan.builder.plan.steps import CopyFiles
 from sampan.dockerfile import glob, ignore
 from sampan.dockerfile.errors import nearest
 from sampan.errors import NotFound

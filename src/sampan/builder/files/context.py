@@ -2,11 +2,11 @@
 
 import os
 
-from sampan.builder import digests
 from sampan.builder.failures import BuildFailed
+from sampan.builder.files import digests
+from sampan.builder.files.trees import Tree
 from sampan.builder.options import BuildOptions
 from sampan.builder.project import Source, read_file
-from sampan.builder.trees import Tree
 from sampan.dockerfile import ignore
 from sampan.errors import SampanError
 

@@ -3,8 +3,8 @@
 import time
 from typing import NamedTuple
 
-from sampan.builder import cachekey
-from sampan.builder.cachekey import StepInputs
+from sampan.builder.cache import key as cachekey
+from sampan.builder.cache.key import StepInputs
 from sampan.storage import snapshots
 from sampan.storage.database import Database
 

@@ -10,13 +10,13 @@ import posixpath
 import stat
 from typing import NamedTuple
 
-from sampan.builder import modes
-from sampan.builder.digests import stamp_of
-from sampan.builder.modes import Change
-from sampan.builder.owners import Owner
-from sampan.builder.selection import Selected
-from sampan.builder.steps import CopyFiles, Inline
-from sampan.builder.trees import Entry, Tree
+from sampan.builder.files import modes
+from sampan.builder.files.digests import stamp_of
+from sampan.builder.files.modes import Change
+from sampan.builder.files.owners import Owner
+from sampan.builder.files.selection import Selected
+from sampan.builder.files.trees import Entry, Tree
+from sampan.builder.plan.steps import CopyFiles, Inline
 from sampan.errors import Corrupt, InvalidArgument
 from sampan.linux import files
 from sampan.linux.copying import copy_bytes

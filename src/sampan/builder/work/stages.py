@@ -6,13 +6,14 @@ A build whose steps are all stored needs nothing else: what does steps stands in
 import threading
 from typing import TYPE_CHECKING
 
-from sampan.builder import cachekey, store
 from sampan.builder.assemble import Layer
-from sampan.builder.cachekey import Content, StepInputs
+from sampan.builder.cache import key as cachekey
+from sampan.builder.cache import store
+from sampan.builder.cache.key import Content, StepInputs
+from sampan.builder.cache.store import Result
 from sampan.builder.options import BuildOptions
-from sampan.builder.progress import Reporter
-from sampan.builder.steps import CopyFiles, PlannedStage, Step
-from sampan.builder.store import Result
+from sampan.builder.plan.steps import CopyFiles, PlannedStage, Step
+from sampan.builder.progress.events import Reporter
 from sampan.errors import InvalidArgument, SampanError
 from sampan.images import clock
 from sampan.images.model import Image
@@ -21,10 +22,10 @@ from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
 if TYPE_CHECKING:
-    from sampan.builder.recording import Recorder
-    from sampan.builder.selection import Selected
-    from sampan.builder.trees import Tree
-    from sampan.builder.views import Workspace
+    from sampan.builder.files.selection import Selected
+    from sampan.builder.files.trees import Tree
+    from sampan.builder.work.recording import Recorder
+    from sampan.builder.work.views import Workspace
 
 NOTHING = "scratch"
 
@@ -38,7 +39,7 @@ class ContextFiles:
 
     def of(self, stage: PlannedStage, step: Step) -> "tuple[tuple[Selected, ...], Content]":
         """What a COPY takes. Raises NotFound or InvalidArgument with the reason."""
-        from sampan.builder import selection
+        from sampan.builder.files import selection
 
         assert isinstance(step.action, CopyFiles)
         found = self._found.get((stage.index, step.number))
@@ -79,7 +80,7 @@ class Shared:
         """Where finished steps go."""
         with self._lock:
             if self._recorder is None:
-                from sampan.builder.recording import Recorder
+                from sampan.builder.work.recording import Recorder
 
                 self._recorder = Recorder(self.database, self.paths)
             return self._recorder
@@ -89,7 +90,7 @@ class Shared:
         """Where temporary folders are made."""
         with self._lock:
             if self._workspace is None:
-                from sampan.builder.views import Workspace
+                from sampan.builder.work.views import Workspace
 
                 self._workspace = Workspace(self.database, self.paths)
             return self._workspace
@@ -100,7 +101,7 @@ class Shared:
 
     def tree(self, layers: tuple[str, ...]) -> "Tree":
         """The merged files of some layers, opened once."""
-        from sampan.builder import views
+        from sampan.builder.work import views
 
         workspace = self.workspace
         with self._lock:
@@ -213,7 +214,7 @@ class StageWork:
 
     def run(self) -> None:
         """Do what is left of the stage; those that it needs are done. Raises AtLine with the step that failed."""
-        from sampan.builder import performing
+        from sampan.builder.work import performing
 
         performing.finish(self)
         self.done.set()

@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from sampan.builder import signals, wording
 from sampan.builder.failures import AtLine
-from sampan.builder.steps import Action, CopyFiles, Inline, MakeWorkdir, Note, Pairs, RunCommand, Step
+from sampan.builder.plan import signals, wording
+from sampan.builder.plan.steps import Action, CopyFiles, Inline, MakeWorkdir, Note, Pairs, RunCommand, Step
 from sampan.dockerfile import ports as exposing
 from sampan.dockerfile import words
 from sampan.dockerfile.instructions import (

@@ -4,15 +4,18 @@ import errno
 import os
 import time
 
-from sampan.builder import cachekey, copying, explain, owners, running, selection, store, views
-from sampan.builder.cachekey import StepInputs
+from sampan.builder.cache import explain, store
+from sampan.builder.cache import key as cachekey
+from sampan.builder.cache.key import StepInputs
+from sampan.builder.cache.store import Result
 from sampan.builder.failures import AtLine
-from sampan.builder.progress import Work
-from sampan.builder.recording import Finished
-from sampan.builder.stages import StageWork
-from sampan.builder.steps import CopyFiles, MakeWorkdir, RunCommand, Step
-from sampan.builder.store import Result
-from sampan.builder.trees import Tree
+from sampan.builder.files import copying, owners, selection
+from sampan.builder.files.trees import Tree
+from sampan.builder.plan.steps import CopyFiles, MakeWorkdir, RunCommand, Step
+from sampan.builder.progress.events import Work
+from sampan.builder.work import running, views
+from sampan.builder.work.recording import Finished
+from sampan.builder.work.stages import StageWork
 from sampan.errors import InvalidArgument, SampanError, Unavailable
 from sampan.linux import fault, files
 from sampan.runtime import bundle

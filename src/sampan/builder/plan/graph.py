@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from sampan.builder import evaluate
-from sampan.builder.evaluate import PROXY_ARGUMENTS, Globals, State
 from sampan.builder.failures import AtLine
 from sampan.builder.options import BuildOptions
-from sampan.builder.steps import Base, CopyFiles, Note, Plan, PlannedStage, Step
+from sampan.builder.plan import evaluate
+from sampan.builder.plan.evaluate import PROXY_ARGUMENTS, Globals, State
+from sampan.builder.plan.steps import Base, CopyFiles, Note, Plan, PlannedStage, Step
 from sampan.dockerfile import parser, stages, words
 from sampan.dockerfile.instructions import Arg, Copy, Dockerfile, Instruction, Line, Run, Stage, Workdir
 from sampan.errors import SampanError

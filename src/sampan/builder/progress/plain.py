@@ -2,8 +2,8 @@
 
 from typing import TextIO
 
-from sampan.builder.explain import FIRST_BUILD, NO_CACHE
-from sampan.builder.progress import Cached, Done, Event, Failed, Missed, Output, Started, Status, Warned
+from sampan.builder.cache.explain import FIRST_BUILD, NO_CACHE
+from sampan.builder.progress.events import Cached, Done, Event, Failed, Missed, Output, Started, Status, Warned
 from sampan.dockerfile.errors import visible
 
 _EVIDENT = (FIRST_BUILD.reason, NO_CACHE.reason)

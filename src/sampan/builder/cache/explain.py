@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sampan.builder.cachekey import Facts, StepInputs
+from sampan.builder.cache.key import Facts, StepInputs
 
 MOST_FILES = 1000
 _SHOWN = 40

@@ -9,11 +9,11 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sampan.builder.steps import CopyFiles, MakeWorkdir, RunCommand, Step
+from sampan.builder.plan.steps import CopyFiles, MakeWorkdir, RunCommand, Step
 
 if TYPE_CHECKING:
-    from sampan.builder.selection import Selected
-    from sampan.builder.trees import Entry, Tree
+    from sampan.builder.files.selection import Selected
+    from sampan.builder.files.trees import Entry, Tree
 
 _LISTED = 20_000  # files that an explanation can name; a step with more is explained without names
 _FORMAT = 1  # raise it when a step's result would differ from what older keys stand for

@@ -1,0 +1,1 @@
+"""Files that steps take: contexts, trees, what is selected, how it is copied."""

@@ -1,0 +1,1 @@
+"""Stages and steps while a build goes on."""
