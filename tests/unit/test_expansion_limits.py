@@ -4,7 +4,7 @@ import pytest
 
 from sampan.builder.failures import AtLine
 from sampan.builder.options import BuildOptions
-from sampan.builder.plan import evaluate, graph
+from sampan.builder.plan import evaluate, graph, state
 from sampan.dockerfile import parser, words
 from sampan.errors import InvalidArgument
 from sampan.oci.config import ContainerConfig
@@ -69,7 +69,7 @@ def test_many_large_instructions_are_refused(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_title_of_a_step_shows_the_beginning_of_a_long_value() -> None:
-    title = evaluate.shown("RUN $A $A", {"A": "a" * 100_000})
+    title = state.shown("RUN $A $A", {"A": "a" * 100_000})
     assert len(title) < 3000
     assert title.startswith("RUN aaaa")
 

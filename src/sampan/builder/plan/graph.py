@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from sampan.builder.failures import AtLine
 from sampan.builder.options import BuildOptions
 from sampan.builder.plan import evaluate
-from sampan.builder.plan.evaluate import PROXY_ARGUMENTS, Globals, State
+from sampan.builder.plan.state import PROXY_ARGUMENTS, Globals, State
 from sampan.builder.plan.steps import Base, CopyFiles, Note, Plan, PlannedStage, Step
 from sampan.dockerfile import parser, stages, words
 from sampan.dockerfile.instructions import Arg, Copy, Dockerfile, Instruction, Line, Run, Stage, Workdir
