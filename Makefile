@@ -34,7 +34,7 @@ bench: setup ## measure beside docker and podman where they are; writes docs/ben
 soak: setup ## random verbs for SOAK_SECONDS (900) and 1,000 short containers; fails when anything is left
 	@$(BIN)/python scripts/soak
 
-docs: setup ## write docs/commands.md, the reference of the commands
+docs: setup ## write docs/commands.md and docs/rules, from the commands' and the rules' own tables
 	@$(BIN)/python scripts/reference
 
 install: ## install the command for everybody, below PREFIX=/usr/local

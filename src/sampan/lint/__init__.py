@@ -1,0 +1,1 @@
+"""Bad practice in Dockerfiles: rules over what was parsed, and what they find."""
