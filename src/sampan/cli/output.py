@@ -9,13 +9,13 @@ _NARROWEST = 10
 _GAP = 3
 
 
-def table(rows: Iterable[Sequence[str]]) -> str:
-    """Rows of equal length as columns: at least 10 wide, 3 blanks between; the last column is not padded."""
+def table(rows: Iterable[Sequence[str]], narrowest: int = _NARROWEST, gap: int = _GAP) -> str:
+    """Rows of equal length as columns: at least `narrowest` wide, `gap` blanks between; the last is not padded."""
     lines = [list(row) for row in rows]
     if not lines:
         return ""
     columns = len(lines[0])
-    widths = [max(_NARROWEST, *(len(line[column]) + _GAP for line in lines)) for column in range(columns - 1)]
+    widths = [max(narrowest, *(len(line[column]) + gap for line in lines)) for column in range(columns - 1)]
     out: list[str] = []
     for line in lines:
         out += [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from sampan.dockerfile.instructions import Arg, From, Line
+from sampan.dockerfile import comments
+from sampan.dockerfile.instructions import Arg, From
 from sampan.lint.findings import Found, Rule
 from sampan.lint.subject import Subject
 
@@ -17,18 +18,10 @@ def check(subject: Subject) -> Iterator[Found]:
                 kind, names = "ARG", tuple(name for name, _ in instruction.pairs)
             case From() if instruction.name:
                 kind, names = "FROM", (instruction.name,)
-        comment = _comment_above(lines, instruction.line) if names else ""
+        comment = comments.above(lines, instruction.line) if names else ""
         if comment and not any(comment.lower().startswith(name.lower()) for name in names):
             message = f"Comment for {kind} should follow the format: `# {names[0]} <description>`"
             yield instruction.line.first, instruction.line.last, message
-
-
-def _comment_above(lines: list[str], line: Line) -> str:
-    """The text of the comment that ends right above a line; "" where there is none, or it is a directive."""
-    above = lines[line.first - 2].strip() if line.first > 1 else ""
-    text = above.removeprefix("#").strip()
-    is_directive = text.partition("=")[0].strip().lower() in ("syntax", "escape", "check") and "=" in text
-    return text if above.startswith("#") and not is_directive else ""
 
 
 RULE = Rule(
