@@ -237,6 +237,7 @@ class _Pull:
             if here is not None:
                 self._hold(here)
                 found[diff_id] = here
+                partial.forget(self._paths.downloads, descriptor.digest)  # whoever unpacked it was killed right then
                 self._note(descriptor, diff_id, is_verified=False)
                 self._tell(descriptor, "Already exists")
             elif diff_id not in missing:

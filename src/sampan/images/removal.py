@@ -37,7 +37,8 @@ def remove(database: Database, paths: Paths, text: str, *, force: bool = False, 
             if _is_id(image, text)
             else _by_name(database, image, text, force, in_use)
         )
-    gc.collect(database, paths)
+        gone = gc.forget(database)
+    gc.remove(database, paths, gone)
     return removed
 
 
@@ -185,8 +186,9 @@ def prune(
         return Pruned(removed, freed + clean_begun(paths, all_unused=all_unused, filters=filters, dry_run=True))
     with database.transaction():
         removed = forget_unused(database, all_unused=all_unused, filters=filters, in_use=in_use)
+        gone = gc.forget(database)
     fault.point("images.forgotten")
-    freed = gc.collect(database, paths).bytes + clean_begun(paths, all_unused=all_unused, filters=filters)
+    freed = gc.remove(database, paths, gone).bytes + clean_begun(paths, all_unused=all_unused, filters=filters)
     happenings.pruned(database, freed)
     return Pruned(removed, freed)
 

@@ -67,11 +67,7 @@ class PartialFile:
 
     def remove(self) -> None:
         """Take the file away; its bytes are where they belong."""
-        for path in (self.path, self.path + _PARTS):
-            try:
-                os.unlink(path)
-            except FileNotFoundError:
-                pass
+        _remove(self.path)
 
     def close(self) -> None:
         """Let go of it; what has arrived stays."""
@@ -89,6 +85,29 @@ def _locked(path: str, pause: Callable[[float], object]) -> int:
     while (fd := locks.acquire(path, fcntl.LOCK_EX | fcntl.LOCK_NB)) is None:
         pause(0.2)
     return fd
+
+
+def forget(folder: str, digest: str) -> None:
+    """Remove what is left of a blob that is here already, unless another process is at it."""
+    path = f"{folder}/{digest.replace(':', '-')}"
+    if os.path.exists(path):
+        fd = locks.acquire(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if fd is None:
+            return
+        try:
+            _remove(path)
+        finally:
+            os.close(fd)
+    elif os.path.exists(path + _PARTS):
+        _remove(path)
+
+
+def _remove(path: str) -> None:
+    for name in (path, path + _PARTS):
+        try:
+            os.unlink(name)
+        except FileNotFoundError:
+            pass
 
 
 def clean(folder: str, older_than_seconds: float = KEPT_SECONDS, *, dry_run: bool = False) -> int:

@@ -26,6 +26,11 @@ def collect(database: Database, paths: Paths, roots: Collection[str] | Callable[
     """
     with database.transaction():
         gone = forget(database, roots() if callable(roots) else roots)
+    return remove(database, paths, gone)
+
+
+def remove(database: Database, paths: Paths, gone: list[tuple[str, int]]) -> Collected:
+    """The doing half of collect(), after the commit: remove the files of what forget() gave."""
     for snapshot_id, _ in gone:
         fault.point("gc.forgotten")
         snapshots.remove_folder(paths, snapshot_id)
@@ -37,7 +42,7 @@ def collect(database: Database, paths: Paths, roots: Collection[str] | Callable[
 
 
 def forget(database: Database, roots: Collection[str] = ()) -> list[tuple[str, int]]:
-    """The deciding half of collect(): delete the rows, in the caller's transaction: [(id, bytes)]."""
+    """The deciding half of collect(): delete the rows, in the caller's transaction: [(id, bytes)] for remove()."""
     kept = {*roots}
     kept.update(name.removeprefix(_SNAPSHOT) for name in leases.held(database) if name.startswith(_SNAPSHOT))
     rows = database.rows(

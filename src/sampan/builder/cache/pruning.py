@@ -107,8 +107,9 @@ def prune(
         return Pruned(removed, freed)
     with database.transaction():
         removed = forget(database, all_unused=all_unused, filters=filters, excess=excess)
+        gone = gc.forget(database)
     fault.point("cache.forgotten")
-    freed = gc.collect(database, paths).bytes
+    freed = gc.remove(database, paths, gone).bytes
     with database.transaction(durable=False):
         events.record(database, "builder", "prune", "", {"reclaimed": str(freed)})
     return Pruned(removed, freed)
