@@ -1,6 +1,7 @@
 """What is reused, what is not, and what is told about it."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ def test_a_changed_file_is_named_and_what_stands_on_it_is_rebuilt(sampan: Sampan
     (context / "src" / "app.py").write_text("two\n")
     (context / "src" / "third.py").write_text("third\n")
     assert reasons(build(sampan, context)) == [
-        "COPY src/ ./ rebuilt: src/app.py changed (1 other file)",
+        "COPY src/ ./ rebuilt: src/app.py changed, src/third.py added",
         "RUN echo 1 > /version && cat app.py > /built rebuilt: parent step 3 rebuilt",
         "COPY --from=build /built /built rebuilt: built changed",
         "RUN echo final > /final rebuilt: parent step 2 rebuilt",
@@ -104,9 +105,7 @@ def test_a_build_argument_is_named_with_its_values(sampan: Sampan, context: Path
 def test_a_changed_instruction_and_a_changed_mode_are_told(sampan: Sampan, context: Path) -> None:
     build(sampan, context)
     (context / "Dockerfile").write_text(DOCKERFILE.replace("echo final", "echo other"))
-    assert reasons(build(sampan, context))[0].startswith(
-        "RUN echo other > /final rebuilt: instruction changed, was RUN echo final"
-    )
+    assert reasons(build(sampan, context))[0].startswith("RUN echo other > /final rebuilt: final -> other")
     (context / "src" / "app.py").chmod(0o755)
     assert reasons(build(sampan, context))[0].endswith("src/app.py mode changed 644 -> 755")
 
@@ -140,7 +139,10 @@ def test_a_changed_base_image_is_told(sampan: Sampan, context: Path) -> None:
         base.write_text(f"FROM busybox\nRUN echo {text} > /one\n")
         sampan("build", "-q", "-t", "base", "-f", str(base), str(context))
         lines = sampan("build", "--progress", "plain", "-f", str(top), str(context)).err.split("\n")
-    assert reasons(lines) == ["RUN echo top rebuilt: base image changed"]
+    (reason,) = reasons(lines)
+    assert re.fullmatch(
+        r"RUN echo top rebuilt: \S*base:latest moved [0-9a-f]{12} -> [0-9a-f]{12}, made \d+ s ago", reason
+    )
 
 
 def test_a_prune_beside_it_takes_nothing_from_a_build(sampan: Sampan, context: Path) -> None:

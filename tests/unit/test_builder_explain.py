@@ -1,5 +1,7 @@
 """Why a step misses the cache, and what decides a step at all."""
 
+import time
+
 import pytest
 
 from sampan.builder.cache import explain
@@ -24,7 +26,10 @@ def inputs(
 @pytest.mark.parametrize(
     ("wanted", "reason"),
     [
-        (inputs("COPY a .", "copy a"), "instruction changed, was COPY . ."),
+        (inputs("COPY a .", "copy a"), ". -> a"),
+        (inputs("COPY . . x"), "x added"),
+        (inputs("COPY ."), ". removed"),
+        (inputs("COPY  . ."), "its blanks changed"),
         (inputs(facts=(("ARG VERSION", "2"),)), "ARG VERSION changed 1 -> 2"),
         (inputs(facts=(("ARG VERSION", "1"), ("ENV X", "y"))), "ENV X added"),
         (inputs(facts=()), "ARG VERSION removed"),
@@ -41,12 +46,16 @@ def test_the_instruction_and_what_is_around_it_come_first(wanted: StepInputs, re
     ("files", "reason"),
     [
         ((FILES[0], ("src/app.py", "f 644 cccc"), FILES[2]), "src/app.py changed"),
-        ((FILES[0], ("src/app.py", "f 644 cccc"), ("src/b.py", "f 644 c")), "src/app.py changed (1 other file)"),
-        ((*FILES, ("a", "f 644 x"), ("z", "f 644 y"), ("zz", "l 777 q")), "a added (2 other files)"),
+        ((FILES[0], ("src/app.py", "f 644 cccc"), ("src/b.py", "f 644 c")), "src/app.py changed, src/b.py changed"),
+        ((*FILES, ("a", "f 644 x"), ("z", "f 644 y"), ("zz", "l 777 q")), "a added, z added, zz added"),
+        (
+            (*FILES, ("a", "f 644 x"), ("b", "f 644 x"), ("c", "f 644 x"), ("d", "f 644 x")),
+            "a added, b added, c added and 1 other file",
+        ),
         (FILES[:2], "src/b.py removed"),
         ((FILES[0], ("src/app.py", "f 755 aaaa"), FILES[2]), "src/app.py mode changed 644 -> 755"),
         ((("src", "d 700 "), *FILES[1:]), "src mode changed 755 -> 700"),
-        ((("src", "d 700 "), FILES[1], ("src/b.py", "f 644 q")), "src/b.py changed (1 other file)"),
+        ((("src", "d 700 "), FILES[1], ("src/b.py", "f 644 q")), "src/b.py changed, src mode changed 755 -> 700"),
     ],
 )
 def test_changed_files_are_named(files: Facts, reason: str) -> None:
@@ -85,3 +94,27 @@ def test_inputs_are_read_back_with_and_without_their_files() -> None:
     assert cachekey.from_text(text) == inputs()
     head = text[: text.index("\n") + 1]
     assert cachekey.from_text(head).content == Content(str(FILES), ())
+
+
+def test_of_a_text_of_many_lines_the_first_that_differs_is_told() -> None:
+    wanted = inputs(facts=(("the script", "a\nb\nc"),))
+    nearest = inputs(facts=(("the script", "a\nx\nc"),))
+    assert explain.explain_miss(wanted, nearest, "").reason == "the script changed x -> b"
+
+
+def test_an_owner_that_changed_is_told() -> None:
+    wanted, nearest = inputs(files=(("a", "f 644 1:1 c"),)), inputs(files=(("a", "f 644 0:0 c"),))
+    assert explain.explain_miss(wanted, nearest, "").reason == "a owner changed 0:0 -> 1:1"
+
+
+@pytest.mark.parametrize(
+    ("nearest", "reason"),
+    [
+        ("", "base image changed"),
+        ("busybox:1 sha256:00", "FROM busybox:1 -> busybox:2"),
+        ("busybox:2 sha256:aabbccddeeff0011", "busybox:2 moved aabbccddeeff -> 112233445566, pulled 2 h ago"),
+    ],
+)
+def test_another_base_is_named(nearest: str, reason: str) -> None:
+    since = time.time_ns() - 2 * 3600 * 10**9
+    assert explain.base_reason("busybox:2 sha256:1122334455667788", nearest, since, is_pulled=True) == reason

@@ -1,12 +1,15 @@
 """Why a step misses the cache, in the words of the person who asks. Pure."""
 
+import time
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
 from sampan.builder.cache.key import Facts, StepInputs
 
 MOST_FILES = 1000
 _SHOWN = 40
+_NAMED = 3  # changed files that a reason names
 
 
 class Miss(NamedTuple):
@@ -29,7 +32,7 @@ def explain_miss(wanted: StepInputs, nearest: StepInputs | None, parent_reason: 
     if nearest is None:
         return FIRST_BUILD
     if wanted.words != nearest.words:
-        return Miss(f"instruction changed, was {_short(nearest.words)}")
+        return Miss(_difference(nearest.words, wanted.words))
     changed = _changed_fact(wanted.facts, nearest.facts)
     if changed:
         return Miss(changed)
@@ -76,9 +79,57 @@ def _changed_fact(wanted: Facts, nearest: Facts) -> str:
         if name not in before:
             return f"{name} added"
         if before[name] != value:
-            return f"{name} changed {_short(before[name]) or 'empty'} -> {_short(value) or 'empty'}"
+            old, new = _differing_lines(before[name], value)
+            return f"{name} changed {_short(old) or 'empty'} -> {_short(new) or 'empty'}"
     gone = [name for name in before if name not in after]
     return f"{gone[0]} removed" if gone else ""
+
+
+def _differing_lines(before: str, after: str) -> tuple[str, str]:
+    """The first lines of two texts that are not the same."""
+    pairs = zip_longest(before.split("\n"), after.split("\n"), fillvalue="")
+    return next(((old, new) for old, new in pairs if old != new), (before, after))
+
+
+def _difference(before: str, after: str) -> str:
+    """What changed in an instruction's words: the part between what both begin with and what both end with."""
+    old, new = before.split(), after.split()
+    start = 0
+    while start < min(len(old), len(new)) and old[start] == new[start]:
+        start += 1
+    end = 0
+    while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
+        end += 1
+    gone, came = " ".join(old[start : len(old) - end]), " ".join(new[start : len(new) - end])
+    if gone and came:
+        return f"{_short(gone)} -> {_short(came)}"
+    if gone or came:
+        return f"{_short(gone)} removed" if gone else f"{_short(came)} added"
+    return "its blanks changed"
+
+
+def base_reason(wanted: str, nearest: str, stored_ns: int, *, is_pulled: bool) -> str:
+    """Why a stage stands on another base: `wanted` and `nearest` are "NAME ID" of images, `stored_ns` is since when the
+    wanted one is here."""
+    name, _, identity = wanted.partition(" ")
+    other_name, _, other = nearest.partition(" ")
+    if not other_name:
+        return "base image changed"
+    if name != other_name:
+        return f"FROM {other_name} -> {name}"
+    came = f"{'pulled' if is_pulled else 'made'} {_ago(time.time() - stored_ns / 1e9)}"
+    return f"{name} moved {_short_id(other)} -> {_short_id(identity)}, {came}"
+
+
+def _short_id(identity: str) -> str:
+    return identity.removeprefix("sha256:")[:12]
+
+
+def _ago(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return f"{max(0, int(seconds))} s ago"
 
 
 def _short(text: str) -> str:
@@ -97,17 +148,34 @@ def _changed_files(wanted: Facts, nearest: Facts) -> Miss:
         return Miss("files changed")
     # A folder's own change says the least.
     changes.sort(key=lambda change: ((after.get(change[0]) or before[change[0]]).startswith("d "), change[0]))
-    path, how = changes[0]
-    others = len(changes) - 1
-    rest = f" ({others} other file{'s' if others > 1 else ''})" if others else ""
+    named = ", ".join(f"{path or '.'} {how}" for path, how in changes[:_NAMED])
+    others = len(changes) - _NAMED
+    rest = f" and {others} other file{'s' if others > 1 else ''}" if others > 0 else ""
     names = sorted(path for path, _ in changes)[:MOST_FILES]
-    return Miss(f"{path or '.'} {how}{rest}", tuple(names))
+    return Miss(named + rest, tuple(names))
 
 
 def _change(before: str | None, after: str) -> str:
     if before is None:
         return "added"
-    old, new = before.split(" "), after.split(" ")
-    if old[0] == new[0] and old[2:] == new[2:]:
-        return f"mode changed {old[1]} -> {new[1]}"
+    old, new = _What.of(before), _What.of(after)
+    if old._replace(mode=new.mode) == new:
+        return f"mode changed {old.mode} -> {new.mode}"
+    if old._replace(owner=new.owner) == new:
+        return f"owner changed {old.owner} -> {new.owner}"
     return "changed"
+
+
+class _What(NamedTuple):
+    """What counts of a file, as the key's content lists it: "f 644 0:0 0a1b2c", the owner only where it counts."""
+
+    kind: str
+    mode: str
+    owner: str
+    content: str
+
+    @classmethod
+    def of(cls, text: str) -> "_What":
+        kind, mode, *rest = text.split(" ")
+        owner = rest.pop(0) if len(rest) > 1 and ":" in rest[0] else ""
+        return cls(kind, mode, owner, " ".join(rest))

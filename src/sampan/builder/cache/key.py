@@ -32,7 +32,8 @@ class StepInputs(NamedTuple):
     """Everything that decides a step. `words` is the instruction as written, for explanations alone.
 
     `facts` are what can be named as a reason: ("ARG VERSION", "1"), ("USER", "app"). `origin` is the result of the
-    stage that files come from, where their content is not looked at.
+    stage that files come from, where their content is not looked at. `base` is "NAME ID" of the image that the step
+    stands on, where it is the first on it; it explains, and decides nothing.
     """
 
     words: str
@@ -41,6 +42,7 @@ class StepInputs(NamedTuple):
     parent: str
     content: Content | None = None
     origin: str = ""
+    base: str = ""
 
     @property
     def key(self) -> str:
@@ -68,7 +70,10 @@ def facts_of(step: Step) -> Facts:
     if isinstance(action, RunCommand):
         arguments = dict(action.arguments)
         env = tuple((f"{'ARG' if name in arguments else 'ENV'} {name}", value) for name, value in action.env)
-        return (*env, ("USER", action.user), ("WORKDIR", action.cwd), ("the network", action.network))
+        script = (
+            (("the script", action.script or action.args[-1]),) if "\n" in (action.script or action.args[-1]) else ()
+        )
+        return (*env, *script, ("USER", action.user), ("WORKDIR", action.cwd), ("the network", action.network))
     if isinstance(action, MakeWorkdir):
         return (*step.used, ("WORKDIR", action.path), ("USER", action.user))
     texts = tuple((f"<<{item.name}", item.text) for item in action.inline)
@@ -112,6 +117,7 @@ def to_text(inputs: StepInputs) -> str:
         "parent": inputs.parent,
         "digest": inputs.content.digest if inputs.content is not None else None,
         "origin": inputs.origin,
+        "base": inputs.base,
     }
     files = inputs.content.files if inputs.content is not None else ()
     return "\n".join(json.dumps(part, separators=(",", ":")) for part in (head, files))
@@ -126,4 +132,5 @@ def from_text(text: str) -> StepInputs:
         listed = json.loads(files) if files else []
         content = Content(stored["digest"], tuple((path, what) for path, what in listed))
     facts = tuple((name, value) for name, value in stored["facts"])
-    return StepInputs(stored["words"], stored["action"], facts, stored["parent"], content, stored["origin"])
+    base = stored.get("base", "")
+    return StepInputs(stored["words"], stored["action"], facts, stored["parent"], content, stored["origin"], base)

@@ -118,8 +118,15 @@ class _Performing:
         elif self.stage.planned.base.stage >= 0:
             reason = f"stage {self.shared.stages[self.stage.planned.base.stage].planned.name} rebuilt"
         else:
-            reason = "base image changed"
+            reason = self._base_reason(inputs, nearest)
         return explain.explain_miss(inputs, nearest, reason)
+
+    def _base_reason(self, inputs: StepInputs, nearest: StepInputs | None) -> str:
+        base = self.stage.planned.base.image
+        if not base or nearest is None:
+            return "base image changed"
+        image = self.shared.images[base]
+        return explain.base_reason(inputs.base, nearest.base, image.stored_ns, is_pulled=bool(image.digests))
 
     def _perform(self, step: Step, inputs: StepInputs, keys: tuple[str, ...]) -> None:
         miss = self._explain(step, inputs)

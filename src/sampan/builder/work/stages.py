@@ -201,6 +201,15 @@ class StageWork:
 
     def inputs(self, step: Step) -> StepInputs | None:
         """What decides the step; None while the stage that it copies from is not built. Raises AtLine."""
+        inputs = self._inputs(step)
+        return inputs._replace(base=self.base_text()) if inputs is not None and not self.results else inputs
+
+    def base_text(self) -> str:
+        """ "NAME ID" of the image that the stage is built on, "" where it is none."""
+        base = self.planned.base
+        return f"{base.shown} {self.shared.images[base.image].id}" if base.image else ""
+
+    def _inputs(self, step: Step) -> StepInputs | None:
         action = step.action
         if not isinstance(action, CopyFiles):
             return cachekey.inputs_of(step, self.identity)
