@@ -16,7 +16,7 @@ from sampan.errors import Corrupt, PermissionDenied
 from sampan.registry import challenges as wire
 from sampan.registry.accounts import Account, Accounts
 from sampan.registry.endpoints import Endpoint, is_local
-from sampan.registry.failures import Refused, errors_of, refused, status_text
+from sampan.registry.failures import Refused, Unreachable, errors_of, refused, status_text
 from sampan.registry.transport import Transport, origin_of
 from sampan.values import NamedTuple
 
@@ -166,10 +166,9 @@ class Authority:
             headers = {**headers, "Content-Type": "application/x-www-form-urlencoded"}
         # Only the registry itself may be anybody: another host that it names shows who it is.
         is_verified = endpoint.is_verified or origin_of(url)[1] != endpoint.origin[1]
-        answer = self._transport.send(method, url, headers=headers, body=body, is_verified=is_verified)
-        data = answer.content(_MOST_BYTES)
-        if answer.status != 200:
-            raise _token_refused(answer.status, data, url)
+        status, data = self._answered(method, url, headers, body, is_verified)
+        if status != 200:
+            raise _token_refused(status, data, url)
         try:
             document = json.loads(data)
         except (ValueError, RecursionError):
@@ -177,6 +176,21 @@ class Authority:
         if not isinstance(document, dict):
             raise Corrupt(f"the token service of {endpoint.host} did not answer with JSON")
         return document
+
+    def _answered(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | None, is_verified: bool
+    ) -> tuple[int, bytes]:
+        """A token service's answer, asked for again when it was cut off."""
+        patience = self._transport.patience
+        for attempt in range(patience.attempts):
+            answer = self._transport.send(method, url, headers=headers, body=body, is_verified=is_verified)
+            try:
+                return answer.status, answer.content(_MOST_BYTES)
+            except Unreachable:
+                if attempt + 1 == patience.attempts:
+                    raise
+            self._transport.pause(patience.wait(attempt, None))
+        raise AssertionError("the last try returns or raises")
 
 
 def _token_refused(status: int, body: bytes, url: str) -> Refused:

@@ -8,6 +8,8 @@
 | stall     | in the middle of the answer nothing comes any more                                |
 | corrupt   | a byte of the body is another                                                     |
 | truncate  | the body is shorter, and the answer says so                                       |
+| delay     | the answer comes a little later                                                   |
+| stranger  | the registry does not see who asks: the Authorization header is lost on the way   |
 | 401 ...   | this status, with an error body                                                   |
 """
 
@@ -18,7 +20,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-FAULTS = ("cut", "cut-body", "cut-sent", "stall", "corrupt", "truncate", "401", "429", "500")
+FAULTS = (
+    *("cut", "cut-body", "cut-sent", "stall", "corrupt", "truncate", "delay", "stranger"),
+    *("401", "404", "429", "500"),
+)
+_DELAY_SECONDS = 0.05
 _HOP = ("connection", "transfer-encoding", "keep-alive")
 
 
@@ -73,16 +79,21 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault.isdigit():
             self._refuse(int(fault))
         else:
-            self._answer(*self._forward(body), fault)
+            if fault == "delay":
+                self.plan.released.wait(_DELAY_SECONDS)
+            self._answer(*self._forward(body, is_stranger=fault == "stranger"), fault)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 
-    def _forward(self, body: bytes, claimed: int = 0) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _forward(
+        self, body: bytes, claimed: int = 0, *, is_stranger: bool = False
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
+        left_out = (*_HOP, "authorization") if is_stranger else _HOP
         connection = http.client.HTTPConnection(self.upstream, timeout=20)
         try:
             connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
             for name, value in self.headers.items():
-                if name.lower() not in _HOP:
+                if name.lower() not in left_out:
                     connection.putheader(name, value)
             connection.endheaders(body or None)
             if claimed:
