@@ -250,11 +250,15 @@ def test_the_root_as_workdir_makes_no_layer() -> None:
         ("FROM busybox\n\nFROM nosuch:1\n", 3, "nosuch:1: not found"),
         ("FROM busybox\nSTOPSIGNAL SIGNOPE\n", 2, "invalid signal: SIGNOPE"),
         ("FROM busybox\nEXPOSE nonsense\n", 2, "invalid containerPort: nonsense"),
+        ("FROM busybox\nRUN --network=host id\n", 2, "network.host is not allowed"),
+        ("FROM busybox\nRUN --security=insecure id\n", 2, "security.insecure is not allowed"),
+        ("FROM busybox\nARG M\nRUN --mount=type=cache,target=/c,mode=$M id\n", 3, "invalid value  for mode"),
+        ("FROM busybox\nWORKDIR /\nRUN --mount=type=tmpfs,target=. id\n", 3, 'invalid mount target "/"'),
         ("FROM busybox\nVOLUME $X\n", 2, "VOLUME specified can not be an empty string"),
         (
-            "FROM busybox\nRUN --mount=type=cache,target=/c id\n",
+            "FROM busybox\nRUN --mount=type=cache,target=/c,source=/x id\n",
             2,
-            "RUN --mount=type=cache,target=/c is not supported by this version of sampan",
+            "cache mount /c: source=/x is a folder of from, which is not given",
         ),
         (
             "FROM busybox\nADD https://example.org/x /\n",

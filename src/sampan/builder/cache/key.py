@@ -7,9 +7,10 @@ never stands on another result than the one it was built on.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sampan.builder.plan.steps import CopyFiles, MakeWorkdir, RunCommand, Step
+from sampan.builder.plan.steps import CopyFiles, MakeWorkdir, Mount, RunCommand, Step
 
 if TYPE_CHECKING:
     from sampan.builder.files.selection import Selected
@@ -57,11 +58,19 @@ def inputs_of(step: Step, parent: str, content: Content | None = None, origin: s
 
 
 def canonical(action: MakeWorkdir | CopyFiles | RunCommand) -> str:
-    """What an action does, in one fixed form. Proxies do not count; an image's name does not, its content does."""
-    fields: dict[str, Any] = dict(action._asdict())
+    """What an action does, in one fixed form: what is as usual is left out. Proxies do not count, nor the addresses of
+    --add-host; an image's name does not, its content does."""
+    fields: dict[str, Any] = _unusual(action)
     for name in ("secret_env", "arguments", "image", "stage"):
         fields.pop(name, None)
+    if isinstance(action, RunCommand):
+        fields["mounts"] = [_unusual(mount._replace(stage=-1, image="")) for mount in action.mounts]
+        fields["hosts"] = [name for name, _ in action.hosts]
     return json.dumps([type(action).__name__, fields], sort_keys=True, separators=(",", ":"))
+
+
+def _unusual(value: MakeWorkdir | CopyFiles | RunCommand | Mount) -> dict[str, Any]:
+    return {name: field for name, field in value._asdict().items() if field != value._field_defaults.get(name)}
 
 
 def facts_of(step: Step) -> Facts:
@@ -73,7 +82,15 @@ def facts_of(step: Step) -> Facts:
         script = (
             (("the script", action.script or action.args[-1]),) if "\n" in (action.script or action.args[-1]) else ()
         )
-        return (*env, *script, ("USER", action.user), ("WORKDIR", action.cwd), ("the network", action.network))
+        options = (
+            ("--add-host", " ".join(name for name, _ in action.hosts)),
+            ("--ulimit", " ".join(f"{name}={soft}:{hard}" for name, soft, hard in action.ulimits)),
+            ("--shm-size", str(action.shm_bytes or "")),
+            ("--cgroup-parent", action.cgroup_parent),
+            ("the host name", action.hostname),
+        )
+        given = tuple(fact for fact in options if fact[1])
+        return (*env, *script, ("USER", action.user), ("WORKDIR", action.cwd), ("the network", action.network), *given)
     if isinstance(action, MakeWorkdir):
         return (*step.used, ("WORKDIR", action.path), ("USER", action.user))
     texts = tuple((f"<<{item.name}", item.text) for item in action.inline)
@@ -98,6 +115,15 @@ def content_of(tree: "Tree", selected: "tuple[Selected, ...]", *, keeps_owner: b
             digest.update(line.encode(errors="surrogateescape"))
             facts.append((entry.path, f"{entry.kind} {entry.mode:o}{owner} {what[:16]}"))
     return Content(digest.hexdigest(), tuple(facts) if len(facts) <= _LISTED else ())
+
+
+def merged(contents: Sequence[Content]) -> Content | None:
+    """What several readings of one step come to; None without any."""
+    if len(contents) < 2:
+        return contents[0] if contents else None
+    digest = hashlib.sha256("\0".join(content.digest for content in contents).encode())
+    facts = tuple(fact for content in contents for fact in content.files)
+    return Content(digest.hexdigest(), facts if len(facts) <= _LISTED else ())
 
 
 def _what(tree: "Tree", entry: "Entry") -> str:

@@ -48,6 +48,17 @@ def select(tree: Tree, action: CopyFiles) -> tuple[Selected, ...]:
     return tuple(found)
 
 
+def mounted(tree: Tree, source: str) -> Selected:
+    """What a mount of `source` shows; links are followed inside the tree, no letter is a wildcard. Raises NotFound."""
+    wanted = posixpath.normpath("/" + source)[1:].lstrip("/")
+    entry = tree.find(wanted)
+    if entry is None:
+        raise NotFound(
+            f'failed to compute cache key: "/{wanted}": not found', hint=explain_missing(tree, source, wanted)
+        )
+    return Selected("", entry, tuple(tree.below(entry.path)) if entry.kind == "d" else ())
+
+
 def _chosen(tree: Tree, entry: Entry, name: str, excluded: ignore.Patterns | None) -> Selected | None:
     below = tuple(tree.below(entry.path)) if entry.kind == "d" else ()
     if excluded is None:

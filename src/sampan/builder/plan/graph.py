@@ -6,7 +6,7 @@ from sampan.builder.failures import AtLine
 from sampan.builder.options import BuildOptions
 from sampan.builder.plan import evaluate
 from sampan.builder.plan.state import PROXY_ARGUMENTS, Globals, State
-from sampan.builder.plan.steps import Base, CopyFiles, Note, Plan, PlannedStage, Step
+from sampan.builder.plan.steps import Base, Note, Plan, PlannedStage, Step, readings
 from sampan.dockerfile import parser, stages, words
 from sampan.dockerfile.instructions import Arg, Copy, Dockerfile, Instruction, Line, Run, Stage, Workdir
 from sampan.errors import SampanError
@@ -158,11 +158,12 @@ class _Planning:
 
     def _evaluated(self, stage: Stage, base: Base, state: State, triggers: tuple[Instruction, ...]) -> PlannedStage:
         around = Globals(
+            self._options,
             self._build_args,
             self._arguments,
             self._dockerfile.escape,
-            self._options.network,
             find_stage=lambda text: _stage_index(self._resolved.copy_origin(stage.index, text)),
+            find_mounted=lambda text, target: _stage_index(self._resolved.mount_origin(stage.index, text, target)),
         )
         counted = sum(isinstance(instruction, Copy | Run | Workdir) for instruction in stage.instructions)
         planned = PlannedStage(
@@ -214,5 +215,5 @@ def _in_order(
 
 def images(plan: Plan) -> tuple[str, ...]:
     """The images that a plan takes files from, besides those that its stages are built on."""
-    found = (step.action.image for stage in plan.stages for step in stage.steps if isinstance(step.action, CopyFiles))
+    found = (reading.image for stage in plan.stages for step in stage.steps for reading in readings(step.action))
     return tuple(dict.fromkeys(image for image in found if image))

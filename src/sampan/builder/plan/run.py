@@ -3,23 +3,21 @@
 import re
 
 from sampan.builder.plan.state import DEFAULT_SHELL, PROXY_ARGUMENTS, Globals, State, command_line, shown, step_of
-from sampan.builder.plan.steps import RunCommand, Step
+from sampan.builder.plan.steps import Mount, RunCommand, Step
 from sampan.dockerfile.instructions import Run
-from sampan.errors import InvalidArgument, Unsupported
+from sampan.errors import InvalidArgument, PermissionDenied
 from sampan.oci.config import ContainerConfig
 
 
 def run(instruction: Run, state: State, around: Globals) -> Step:
-    """The step of a RUN. Raises InvalidArgument, Unsupported."""
-    if instruction.mounts:
-        raise Unsupported(f"RUN --mount={instruction.mounts[0]} is not supported by this version of sampan")
-    if instruction.security not in ("", "sandbox"):
-        raise Unsupported(f"RUN --security={instruction.security} is not supported by this version of sampan")
+    """The step of a RUN. Raises InvalidArgument, PermissionDenied."""
     network = instruction.network or "default"
     if network not in ("default", "none", "host"):
         raise InvalidArgument(f'unsupported network mode "{network}"', hint="default, none and host are known")
+    is_insecure = instruction.security == "insecure"
+    _check_allowed(network, is_insecure, around.options.allow)
     if network == "default":
-        network = around.network
+        network = around.options.network
     args, script = _args(instruction, state.config)
     names = {name for name, _ in state.declared}
     env = {entry.split("=", 1)[0] for entry in state.config.env}
@@ -28,6 +26,7 @@ def run(instruction: Run, state: State, around: Globals) -> Step:
     )
     environment = tuple((name, value) for name, value in state.variables.items() if name in names or name in env)
     proxies = tuple((name, value) for name, value in around.build_args.items() if name in PROXY_ARGUMENTS)
+    options = around.options
     action = RunCommand(
         args=args,
         env=environment,
@@ -37,11 +36,33 @@ def run(instruction: Run, state: State, around: Globals) -> Step:
         network=network,
         secret_env=proxies,
         script=script,
+        mounts=_mounts(instruction, state, around),
+        hostname=around.build_args.get("BUILDKIT_SANDBOX_HOSTNAME", ""),
+        hosts=options.add_hosts,
+        shm_bytes=options.shm_bytes,
+        ulimits=options.ulimits,
+        cgroup_parent=options.cgroup_parent,
+        is_insecure=is_insecure,
     )
     texts = [f"{name}={state.variables.get(name, value)}" for name, value in state.declared]
     prefix = [f"|{len(texts)}", *texts] if texts else []
     created_by = "RUN " + " ".join((*prefix, *args)) + " # buildkit"
     return step_of(action, instruction.line, _title(instruction, state), created_by)
+
+
+def _check_allowed(network: str, is_insecure: bool, allowed: tuple[str, ...]) -> None:
+    """What reaches beyond the build is allowed by the one who builds, not by the one who wrote the Dockerfile."""
+    for wanted, name in ((network == "host", "network.host"), (is_insecure, "security.insecure")):
+        if wanted and name not in allowed:
+            raise PermissionDenied(f"{name} is not allowed", hint=f"build with --allow {name} if you trust it")
+
+
+def _mounts(instruction: Run, state: State, around: Globals) -> tuple[Mount, ...]:
+    if not instruction.mounts:
+        return ()
+    from sampan.builder.plan import mounts  # few RUNs have one
+
+    return mounts.planned(instruction.mounts, state, around)
 
 
 def _args(instruction: Run, config: ContainerConfig) -> tuple[tuple[str, ...], str]:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from sampan.builder.options import BuildOptions
 from sampan.builder.plan.steps import Action, Step
 from sampan.dockerfile import words
 from sampan.dockerfile.instructions import Command, Line
@@ -18,13 +19,15 @@ _VARIABLE = r"'[^']*'|\\.|\$(?:(\w+)|\{(\w+)(?::?-[^{}]*)?\})"
 
 
 class Globals(NamedTuple):
-    """What is the same in all stages: build arguments given, ARGs before the first FROM, the escape character."""
+    """What is the same in all stages: the options of the build, build arguments given, ARGs before the first FROM, the
+    escape character."""
 
+    options: BuildOptions
     build_args: Mapping[str, str]
     arguments: Mapping[str, str]
     escape: str
-    network: str
     find_stage: Callable[[str], int]  # index of a stage that COPY --from may mean, -1 when it is none
+    find_mounted: Callable[[str, str], int]  # the same of from= of a mount with that target
 
 
 class State(NamedTuple):

@@ -42,10 +42,43 @@ class CopyFiles(NamedTuple):
     unpack: bool = False
 
 
+class Mount(NamedTuple):
+    """One mount of a RUN, all words expanded. `type` is bind, cache, tmpfs, secret or ssh; `target` is absolute.
+
+    What bind shows, and what a cache begins with, is `source` in the build context, in the stage with the index `stage`
+    (-1 is none), or in the image `image`; a cache that begins empty has none (`is_empty`). `id` names a cache, with its
+    namespace, or a secret, or an agent. A secret without a target goes to the variable `env` alone. mode, uid and gid
+    are None when not given.
+    """
+
+    type: str
+    target: str
+    source: str = "/"
+    stage: int = -1
+    image: str = ""
+    is_empty: bool = False
+    read_only: bool = False
+    id: str = ""
+    sharing: str = "shared"
+    required: bool = False
+    size_bytes: int = 0
+    mode: int | None = None
+    uid: int | None = None
+    gid: int | None = None
+    env: str = ""
+
+    @property
+    def reads(self) -> bool:
+        """Whether it shows files of the context, a stage or an image."""
+        return self.type == "bind" or (self.type == "cache" and not self.is_empty)
+
+
 class RunCommand(NamedTuple):
     """RUN: `args` is what is executed. `secret_env` is set but decides nothing: proxies.
 
     `script` is the text of a heredoc whose first line names its interpreter; then `args` is the path it is shown at.
+    `hosts` are (name, address) for /etc/hosts, `ulimits` (name, soft, hard); `shm_bytes` 0 is the usual size.
+    `is_insecure` gives all capabilities and devices.
     """
 
     args: tuple[str, ...]
@@ -56,9 +89,27 @@ class RunCommand(NamedTuple):
     network: str = "default"
     secret_env: Pairs = ()
     script: str = ""
+    mounts: tuple[Mount, ...] = ()
+    hostname: str = ""
+    hosts: Pairs = ()
+    shm_bytes: int = 0
+    ulimits: tuple[tuple[str, int, int], ...] = ()
+    cgroup_parent: str = ""
+    is_insecure: bool = False
 
 
 Action = MakeWorkdir | CopyFiles | RunCommand
+Reading = CopyFiles | Mount
+"""What takes files from elsewhere."""
+
+
+def readings(action: Action) -> tuple[Reading, ...]:
+    """Where a step takes files from, besides its own root."""
+    if isinstance(action, CopyFiles):
+        return (action,)
+    if isinstance(action, RunCommand):
+        return tuple(mount for mount in action.mounts if mount.reads)
+    return ()
 
 
 class Step(NamedTuple):
@@ -130,8 +181,7 @@ class PlannedStage(NamedTuple):
         """Stages that must be there before this one can be."""
         found = {self.base.stage} if self.base.stage >= 0 else set()
         for step in self.steps:
-            if isinstance(step.action, CopyFiles) and step.action.stage >= 0:
-                found.add(step.action.stage)
+            found |= {reading.stage for reading in readings(step.action) if reading.stage >= 0}
         return frozenset(found)
 
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 
 from sampan.builder.plan.steps import RunCommand
+from sampan.errors import Unsupported
 from sampan.linux import netns
 from sampan.networks import connect, files, resolver, store
 from sampan.runtime import oneshot
@@ -69,6 +70,8 @@ def run(
     A script of a heredoc is written to `script_path`, a name in a folder of the caller's. The engine's settings choose
     name servers, and the runtime where none is asked for. Raises as oneshot.run() does.
     """
+    if action.mounts or action.is_insecure:
+        raise Unsupported("RUN --mount and --security=insecure are not supported by this version of sampan")
     usual = sources.load(paths.settings).settings
     mounts: tuple[SpecMount, ...] = ()
     if action.script:
