@@ -11,10 +11,11 @@ import sys
 from statistics import median
 
 from bench import imports, memory, report
-from bench.engines import HERE, CommandFailed, Engine, engines
+from bench.engines import HERE, CommandFailed, Engine, engines, peer_pid
 from bench.life import LIFE
 from bench.report import Row
 from bench.scenarios import IMAGE, SCENARIOS, Scenario, classic_build
+from bench.transfers import Transfers
 from sampan.testing import busybox
 from sampan.testing.roots import private_folder
 
@@ -52,6 +53,7 @@ def measure(scenario: Scenario, found: list[Engine], rounds: int) -> Row:
             seconds[engine.name].append(scenario.run(engine))
     for engine in able:
         engine.try_to("rm", "-f", *scenario.containers)
+    scenario.tidy()
     return Row(scenario, {name: values for name, values in seconds.items() if values})
 
 
@@ -74,13 +76,15 @@ def main() -> int:
     os.makedirs(place, exist_ok=True)
     found = engines(place, options.peer)
     give_image(place, found)
+    transfers = Transfers(peer_pid(options.peer) if options.peer else 0)
     rows = []
     print(report.HEAD, end="")
-    for scenario in (*SCENARIOS, *LIFE):
+    for scenario in (*SCENARIOS, *transfers.scenarios(), *LIFE):
         if options.only in scenario.name:
             row = measure(scenario, found, options.rounds)
             rows.append(row)
             print(report.line(row), end="", flush=True)
+    transfers.close()
     if options.only:
         return shut_down(found)
     text = document(found, rows)

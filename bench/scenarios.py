@@ -1,6 +1,5 @@
 """What is measured. A scenario prepares each engine once, then every engine in turn runs it, many rounds."""
 
-import io
 import os
 from collections.abc import Callable
 from typing import NamedTuple
@@ -23,6 +22,8 @@ class Scenario(NamedTuple):
     """A divisor of the rounds that were asked for: slow scenarios take fewer."""
     containers: tuple[str, ...] = ("bench",)
     """What is removed afterwards."""
+    tidy: Callable[[], None] = lambda: None
+    """Called after the last round."""
 
 
 def nothing(_engine: Engine) -> None:
@@ -76,34 +77,6 @@ def one_file_changed(engine: Engine) -> float:
     return engine("build", "-t", "many", engine.folder + "/many").seconds
 
 
-def large_image(engine: Engine) -> None:
-    """An image of one layer, about as large as a Debian with a language, and its archive. Imported, not built: what a
-    build cache holds would not have to be loaded."""
-    import random
-    import tarfile
-
-    archive, chance = engine.folder + "/large.tar", random.Random(1)
-    with tarfile.open(archive, "w") as written:
-        for number in range(5000):
-            info = tarfile.TarInfo(f"usr/part{number % 50}/file{number}")
-            info.size = 34_000
-            written.addfile(info, io.BytesIO(chance.randbytes(info.size)))
-    engine("import", archive, "large:1")
-    save(engine)
-
-
-def save(engine: Engine) -> float:
-    path = engine.folder + "/saved.tar"
-    if os.path.exists(path):
-        os.unlink(path)
-    return engine("save", "-o", path, "large:1").seconds
-
-
-def load(engine: Engine) -> float:
-    engine("rmi", "-f", "large:1")
-    return engine("load", "-q", "-i", engine.folder + "/saved.tar").seconds
-
-
 def run(*options: str) -> Callable[[Engine], float]:
     return lambda engine: engine("run", "--rm", *options, IMAGE, "true").seconds
 
@@ -127,8 +100,6 @@ SCENARIOS = (
         rounds=3,
     ),
     Scenario(f"build, one of {FILES:,} files changed", one_file_changed, many_files, 0.6, rounds=2),
-    Scenario("save, 170 MB", save, large_image, 0.8, rounds=3),
-    Scenario("load, 170 MB", load, large_image, 0.8, rounds=3),
 )
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -25,15 +26,15 @@ class Timing(NamedTuple):
 class Stopwatch:
     """Runs commands one after another; each call of `run` may start several at once."""
 
-    def __init__(self, namespaces_of: int = 0) -> None:
-        """`namespaces_of` is a pid whose mount, network and PID namespaces are entered; 0 stays in the own ones."""
+    def __init__(self, namespaces_of: int = 0, kinds: Sequence[str] = ("pid", "net", "mnt")) -> None:
+        """`namespaces_of` is a pid whose namespaces of these kinds are entered; 0 stays in the own ones."""
         self._socket, other = socket.socketpair()
         self.pid = os.fork()
         if self.pid == 0:
             self._socket.close()
             code = 1
             try:
-                code = _serve(other, namespaces_of)
+                code = _serve(other, namespaces_of, kinds)
             finally:
                 os._exit(code)
         other.close()
@@ -56,9 +57,9 @@ class Stopwatch:
         os.waitpid(self.pid, 0)
 
 
-def _serve(connection: socket.socket, namespaces_of: int) -> int:
+def _serve(connection: socket.socket, namespaces_of: int, kinds: Sequence[str]) -> int:
     if namespaces_of:
-        _enter(namespaces_of)
+        enter(namespaces_of, kinds)
         # A PID namespace takes in only children.
         child = os.fork()
         if child:
@@ -70,9 +71,10 @@ def _serve(connection: socket.socket, namespaces_of: int) -> int:
     return 0
 
 
-def _enter(pid: int) -> None:
+def enter(pid: int, kinds: Sequence[str]) -> None:
+    """Let the calling thread into namespaces of a process, those of its mounts last. Raises OSError."""
     libc = ctypes.CDLL(None, use_errno=True)
-    for descriptor in [os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in ("pid", "net", "mnt")]:
+    for descriptor in [os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in kinds]:
         if libc.setns(descriptor, 0) != 0:
             raise OSError(ctypes.get_errno(), "setns")
         os.close(descriptor)
