@@ -67,7 +67,7 @@ def test_changed_files_are_named(files: Facts, reason: str) -> None:
 def test_the_parent_is_the_last_reason() -> None:
     assert explain.explain_miss(inputs(parent="x"), inputs(), "parent step 3 rebuilt").reason == "parent step 3 rebuilt"
     assert explain.explain_miss(inputs(), inputs(), "").reason == "its stored result is gone"
-    assert explain.explain_miss(inputs(), None, "").reason == "first build"
+    assert explain.explain_miss(inputs(), None, "").reason == "never built here"
 
 
 def test_the_nearest_is_the_one_that_differs_least() -> None:

@@ -1,6 +1,7 @@
 """What a build is made from: the Dockerfile's text, and whether the folder that it copies from is there."""
 
 import errno
+import hashlib
 import os
 import stat
 from typing import NamedTuple
@@ -19,6 +20,11 @@ class Source(NamedTuple):
     text: str
     name: str
     place: str
+
+
+def place_of(source: Source) -> str:
+    """A short name of the place that a build's steps and reports are remembered under."""
+    return hashlib.sha256(os.fsencode(source.place)).hexdigest()[:16]
 
 
 def check_context(options: BuildOptions) -> None:

@@ -1,6 +1,5 @@
 """A build from end to end: read, plan, look up, do what is missing, put the image together."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -113,7 +112,7 @@ class _Build:
             shared.close()
 
     def _place(self) -> str:
-        return hashlib.sha256(os.fsencode(self._source.place)).hexdigest()[:16]
+        return project.place_of(self._source)
 
     def _read(self) -> Dockerfile:
         name = os.path.basename(self._options.dockerfile) or "Dockerfile"

@@ -127,7 +127,8 @@ def find(words: Sequence[str]) -> tuple[str, list[str]]:
     if first == "help":
         return ("", []) if len(words) == 1 else _help_topic(words[1:])
     if first in COMMANDS:
-        return first, list(words[1:])
+        below = " ".join((first, *words[1:2]))  # `build explain`: ./explain is a folder of that name
+        return (below, list(words[2:])) if below in COMMANDS else (first, list(words[1:]))
     if first not in GROUPS:
         from sampan.cli.absent import answer
 

@@ -14,6 +14,7 @@ from sampan.storage.database import Database
 
 if TYPE_CHECKING:
     from sampan.builder.options import BuildOptions, BuildResult
+    from sampan.builder.report import BuildReport
     from sampan.engine.images import Images
     from sampan.engine.manifest_lists import ManifestLists
     from sampan.engine.networks import Networks
@@ -148,6 +149,19 @@ class Engine:
             transfers.fetch(self.database, self.paths, reference, platform=platform, config=config, tell=tell)
 
         return solver.build(self.database, self.paths, options, on_event or (lambda event: None), fetch)
+
+    def build_report(self, context: str = "", dockerfile: str = "") -> "BuildReport | None":
+        """What the last build did, step by step: of the Dockerfile in the folder `context` (or of `dockerfile`), or of
+        any where both are "". None when none is known. Raises NotFound, BuildFailed for a Dockerfile that is not there.
+        """
+        from sampan.builder import project
+        from sampan.builder.cache import reports
+        from sampan.builder.options import BuildOptions
+
+        options = BuildOptions(context=context or ".", dockerfile=dockerfile)
+        is_any = not context and not dockerfile
+        place = "" if is_any else project.place_of(project.read_dockerfile(options))
+        return reports.last(self.database, place)
 
     def events(
         self, *, since_ns: int = 0, until_ns: int = 0, filters: "Mapping[str, Sequence[str]] | None" = None

@@ -197,4 +197,16 @@ MIGRATIONS: tuple[str, ...] = (
         boot_id TEXT NOT NULL           -- a reboot ends every mount
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE build_report(          -- what the last builds did, step by step
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        place TEXT NOT NULL,            -- of the Dockerfile, as in build_step.position
+        began_at INTEGER NOT NULL,
+        report TEXT NOT NULL            -- JSON
+    );
+    CREATE TABLE pruned_step(           -- keys of results that a prune took, the last ones: to say so when one misses
+        key TEXT PRIMARY KEY,
+        pruned_at INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )

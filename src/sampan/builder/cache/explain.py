@@ -19,7 +19,7 @@ class Miss(NamedTuple):
     files: tuple[str, ...] = ()
 
 
-FIRST_BUILD = Miss("first build")
+FIRST_BUILD = Miss("never built here")
 NO_CACHE = Miss("--no-cache")
 
 
@@ -78,11 +78,20 @@ def _changed_fact(wanted: Facts, nearest: Facts) -> str:
     for name, value in after.items():
         if name not in before:
             return f"{name} added"
+        if before[name] != value and _is_secret(name):
+            return f"{name} changed"
         if before[name] != value:
             old, new = _differing_lines(before[name], value)
             return f"{name} changed {_short(old) or 'empty'} -> {_short(new) or 'empty'}"
     gone = [name for name in before if name not in after]
     return f"{gone[0]} removed" if gone else ""
+
+
+def _is_secret(name: str) -> bool:
+    """Whether a variable's value should not be shown: "ARG API_TOKEN"."""
+    from sampan.lint.rules.secrets_used_in_arg_or_env import looks_secret
+
+    return looks_secret(name.partition(" ")[2])
 
 
 def _differing_lines(before: str, after: str) -> tuple[str, str]:
@@ -119,6 +128,11 @@ def base_reason(wanted: str, nearest: str, stored_ns: int, *, is_pulled: bool) -
         return f"FROM {other_name} -> {name}"
     came = f"{'pulled' if is_pulled else 'made'} {_ago(time.time() - stored_ns / 1e9)}"
     return f"{name} moved {_short_id(other)} -> {_short_id(identity)}, {came}"
+
+
+def pruned_reason(pruned_ns: int) -> str:
+    """That a prune took the result, at a moment in ns since the epoch."""
+    return f"its result was pruned {_ago(time.time() - pruned_ns / 1e9)}"
 
 
 def _short_id(identity: str) -> str:

@@ -14,6 +14,7 @@ from sampan.storage.paths import Paths
 
 Filters = Mapping[str, Sequence[str]]
 NO_FILTERS: Filters = {}
+_REMEMBERED = 10_000  # keys of results that are gone
 _KNOWN = ("description", "id", "inuse", "label", "parent", "private", "shared", "type", "until", "unused-for")
 
 
@@ -131,6 +132,11 @@ def forget(
     for entry in removed:
         for key in entry.keys:
             database.execute("DELETE FROM build_step WHERE key = ?", (key,))
+            database.execute("INSERT OR REPLACE INTO pruned_step VALUES(?, ?)", (key, time.time_ns()))
+    database.execute(
+        "DELETE FROM pruned_step WHERE key NOT IN (SELECT key FROM pruned_step ORDER BY pruned_at DESC LIMIT ?)",
+        (_REMEMBERED,),
+    )
     return tuple(removed)
 
 

@@ -46,6 +46,12 @@ def inputs_of(database: Database, key: str) -> StepInputs | None:
     return None if row is None else cachekey.from_text(str(row[0]))
 
 
+def pruned_ns(database: Database, key: str) -> int:
+    """When a prune took the result with that key, in ns since the epoch; 0 when none is known to have."""
+    row = database.row("SELECT pruned_at FROM pruned_step WHERE key = ?", (key,))
+    return 0 if row is None else int(row[0] or 0)
+
+
 def record(
     database: Database, keys: tuple[str, ...], place: str, inputs: StepInputs, result: Result, size: int
 ) -> None:

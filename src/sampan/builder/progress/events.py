@@ -60,7 +60,13 @@ class Warned(NamedTuple):
     message: str
 
 
-Event = Started | Status | Output | Cached | Missed | Done | Failed | Warned
+class Advised(NamedTuple):
+    """How the next build could be faster."""
+
+    message: str
+
+
+Event = Started | Status | Output | Cached | Missed | Done | Failed | Warned | Advised
 
 
 class Work:
@@ -142,3 +148,6 @@ class Reporter:
 
     def warn(self, message: str) -> None:
         self.emit(Warned(message))
+
+    def advise(self, message: str) -> None:
+        self.emit(Advised(message))

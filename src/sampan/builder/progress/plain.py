@@ -3,7 +3,7 @@
 from typing import TextIO
 
 from sampan.builder.cache.explain import FIRST_BUILD, NO_CACHE
-from sampan.builder.progress.events import Cached, Done, Event, Failed, Missed, Output, Started, Status, Warned
+from sampan.builder.progress.events import Advised, Cached, Done, Event, Failed, Missed, Output, Started, Status, Warned
 from sampan.dockerfile.errors import visible
 
 _EVIDENT = (FIRST_BUILD.reason, NO_CACHE.reason)
@@ -29,6 +29,7 @@ class PlainPrinter:
         self._current = 0  # the step whose lines were printed last and that has not ended
         self._has_begun = False
         self._warnings: list[str] = []
+        self._advice: list[str] = []
 
     def __enter__(self) -> "PlainPrinter":
         return self
@@ -42,7 +43,9 @@ class PlainPrinter:
             count = len(self._warnings)
             lines = "".join(f" - {visible(warning)}\n" for warning in self._warnings)
             self._write(f"\n {count} warning{'s' if count > 1 else ''} found:\n{lines}")
-        self._warnings = []
+        for advice in self._advice:
+            self._write(f"\n hint: {visible(advice)}\n")
+        self._warnings, self._advice = [], []
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -66,6 +69,8 @@ class PlainPrinter:
                 self._end(event.number, f"ERROR: {event.message}")
             case Warned():
                 self._warnings.append(event.message)
+            case Advised():
+                self._advice.append(event.message)
 
     def _write(self, text: str) -> None:
         self._stream.write(text)

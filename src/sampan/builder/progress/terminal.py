@@ -5,7 +5,7 @@ import threading
 import time
 from typing import TextIO
 
-from sampan.builder.progress.events import Cached, Done, Event, Failed, Missed, Output, Started, Status, Warned
+from sampan.builder.progress.events import Advised, Cached, Done, Event, Failed, Missed, Output, Started, Status, Warned
 from sampan.builder.progress.plain import reason_line
 from sampan.dockerfile.errors import visible
 
@@ -39,6 +39,7 @@ class TerminalPrinter:
         self._has_colour = has_colour
         self._lines: dict[int, _Line] = {}
         self._warnings: list[str] = []
+        self._advice: list[str] = []
         self._drawn = 0
         self._began = time.monotonic()
         self._lock = threading.Lock()
@@ -55,6 +56,8 @@ class TerminalPrinter:
         self._draw(is_last=True)
         for warning in self._warnings:
             self._stream.write(self._coloured(_YELLOW, f" warning: {visible(warning)}") + "\n")
+        for advice in self._advice:
+            self._stream.write(self._coloured(_YELLOW, f" hint: {visible(advice)}") + "\n")
         self._stream.flush()
 
     def _tick(self) -> None:
@@ -68,6 +71,9 @@ class TerminalPrinter:
     def _take(self, event: Event) -> None:
         if isinstance(event, Warned):
             self._warnings.append(event.message)
+            return
+        if isinstance(event, Advised):
+            self._advice.append(event.message)
             return
         if isinstance(event, Started):
             self._lines[event.number] = _Line(event.title)

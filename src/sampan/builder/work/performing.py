@@ -13,6 +13,7 @@ from sampan.builder.files import copying, owners, selection
 from sampan.builder.files.trees import Tree
 from sampan.builder.plan.steps import CopyFiles, MakeWorkdir, RunCommand, Step
 from sampan.builder.progress.events import Work
+from sampan.builder.report import DONE, FAILED, StepReport, Times
 from sampan.builder.work import running, views
 from sampan.builder.work.recording import Finished
 from sampan.builder.work.stages import StageWork
@@ -20,6 +21,8 @@ from sampan.errors import InvalidArgument, SampanError, Unavailable
 from sampan.linux import fault, files
 from sampan.runtime import bundle
 from sampan.storage import snapshots
+
+_REPORTED = 100  # changed files that a report names
 
 
 class Interrupted(SampanError):
@@ -43,17 +46,21 @@ class _Performing:
     def __init__(self, stage: StageWork) -> None:
         self.stage, self.shared = stage, stage.shared
         self._rebuilt = 0  # number of the last step that was done again
+        self._ready = stage.shared.journal.now  # when the step could begin
+        self._copied: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = []  # words, changed files, all of a COPY
         self._network = running.StageNetwork(stage.shared.database, stage.shared.paths)
         self._places: list[tuple[str, StepInputs]] | None = None
 
     def close(self) -> None:
         self._network.close()
 
-    def _report_cached(self, step: Step) -> None:
+    def _report_cached(self, step: Step, began: float) -> None:
         self.shared.reporter.start(step.title).cached()
         self.shared.cached += 1
+        self.shared.journal.cached(self.stage.planned, step, began, self.shared.journal.now - began)
 
     def step(self, step: Step) -> None:
+        began = self.shared.journal.now
         try:
             inputs = self.stage.inputs(step)
         except SampanError as error:
@@ -66,10 +73,10 @@ class _Performing:
             inputs, result, keys = self._by_content(step, inputs)
         if result is not None:
             self.shared.used_keys += keys
-            self._report_cached(step)
+            self._report_cached(step, began)
             self.stage.advance(result)
             return
-        self._perform(step, inputs, keys)
+        self._perform(step, inputs, keys, began)
 
     def _found(self, inputs: StepInputs) -> Result | None:
         if self.shared.options.no_cache:
@@ -107,6 +114,9 @@ class _Performing:
     def _explain(self, step: Step, inputs: StepInputs) -> explain.Miss:
         if self.shared.options.no_cache:
             return explain.NO_CACHE
+        pruned = store.pruned_ns(self.shared.database, inputs.key)
+        if pruned:
+            return explain.Miss(explain.pruned_reason(pruned))
         if self._places is None:
             self._places = store.candidates(self.shared.database, self._place())
         key = explain.nearest_of(inputs, self._places)
@@ -128,8 +138,12 @@ class _Performing:
         image = self.shared.images[base]
         return explain.base_reason(inputs.base, nearest.base, image.stored_ns, is_pulled=bool(image.digests))
 
-    def _perform(self, step: Step, inputs: StepInputs, keys: tuple[str, ...]) -> None:
+    def _perform(self, step: Step, inputs: StepInputs, keys: tuple[str, ...], began: float) -> None:
         miss = self._explain(step, inputs)
+        noted = StepReport(
+            step.title, self.stage.planned.index, step.line.first, FAILED, miss.reason, miss.files[:_REPORTED], began
+        )
+        looked = self.shared.journal.now
         work = self.shared.reporter.start(step.title)
         work.missed(miss.reason, miss.files)
         snapshot_id = snapshots.new(self.shared.database, self.shared.paths)
@@ -139,8 +153,10 @@ class _Performing:
             fault.point("build.step-done")
         except BaseException as error:
             snapshots.discard(self.shared.database, self.shared.paths, snapshot_id)
+            self.shared.journal.add(noted._replace(times=self._times(began, looked)))
             if isinstance(error, SampanError | OSError):
                 failure = _at(step, error, work)
+                self.shared.journal.error = failure.message
                 work.failed(failure.message)
                 raise failure from error
             raise
@@ -150,7 +166,25 @@ class _Performing:
         self.shared.executed += 1
         self._rebuilt = step.number
         self.stage.advance(result)
+        times = self._times(began, looked)
+        self.shared.journal.add(noted._replace(state=DONE, times=times), snapshot_id)
+        self._advise(step, inputs, miss, times.run)
         work.done()
+
+    def _times(self, began: float, looked: float) -> Times:
+        """What a step took that ends at this moment; the next one can begin."""
+        before, self._ready = self._ready, self.shared.journal.now
+        return Times(queue=began - before, look=looked - began, run=self._ready - looked)
+
+    def _advise(self, step: Step, inputs: StepInputs, miss: explain.Miss, seconds: float) -> None:
+        """Remember a COPY of changed files; of a RUN after it find out whether the order made it run again."""
+        if isinstance(step.action, CopyFiles) and miss.files and inputs.content is not None:
+            self._copied.append((step.words, miss.files, tuple(path for path, _ in inputs.content.files)))
+        if isinstance(step.action, RunCommand) and self._copied and not self.shared.journal.advice:
+            from sampan.builder.cache import ordering
+
+            advice = (ordering.advise(*copied, step.words, seconds) for copied in self._copied)
+            self.shared.journal.advice = next(filter(None, advice), "")
 
     def _take_root_mode(self, snapshot_id: str) -> None:
         """The topmost layer's folder decides mode and owner of the root."""

@@ -2,6 +2,8 @@
 
 import queue
 import threading
+import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 from sampan.builder.cache import store
@@ -26,8 +28,9 @@ class Finished(NamedTuple):
 class Recorder:
     """One thread, made when the first step is handed in. After close() every result is recorded or its error known."""
 
-    def __init__(self, database: Database, paths: Paths) -> None:
-        self._database, self._paths = database, paths
+    def __init__(self, database: Database, paths: Paths, on_hashed: Callable[[str, float], None]) -> None:
+        """`on_hashed` is told of each snapshot how many seconds its hashing took, in the recorder's thread."""
+        self._database, self._paths, self._on_hashed = database, paths, on_hashed
         self._queue: queue.SimpleQueue[Finished | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._diff_ids: dict[str, str] = {}
@@ -50,7 +53,9 @@ class Recorder:
 
     def _record(self, finished: Finished) -> None:
         snapshot_id = finished.result.snapshot_id
+        began = time.monotonic()
         packed = layers.measure(self._paths.layer(snapshot_id))
+        self._on_hashed(snapshot_id, time.monotonic() - began)
         fault.point("build.hashed")
         snapshots.sync(self._paths)
         result = finished.result._replace(diff_id=packed.diff_id)

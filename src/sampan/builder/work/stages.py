@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from sampan.builder.assemble import Layer
 from sampan.builder.cache import key as cachekey
-from sampan.builder.cache import store
+from sampan.builder.cache import reports, store
 from sampan.builder.cache.key import Content, StepInputs
 from sampan.builder.cache.store import Result
 from sampan.builder.options import BuildOptions
 from sampan.builder.plan.steps import CopyFiles, PlannedStage, Step
 from sampan.builder.progress.events import Reporter
+from sampan.builder.work.journal import Journal
 from sampan.errors import InvalidArgument, SampanError
 from sampan.images import clock
 from sampan.images.model import Image
@@ -69,6 +70,7 @@ class Shared:
         self.made: list[str] = []  # and those of steps that were done
         self.used_keys: list[str] = []
         self.context = ContextFiles(None)
+        self.journal = Journal()
         self.cached = self.executed = 0
         self._trees: dict[str, Tree] = {}
         self._recorder: Recorder | None = None
@@ -82,7 +84,7 @@ class Shared:
             if self._recorder is None:
                 from sampan.builder.work.recording import Recorder
 
-                self._recorder = Recorder(self.database, self.paths)
+                self._recorder = Recorder(self.database, self.paths, self.journal.hashed)
             return self._recorder
 
     @property
@@ -121,6 +123,8 @@ class Shared:
         """Give up everything that was held. What was finished is recorded before, also after a failure."""
         if self._recorder is not None:
             self._recorder.drain()
+        if self.journal.advice:
+            self.reporter.advise(self.journal.advice)
         for tree in self._trees.values():
             tree.close()
         if self.context.tree is not None:
@@ -134,6 +138,7 @@ class Shared:
         with self.database.transaction():
             for snapshot_id in dict.fromkeys((*self.held, *self.made)):
                 snapshots.release(self.database, snapshot_id)
+            reports.record(self.database, self.place, self.journal.report(self.options.context))
 
 
 def image_identity(image: Image) -> str:
@@ -190,6 +195,7 @@ class StageWork:
                 break
             self.shared.used_keys.append(inputs.key)
             self.shared.cached += 1
+            self.shared.journal.cached(self.planned, step)
             titles.append(step.title)
             self.advance(result)
         return titles
