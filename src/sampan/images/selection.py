@@ -3,8 +3,9 @@
 import re
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+from sampan.dockerfile.duration import parse_duration
 from sampan.errors import InvalidArgument, NotFound
 from sampan.images import store, wildcards
 from sampan.images.model import Image
@@ -13,7 +14,6 @@ from sampan.storage.database import Database
 
 _LIST_FILTERS = frozenset(("dangling", "reference", "label", "before", "since", "until"))
 _PRUNE_FILTERS = frozenset(("dangling", "label", "label!", "until"))
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
 Filters = Mapping[str, Sequence[str]]
 NO_FILTERS: Filters = {}
 
@@ -105,28 +105,32 @@ def _between(database: Database, images: list[Image], filters: Filters) -> list[
 
 
 def until(text: str) -> datetime:
-    """A moment: RFC 3339, seconds since the epoch, or a Go duration before now (10m, 1h30m)."""
-    match = _DURATION.fullmatch(text)
-    if match and text:
-        hours, minutes, seconds = (float(part or 0) for part in match.groups())
-        past = timedelta(hours=hours, minutes=minutes, seconds=seconds)
-        return moment("") + timedelta(seconds=time.time()) - past
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return moment("") + timedelta(seconds=float(text))
+    """A moment: RFC 3339 (parts may be missing, local time without a zone), seconds since the epoch, or a Go duration
+    before now (10m, 1h30m)."""
     try:
-        return moment(text)
-    except ValueError as error:
+        if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
+            return moment("") + timedelta(seconds=float(text))
+        if re.match(r"[0-9]{4}-[0-9]{2}-", text):
+            parsed = _parsed(re.sub(r"^(\d{4}-\d\d-\d\d)(?=Z|[+-]\d\d:)", r"\1T00:00", text))
+            return parsed if parsed.tzinfo else parsed.astimezone()
+        return moment("") + timedelta(microseconds=(time.time_ns() - parse_duration(text)) // 1000)
+    except (ValueError, OverflowError) as error:
         raise InvalidArgument(
             f'failed to parse value as time or duration: "{text}"', hint="write 24h, or 2006-01-02T15:04:05Z"
         ) from error
 
 
 def moment(created: str) -> datetime:
-    """RFC 3339 text, which may have nanoseconds, as a time; the epoch for ""."""
-    text = re.sub(r"(\.\d{6})\d+", r"\1", created or "1970-01-01T00:00:00Z")
+    """RFC 3339 text, which may have nanoseconds, as a time; UTC without a zone, the epoch for ""."""
+    parsed = _parsed(created or "1970-01-01T00:00:00Z")
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def _parsed(text: str) -> datetime:
+    """Microseconds are kept of a fraction of any length. Raises ValueError."""
+    text = re.sub(r"(\.\d{6})\d+", r"\1", text)
     text = re.sub(r"\.\d{1,5}(?=[Z+-])", lambda match: match[0].ljust(7, "0"), text)
-    parsed = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    return parsed if parsed.tzinfo else datetime.fromisoformat(text + "+00:00")
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def _matches_any(tag: str, patterns: Sequence[str]) -> bool:

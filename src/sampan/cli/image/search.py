@@ -46,7 +46,7 @@ def execute(invocation: Invocation) -> int:
     parsed = invocation.parsed
     limit = parsed.integer("limit") or _DEFAULT_LIMIT
     if not 1 <= limit <= 100:
-        raise InvalidArgument(f"Limit {limit} is outside the range of [1, 100]")
+        raise InvalidArgument(f"limit {limit} is outside the range of [1, 100]")
     filters = gather(parsed.pairs("filter"))
     _check(filters)
     registries = Engine(invocation.settings.root or None).registries(invocation.settings.config)
