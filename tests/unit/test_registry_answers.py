@@ -17,7 +17,8 @@ from sampan.registry.authority import Authority, Grant
 from sampan.registry.client import Client, Repository
 from sampan.registry.endpoints import Endpoint
 from sampan.registry.failures import refused
-from sampan.registry.transport import Options, Patience, _retry_after, check_reach, origin_of
+from sampan.registry.reach import check_reach, origin_of
+from sampan.registry.transport import Options, Patience, _retry_after
 from sampan.storage.paths import Paths
 from sampan.testing.scripted import Reply, Request, Script, scripted
 
@@ -70,6 +71,8 @@ def test_login_gives_no_password_to_whom_the_registry_redirects_to(
 
 class Tokens:
     """A transport with a token service behind it."""
+
+    patience = Patience(attempts=1)
 
     def __init__(self, body: bytes = b'{"token":"t"}') -> None:
         self.body, self.verified = body, list[bool]()

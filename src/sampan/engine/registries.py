@@ -7,8 +7,8 @@ from sampan.errors import InvalidArgument, PermissionDenied
 from sampan.oci import reference
 from sampan.registry.accounts import Account, Accounts, normalised
 from sampan.registry.failures import refused
+from sampan.registry.reach import origin_of
 from sampan.registry.search import Hit, search
-from sampan.registry.transport import origin_of
 from sampan.storage.paths import Paths
 
 _MOST_BYTES = 1 << 16

@@ -17,7 +17,8 @@ from sampan.registry import challenges as wire
 from sampan.registry.accounts import Account, Accounts
 from sampan.registry.endpoints import Endpoint, is_local
 from sampan.registry.failures import Refused, Unreachable, errors_of, refused, status_text
-from sampan.registry.transport import Transport, origin_of
+from sampan.registry.reach import check_reach, origin_of
+from sampan.registry.transport import Transport
 from sampan.values import NamedTuple
 
 _MOST_BYTES = 1 << 20
@@ -88,7 +89,7 @@ class Authority:
                 if account is not None and account.registry_token:
                     _check_channel(endpoint)
                     return Grant(f"Bearer {account.registry_token}", 0)
-                service = wire.token_service(challenge, scheme=endpoint.scheme, host=endpoint.host)
+                service = _service(endpoint, challenge)
                 return self._token(endpoint, service, scopes, account)
             if challenge.scheme == "basic" and account is not None and account.username:
                 _check_channel(endpoint)
@@ -146,7 +147,7 @@ class Authority:
                     )
                 return account
             if challenge.scheme == "bearer":
-                service = wire.token_service(challenge, scheme=endpoint.scheme, host=endpoint.host)
+                service = _service(endpoint, challenge)
                 _check_realm(service.realm, endpoint)
                 query = [("service", service.service)] if service.service else []
                 query += [("account", account.username), ("client_id", _CLIENT), ("offline_token", "true")]
@@ -166,7 +167,7 @@ class Authority:
             headers = {**headers, "Content-Type": "application/x-www-form-urlencoded"}
         # Only the registry itself may be anybody: another host that it names shows who it is.
         is_verified = endpoint.is_verified or origin_of(url)[1] != endpoint.origin[1]
-        status, data = self._answered(method, url, headers, body, is_verified)
+        status, data = self._answered(method, url, headers, body, is_verified, endpoint.base)
         if status != 200:
             raise _token_refused(status, data, url)
         try:
@@ -178,12 +179,14 @@ class Authority:
         return document
 
     def _answered(
-        self, method: str, url: str, headers: dict[str, str], body: bytes | None, is_verified: bool
+        self, method: str, url: str, headers: dict[str, str], body: bytes | None, is_verified: bool, sent_by: str
     ) -> tuple[int, bytes]:
         """A token service's answer, asked for again when it was cut off."""
         patience = self._transport.patience
         for attempt in range(patience.attempts):
-            answer = self._transport.send(method, url, headers=headers, body=body, is_verified=is_verified)
+            answer = self._transport.send(
+                method, url, headers=headers, body=body, is_verified=is_verified, sent_by=sent_by
+            )
             try:
                 return answer.status, answer.content(_MOST_BYTES)
             except Unreachable:
@@ -191,6 +194,13 @@ class Authority:
                     raise
             self._transport.pause(patience.wait(attempt, None))
         raise AssertionError("the last try returns or raises")
+
+
+def _service(endpoint: Endpoint, challenge: wire.Challenge) -> wire.TokenService:
+    """The token service that a registry names. Raises PermissionDenied, Corrupt for one that must not be asked."""
+    found = wire.token_service(challenge, scheme=endpoint.scheme, host=endpoint.host)
+    check_reach(endpoint.base, found.realm)
+    return found
 
 
 def _token_refused(status: int, body: bytes, url: str) -> Refused:

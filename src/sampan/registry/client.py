@@ -15,7 +15,8 @@ from sampan.registry.accounts import Accounts
 from sampan.registry.authority import Authority
 from sampan.registry.endpoints import Endpoint
 from sampan.registry.failures import Refused, Unreachable, refused
-from sampan.registry.transport import MakeBody, Options, Response, Transport, check_reach, origin_of
+from sampan.registry.reach import check_reach, origin_of
+from sampan.registry.transport import MakeBody, Options, Response, Transport
 from sampan.settings.model import Registry
 
 _MOST_ERROR_BYTES = 1 << 18
@@ -326,7 +327,14 @@ class Repository:
         endpoint = self.endpoint
         if origin_of(url) != endpoint.origin:  # an upload that goes elsewhere, by a URL that carries its permission
             return self._client.transport.send(
-                method, url, headers=headers, body=body, make_body=make_body, attempts=attempts, follow=False
+                method,
+                url,
+                headers=headers,
+                body=body,
+                make_body=make_body,
+                attempts=attempts,
+                follow=False,
+                sent_by=endpoint.base,
             )
         return self._authorised(
             endpoint, method, url, headers or {}, body=body, make_body=make_body, also=also, attempts=attempts

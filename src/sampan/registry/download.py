@@ -7,7 +7,6 @@ from the front is kept busy. The digest is of the whole, whatever came from wher
 import hashlib
 import re
 import threading
-import time
 from collections.abc import Callable
 
 from sampan.errors import Corrupt, SampanError, Unavailable
@@ -22,7 +21,6 @@ PARALLEL_FROM = 2 * CHUNK
 _PIECE = 1 << 18
 _LEAST_PROGRESS = 1 << 18  # what sets the count of failures back
 _FAREWELL_SECONDS = 5.0
-_SLOWEST = 64  # bytes a second over the time of silence: less is a connection that stalled
 
 
 class Download:
@@ -170,7 +168,6 @@ class Download:
 
     def _receive(self, answer: Response, chunk: int, end: int) -> None:
         """Write an answer's body from where `chunk` stands up to `end`, over the following chunks."""
-        since, counted = time.monotonic(), 0
         while not self._stopped:
             position = chunk * CHUNK + self._file.counts[chunk]
             if position == end:
@@ -185,15 +182,9 @@ class Download:
             if not piece:
                 raise Unreachable(f"{self._repository.name.registry} closed the connection: unexpected EOF")
             self._file.write(chunk, piece)
-            counted += len(piece)
             with self._changed:
                 self._changed.notify_all()
             self._on_progress(self.arrived)
-            now = time.monotonic()
-            if now - since > self._patience.silence_seconds:
-                if counted < _SLOWEST * self._patience.silence_seconds:
-                    raise Unreachable(f"{self._repository.name.registry} sends next to nothing: the connection stalled")
-                since, counted = now, 0
 
     def _skip(self, answer: Response, count: int) -> None:
         """What is here already is sent once more by a registry without ranges."""

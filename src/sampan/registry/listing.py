@@ -22,15 +22,19 @@ class Page(NamedTuple):
 
 
 def collect(ask: Callable[[str], Page], read: Callable[[bytes], list[str]]) -> list[str]:
-    """What `read` finds on all pages, in their order; `ask` gets the query of each."""
+    """What `read` finds on all pages, in their order; `ask` gets the query of each. Raises Corrupt for pages that lead
+    back to one another, or do not end: part of a list is none."""
     found: list[str] = []
-    query = "n=1000"
-    for _ in range(_MOST_PAGES):
+    query, asked = "n=1000", set[str]()
+    while query:
+        if query in asked:
+            raise Corrupt("the pages of the registry's list go in circles")
+        asked.add(query)
         page = ask(query)
         found += read(page.content)
         query = page.following
-        if not query or len(found) > _MOST_NAMES:
-            break
+        if len(asked) > _MOST_PAGES or len(found) > _MOST_NAMES:
+            raise Corrupt(f"the registry's list does not end: {len(found)} names on {len(asked)} pages")
     return found
 
 

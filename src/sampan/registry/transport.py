@@ -15,9 +15,9 @@ from urllib.parse import urljoin, urlsplit
 
 from sampan.errors import Corrupt, PermissionDenied, Unavailable
 from sampan.registry import certificates
-from sampan.registry.endpoints import default_port, is_local
 from sampan.registry.failures import Unreachable, explain
 from sampan.registry.proxies import proxy_for
+from sampan.registry.reach import check_reach, origin_of, place_of
 from sampan.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Transport:
     def __init__(self, options: Options, environment: Mapping[str, str] | None = None) -> None:
         self._options = options
         self._environment = os.environ if environment is None else environment
-        self._pools: dict[tuple[str, str, bool], PoolManager] = {}
+        self._pools: dict[tuple[str, str, bool, str], PoolManager] = {}
         self._lock = threading.Lock()
         self.cancelled = threading.Event()
 
@@ -151,12 +151,14 @@ class Transport:
         is_verified: bool = True,
         attempts: int = 0,
         follow: bool = True,
+        sent_by: str = "",
         on_wait: Callable[[str, float], object] = lambda why, seconds: None,
     ) -> Response:
         """Send a request, again where that may help, and return the answer, whatever its status.
 
         `make_body` makes a body of unknown length for each try. `attempts` 0 means the usual number. With `follow`
-        redirects of GET and HEAD are followed. Raises Unreachable when there is no answer, Unavailable offline.
+        redirects of GET and HEAD are followed. `sent_by` is the URL whose answer led to this one. Raises Unreachable
+        when there is no answer, Unavailable offline, PermissionDenied where `sent_by` may not send us.
         """
         if self._options.is_offline:
             raise Unavailable(
@@ -167,7 +169,7 @@ class Transport:
         for attempt in range(last):
             retry_after: float | None = None
             try:
-                answer = self._follow(method, url, headers or {}, body, make_body, is_verified, follow)
+                answer = self._follow(method, url, headers or {}, body, make_body, is_verified, follow, sent_by)
             except Unreachable as error:
                 if attempt + 1 == last or not error.may_pass:
                     raise
@@ -197,10 +199,11 @@ class Transport:
         make_body: MakeBody | None,
         is_verified: bool,
         follow: bool,
+        sent_by: str,
     ) -> Response:
         sent = dict(headers)
         for _ in range(MOST_REDIRECTS + 1):
-            answer = self._once(method, url, sent, make_body() if make_body else body, is_verified)
+            answer = self._once(method, url, sent, make_body() if make_body else body, is_verified, sent_by)
             location = answer.headers.get("location")
             if not (follow and method in ("GET", "HEAD") and location and answer.status in (301, 302, 303, 307, 308)):
                 return answer
@@ -208,15 +211,23 @@ class Transport:
             if origin_of(target) != origin_of(url):
                 sent = {name: value for name, value in sent.items() if name.lower() not in _TO_PRIVATE}
                 is_verified = is_verified or urlsplit(target).scheme == "https"
+                sent_by = sent_by or url
             answer.discard()
             url = target
         raise Corrupt(f"{urlsplit(url).netloc} redirects in circles")
 
     def _once(
-        self, method: str, url: str, headers: Mapping[str, str], body: Body | Iterable[bytes], is_verified: bool
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Body | Iterable[bytes],
+        is_verified: bool,
+        sent_by: str,
     ) -> Response:
-        scheme, name, port = origin_of(url)
-        pool = self._pool(scheme, urlsplit(url).netloc, name, port, is_verified)
+        if sent_by and origin_of(sent_by)[1] == origin_of(url)[1]:
+            sent_by = ""  # its own name may stand for whatever it likes
+        pool = self._pool(url, is_verified, sent_by)
         with explain(url, method):
             raw = pool.request(
                 method,
@@ -230,12 +241,18 @@ class Transport:
             )
         return Response(raw, url)
 
-    def _pool(self, scheme: str, host: str, name: str, port: int, is_verified: bool) -> "PoolManager":
+    def _pool(self, url: str, is_verified: bool, sent_by: str) -> "PoolManager":
+        scheme, name, port = origin_of(url)
         proxy = proxy_for(scheme, name, port, self._environment)
-        key = (f"{scheme}://{host}", proxy, is_verified)
+        host, sender = urlsplit(url).netloc, urlsplit(sent_by).netloc
+        key = (f"{scheme}://{host}", proxy, is_verified, sender)
         with self._lock:
             if key not in self._pools:
                 self._pools[key] = self._make_pool(scheme, host, proxy, is_verified)
+                from sampan.registry import connections
+
+                place = place_of(origin_of(sent_by)[1]) if sent_by and not proxy else ""
+                self._pools[key].pool_classes_by_scheme = connections.pool_classes(place, sender)
             return self._pools[key]
 
     def _make_pool(self, scheme: str, host: str, proxy: str, is_verified: bool) -> "PoolManager":
@@ -268,23 +285,6 @@ class Transport:
                 pool.clear()
 
 
-def origin_of(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port of a URL. Raises Corrupt for one that is of another kind.
-
-    So is one that names a user, or has what parsers of URLs take differently: who is asked must be who is connected to.
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise Corrupt(f"{url[:200]!r} is no URL") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\x00-\x20\x7f\\]", url):
-        raise Corrupt(f"{url[:200]!r} is no URL of http")
-    if parts.username is not None:
-        raise Corrupt(f"a URL of {parts.hostname[:200]!r} names a user, and none is taken from there")
-    return parts.scheme, parts.hostname, port or default_port(parts.scheme)
-
-
 def _wanted(url: str) -> str:
     """What a URL of a registry is about: name:tag, name@digest."""
     match = re.fullmatch(r"/v2/(.+)/(manifests|blobs|tags|referrers)/([^/]+)", urlsplit(url).path)
@@ -301,17 +301,6 @@ def _redirected(url: str, location: str) -> str:
         raise PermissionDenied(f"{urlsplit(url).netloc} redirects to {name} without TLS")
     check_reach(url, target)
     return target
-
-
-def check_reach(url: str, target: str) -> None:
-    """Raises PermissionDenied where `url`, which is elsewhere, sends us to this host itself."""
-    if _is_here(target) and not _is_here(url):
-        raise PermissionDenied(f"{urlsplit(url).netloc} redirects to this host itself")
-
-
-def _is_here(url: str) -> bool:
-    name = origin_of(url)[1]
-    return is_local(f"[{name}]" if ":" in name else name)
 
 
 def _retry_after(text: str, now: float) -> float | None:
