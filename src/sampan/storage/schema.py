@@ -209,4 +209,26 @@ MIGRATIONS: tuple[str, ...] = (
         pruned_at INTEGER NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE cache_mount(           -- folders of RUN --mount=type=cache
+        id TEXT PRIMARY KEY,            -- of its folder
+        name TEXT NOT NULL,             -- namespace/id
+        base TEXT NOT NULL,             -- what it began with, and its mode and owner when they were asked for
+        description TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        used_at INTEGER NOT NULL,
+        uses INTEGER NOT NULL,
+        size INTEGER                    -- bytes, NULL when it was used since it was measured
+    ) WITHOUT ROWID;
+    CREATE INDEX cache_mount_name ON cache_mount(name, base);
+    """,
+    """
+    CREATE TABLE remote_file(           -- files of ADD behind URLs, the last ones: how to ask whether they are the same
+        url TEXT PRIMARY KEY,
+        etag TEXT NOT NULL,
+        last_modified TEXT NOT NULL,    -- as the server writes it
+        digest TEXT NOT NULL,
+        used_at INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )

@@ -5,21 +5,22 @@ import re
 from collections.abc import Callable
 
 from sampan.builder.plan.state import Globals, State, absolute, shown, step_of
-from sampan.builder.plan.steps import CopyFiles, Inline, Step
+from sampan.builder.plan.steps import CopyFiles, Inline, Remote, Step
 from sampan.dockerfile import words
 from sampan.dockerfile.instructions import Copy
-from sampan.errors import InvalidArgument, Unsupported
+from sampan.errors import InvalidArgument
+
+_MAY_BE_REMOTE = re.compile(r"://|@")
 
 
 def copy(instruction: Copy, state: State, around: Globals, expand: Callable[[str], str]) -> Step:
-    """The step of a COPY or ADD. Raises InvalidArgument, Unsupported."""
+    """The step of a COPY or ADD. Raises InvalidArgument."""
     name = "ADD" if instruction.is_add else "COPY"
     inline_names = {heredoc.name for heredoc in instruction.heredocs}
     sources = tuple(
         expand(source) for source in instruction.sources if source not in inline_names or not instruction.heredocs
     )
-    if instruction.is_add:
-        _refuse_remote(instruction, sources)
+    remotes, local = _remotes(instruction, sources, expand) if instruction.is_add else ((), sources)
     destination = expand(instruction.destination)
     chown, chmod = expand(instruction.chown), expand(instruction.chmod)
     inline = tuple(
@@ -31,7 +32,7 @@ def copy(instruction: Copy, state: State, around: Globals, expand: Callable[[str
     )
     stage = around.find_stage(instruction.from_) if instruction.from_ else -1
     action = CopyFiles(
-        sources=sources,
+        sources=local,
         destination=_destination(destination, state.config.working_dir),
         inline=inline,
         stage=stage,
@@ -41,6 +42,9 @@ def copy(instruction: Copy, state: State, around: Globals, expand: Callable[[str
         parents=instruction.parents,
         exclude=tuple(expand(pattern) for pattern in instruction.exclude),
         unpack=instruction.is_add if instruction.unpack is None else instruction.unpack,
+        remotes=remotes,
+        link=instruction.link,
+        unpack_remote=bool(instruction.unpack),
     )
     flags = [f"--chown={chown}"] * bool(chown) + [f"--chmod={chmod}"] * bool(chmod)
     parts = [
@@ -63,15 +67,27 @@ def _file_name(heredoc: str) -> str:
     return name
 
 
-def _refuse_remote(instruction: Copy, sources: tuple[str, ...]) -> None:
-    for source in sources:
-        if re.match(r"(https?|git|ssh)://|git@", source):
-            raise Unsupported(
-                f"ADD {source}: remote sources are not supported by this version of sampan",
-                hint="download it before the build, or with RUN",
-            )
-    if instruction.checksum:
-        raise InvalidArgument("checksum requires HTTP(S) or Git sources")
+def _remotes(
+    instruction: Copy, sources: tuple[str, ...], expand: Callable[[str], str]
+) -> tuple[tuple[Remote, ...], tuple[str, ...]]:
+    """(sources that are elsewhere, those of the context). Raises InvalidArgument."""
+    checksum = expand(instruction.checksum)
+    if checksum and len(sources) + len(instruction.heredocs) != 1:
+        raise InvalidArgument("checksum can't be specified for multiple sources", hint="one ADD for each source")
+    if not checksum and not instruction.keep_git_dir and not any(map(_MAY_BE_REMOTE.search, sources)):
+        return (), sources
+    from sampan.builder.plan import remote  # few files are elsewhere
+
+    found = {source: remote.parse(source) for source in sources}
+    remotes = []
+    for one in filter(None, found.values()):
+        kept = one._replace(keep_git_dir=one.keep_git_dir or (instruction.keep_git_dir and one.kind == "git"))
+        remotes.append(remote.with_checksum(kept, checksum) if checksum else kept)
+    if checksum and not remotes:
+        raise InvalidArgument(
+            "checksum requires HTTP(S) or Git sources", hint="what is in the context is known by its content already"
+        )
+    return tuple(remotes), tuple(source for source, one in found.items() if one is None)
 
 
 def _destination(path: str, workdir: str) -> str:

@@ -23,11 +23,30 @@ class Inline(NamedTuple):
     text: str
 
 
+class Remote(NamedTuple):
+    """A source of ADD that is elsewhere: `kind` is http or git. `name` is the last part of its path.
+
+    Of http `checksum` is "sha256:HEX" or ""; of git it is the beginning of a commit. `ref` is a branch, a tag, a commit
+    or "" for the repository's HEAD, `subdir` the folder of it that is wanted, "" for all.
+    """
+
+    kind: str
+    url: str
+    name: str
+    checksum: str = ""
+    ref: str = ""
+    subdir: str = ""
+    keep_git_dir: bool = False
+    submodules: bool = True
+
+
 class CopyFiles(NamedTuple):
     """COPY or ADD, all words expanded. `destination` is absolute, a trailing slash is kept.
 
-    Files come from the context, or from the stage with the index `stage` (-1 is none), or from the image `image`.
-    `chown` is "user[:group]" or "", `chmod` octal or symbolic or "".
+    `sources` come from the context, or from the stage with the index `stage` (-1 is none), or from the image `image`,
+    or from the folder that --build-context calls `context`; `remotes` from elsewhere. `chown` is "user[:group]" or "",
+    `chmod` octal or symbolic or "". With `link` the files make a layer that knows nothing of those below. `unpack` is
+    for local archives, `unpack_remote` for those of http.
     """
 
     sources: tuple[str, ...]
@@ -40,6 +59,10 @@ class CopyFiles(NamedTuple):
     parents: bool = False
     exclude: tuple[str, ...] = ()
     unpack: bool = False
+    remotes: tuple[Remote, ...] = ()
+    context: str = ""
+    link: bool = False
+    unpack_remote: bool = False
 
 
 class Mount(NamedTuple):
