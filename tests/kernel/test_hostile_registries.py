@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from sampan.engine import Engine
 from sampan.errors import SampanError
@@ -327,3 +328,102 @@ def test_offline_opens_no_connection(engine: Engine, script: Script, monkeypatch
     monkeypatch.setenv("SAMPAN_OFFLINE", "1")
     assert "app:1" in refused(engine, script)
     assert script.seen == []
+
+
+# Bombs
+
+
+def pack_zstd(plain: Iterator[bytes]) -> bytes:
+    compressor = zstandard.ZstdCompressor(level=1).compressobj()
+    return b"".join([*map(compressor.compress, plain), compressor.flush()])
+
+
+def zeros(count: int) -> Iterator[bytes]:
+    """A tar of one file that holds so many MiB of nothing."""
+    entry = tarfile.TarInfo("file")
+    entry.size = count << 20
+    yield entry.tobuf()
+    for _ in range(count):
+        yield bytes(1 << 20)
+    yield bytes(1024)
+
+
+def test_a_layer_that_unpacks_to_thousands_of_times_its_size_is_refused(engine: Engine, script: Script) -> None:
+    packed = pack_zstd(zeros(400))
+    assert len(packed) < 100_000
+    config = configuration(b"")
+    script.blob("app", config)
+    script.blob("app", packed)
+    script.manifest("app", image(config, packed), manifests.OCI_MANIFEST, "1")
+    assert "looks like a bomb" in refused(engine, script)
+
+
+@pytest.mark.parametrize("claimed", [1 << 45, 8**11 - 1])
+def test_a_file_that_says_it_is_larger_than_any_disk_is_refused(engine: Engine, script: Script, claimed: int) -> None:
+    entry = tarfile.TarInfo("file")
+    entry.size = claimed
+    packed = gzip.compress(entry.tobuf(tarfile.GNU_FORMAT) + bytes(4096), mtime=0)
+    config = configuration(b"")
+    script.blob("app", config)
+    script.blob("app", packed)
+    script.manifest("app", image(config, packed), manifests.OCI_MANIFEST, "1")
+    refused(engine, script)
+
+
+@pytest.mark.parametrize("size", [-1, 1 << 62, 1.5, "5", None, True])
+def test_a_size_that_is_none_is_refused(engine: Engine, script: Script, size: object) -> None:
+    serve(script)
+    document = json.loads(IMAGE)
+    document["layers"][0]["size"] = size
+    script.manifest("app", json.dumps(document).encode(), manifests.OCI_MANIFEST, "1")
+    refused(engine, script)
+
+
+def test_an_index_of_too_many_entries_is_refused(engine: Engine, script: Script) -> None:
+    entries = [{"mediaType": manifests.OCI_MANIFEST, "digest": digest(b""), "size": 1}] * 5000
+    document = {"schemaVersion": 2, "mediaType": manifests.OCI_INDEX, "manifests": entries}
+    script.manifest("app", json.dumps(document).encode(), manifests.OCI_INDEX, "1")
+    assert "5000 entries" in refused(engine, script)
+
+
+def test_an_index_that_calls_itself_a_manifest_is_refused(engine: Engine, script: Script) -> None:
+    document = {"schemaVersion": 2, "mediaType": manifests.OCI_INDEX, "manifests": []}
+    script.manifest("app", json.dumps(document).encode(), manifests.OCI_MANIFEST, "1")
+    assert "calls itself" in refused(engine, script)
+
+
+def test_all_tags_of_a_list_in_circles_are_refused(engine: Engine, script: Script) -> None:
+    serve(script)
+    link = {"Link": '</v2/app/tags/list?n=1000&last=1>; rel="next"'}
+    script.replies["/v2/app/tags/list"] = Reply(200, link, b'{"name":"app","tags":["1"]}')
+    with pytest.raises(SampanError, match="circles"):
+        engine.images.pull(f"{script.host}/app", all_tags=True)
+    assert len(script.seen) < 10
+
+
+def test_nothing_on_the_disk_and_nothing_that_is_shown_holds_a_password_or_a_token(
+    engine: Engine, script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login(tmp_path, script.host, monkeypatch)
+    serve(script)
+    token = "t0ken-that-nobody-else-has"
+
+    def rule(request: Request) -> Reply | None:
+        if request.path.startswith("/token"):
+            return Reply(body=json.dumps({"token": token}).encode())
+        if request.headers.get("authorization") != f"Bearer {token}":
+            return Reply(401, {"WWW-Authenticate": f'Bearer realm="http://{script.host}/token",service="s"'})
+        return Reply(500, body=b"no") if request.path.endswith("/refused") else None
+
+    script.rule = rule
+    heard: list[object] = []
+    name = f"{script.host}/app"
+    engine.images.pull(f"{name}:1", on_event=heard.append)
+    with pytest.raises(SampanError) as caught:
+        engine.images.pull(f"{name}:refused", on_event=heard.append)
+    shown = [heard, caught.value, caught.value.hint, engine.images.inspect(f"{name}:1")]
+    shown += [engine.images.history(f"{name}:1"), engine.system.info()]
+    files = [path.read_bytes() for path in Path(engine.paths.root).rglob("*") if path.is_file()]
+    for secret in ("me:secret", base64.b64encode(b"me:secret").decode(), token):
+        assert not any(secret in str(item) for item in shown)
+        assert not any(secret.encode() in content for content in files)
