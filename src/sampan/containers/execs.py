@@ -3,7 +3,7 @@
 import json
 import os
 
-from sampan.containers import devices, executable, happenings, security, store
+from sampan.containers import executable, happenings, security, store
 from sampan.containers.model import Container
 from sampan.containers.options import ExecOptions
 from sampan.containers.piping import Piping
@@ -11,7 +11,7 @@ from sampan.containers.streams import Streams, detach_sequence
 from sampan.errors import Conflict, StartFailed, Unavailable
 from sampan.linux import files
 from sampan.linux import process as linux_process
-from sampan.runtime import bundle, defaults, failures, probe
+from sampan.runtime import bundle, defaults, failures, hostdevices, probe
 from sampan.runtime.spec import Rlimit, SpecOptions, process_document
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -50,7 +50,7 @@ def process(paths: Paths, container: Container, options: ExecOptions) -> str:
     finally:
         os.close(root)
     wished = container.spec.options
-    available = devices.available_capabilities()
+    available = hostdevices.available_capabilities()
     if options.privileged:
         wished = wished._replace(privileged=True)
     document = process_document(

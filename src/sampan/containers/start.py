@@ -25,7 +25,7 @@ from sampan.containers import compile as compilation
 from sampan.containers.model import Container, MountPoint
 from sampan.errors import Conflict, NotFound, Unavailable
 from sampan.linux import cgroup, fault, files, netns, process
-from sampan.runtime import bundle, driver, monitor, probe, seccomp, users
+from sampan.runtime import bundle, driver, hostdevices, monitor, probe, seccomp, users
 from sampan.storage import leases, locks
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -237,7 +237,7 @@ class _Start:
         """Mount the root in a namespace of its own and let the monitor create the container there."""
         container = self.container
         conmon = probe.required("conmon")
-        capabilities = security.capabilities(container.spec.options, devices.available_capabilities())
+        capabilities = security.capabilities(container.spec.options, hostdevices.available_capabilities())
         filter_ = self._filter(capabilities)
         if any(point.propagation.removeprefix("r") in ("shared", "slave") for point in container.spec.mounts):
             from sampan.containers import propagation

@@ -1,5 +1,6 @@
 """Overlay mounts."""
 
+import errno
 import os
 from collections.abc import Sequence
 
@@ -30,6 +31,29 @@ def _topmost_first(lower: Sequence[str]) -> list[str]:
     """Each layer once: overlayfs refuses a folder that is given twice (ELOOP), as images with two equal layers would
     have it. All that the lower of two equal ones holds, the upper one holds too."""
     return list(dict.fromkeys(reversed(lower)))
+
+
+def memory(target: str) -> None:
+    """Mount memory of root's own at `target`, which is made: it is never written to a swap where the kernel (6.4) can
+    promise that. Call it only in a thread of `namespace.in_private_mounts`."""
+    os.mkdir(target, 0o700)
+    flags = syscall.MS_NOSUID | syscall.MS_NODEV
+    try:
+        syscall.mount("tmpfs", target, "tmpfs", flags, "mode=700,size=64m,noswap")
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        syscall.mount("tmpfs", target, "tmpfs", flags, "mode=700,size=64m")
+
+
+def bind(fd: int, place: str) -> None:
+    """Bind what is open to `place`, which is made. Call it only in a thread of `namespace.in_private_mounts`."""
+    source = f"/proc/self/fd/{fd}"
+    if os.path.isdir(source):
+        os.mkdir(place, 0o700)
+    else:
+        os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    syscall.mount(source, place, "", syscall.MS_BIND)
 
 
 def escaped(path: str) -> str:

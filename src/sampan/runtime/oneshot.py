@@ -5,15 +5,17 @@ import select
 from collections.abc import Callable
 from typing import NamedTuple
 
-from sampan.linux import cancellation, cgroup, fault, files
-from sampan.runtime import bundle, defaults, driver, failures, probe, seccomp, users
-from sampan.runtime.spec import SpecMount, SpecOptions
+from sampan.linux import cancellation, cgroup, fault, files, mount
+from sampan.runtime import bundle, defaults, driver, failures, probe, seccomp, stubs, users
+from sampan.runtime.spec import Rlimit, SpecDevice, SpecMount, SpecOptions
 from sampan.storage import leases
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
+MEMORY = "memory"  # in the folder of a confidential step: memory that is mounted for nobody else
+SHM_BYTES = 64 << 20  # of /dev/shm, as in Docker
 _CHUNK = 1 << 16
-_NAMES = ("etc/hosts", "etc/resolv.conf")
+_ETC_OPTIONS = ("rbind", "rprivate", "ro", "nosuid", "nodev", "noexec")
 
 
 class Step(NamedTuple):
@@ -22,6 +24,12 @@ class Step(NamedTuple):
     `lower` are snapshot ids, lowest first; `snapshot_id` is the snapshot that receives the changes. `user` is as in
     USER. `network` is "private" (no network but loopback), "host", or the path of a network namespace. `hosts` and
     `resolv` are the texts of the files that it sees in /etc, which are not part of the snapshot.
+
+    `destinations` are where it is to see other files. `stage` is called with the step's folder in the mount
+    namespace that the runtime starts in, and answers with the mounts there, made ready: what it mounts is seen by
+    nobody else, and ends with the step. With `is_confidential` all that is written about the step, its environment for
+    one, is in memory that is as hidden, below MEMORY in that folder, where `stage` may put files too. `devices` is for
+    `is_privileged` alone.
     """
 
     args: tuple[str, ...]
@@ -34,8 +42,15 @@ class Step(NamedTuple):
     hostname: str = "buildkitsandbox"
     hosts: str = "127.0.0.1\tlocalhost buildkitsandbox\n::1\tlocalhost ip6-localhost ip6-loopback\n"
     resolv: str = ""
-    mounts: tuple[SpecMount, ...] = ()
-    shm_size: int = 67108864
+    destinations: tuple[str, ...] = ()
+    stage: Callable[[str], tuple[SpecMount, ...]] = lambda folder: ()
+    is_confidential: bool = False
+    is_privileged: bool = False
+    capabilities: tuple[str, ...] = defaults.DEFAULT_CAPABILITIES
+    devices: tuple[SpecDevice, ...] = ()
+    rlimits: tuple[Rlimit, ...] = ()
+    cgroup_parent: str = ""
+    shm_size: int = SHM_BYTES
     stdin: int = -1  # a descriptor to read from, -1 = /dev/null
 
 
@@ -50,7 +65,7 @@ def run(
     runtime = probe.runtime(runtime_name)
     cgroup.hasten()
     run_id = os.urandom(8).hex()
-    folder, cgroups_path = f"{paths.tmp}/{run_id}", f"{paths.cgroup}/build-{run_id}"
+    folder, cgroups_path = f"{paths.tmp}/{run_id}", f"{step.cgroup_parent or paths.cgroup}/build-{run_id}"
     with database.transaction():
         leases.take(database, f"tmp:{run_id}")
         leases.take(database, f"cgroup:{cgroups_path}")
@@ -77,19 +92,18 @@ def _run(
 ) -> int:
     folder = f"{paths.tmp}/{run_id}"
     upper = paths.layer(step.snapshot_id)
-    filter_ = seccomp.Filter(paths, runtime, defaults.DEFAULT_CAPABILITIES)
-    stubs: list[str] = []
+    left: list[stubs.Stub] = []
     pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(2)]
 
     def inside(root: int) -> int:
-        stubs.extend(_missing(root, step))
-        who = bundle.identity(root, step.user)
-        os.close(files.make_directories(root, step.cwd))
-        bundle.write_config(folder, _spec_options(step, who, filter_, folder, cgroups_path))
-        if runtime.is_crun and not filter_.cached:
-            compiled = _compile_filter(paths, runtime, run_id, folder, cgroups_path, filter_)
-            bundle.write_config(folder, _spec_options(step, who, compiled, folder, cgroups_path))
-        return _spawn(runtime, paths, run_id, folder, step.stdin, pipes[0][1], pipes[1][1])
+        place = _Place(folder, folder, paths.runtime, run_id, cgroups_path)
+        if step.is_confidential:
+            place = place._replace(bundle=_memory(folder), state=_memory(folder) + "/state")
+            mount.memory(place.bundle)
+        mounts = step.stage(folder)
+        left.extend(stubs.missing(root, step.destinations))
+        _write_bundle(paths, runtime, step, place, root, mounts)
+        return _spawn(runtime, place, step.stdin, pipes[0][1], pipes[1][1])
 
     try:
         pid = bundle.in_rootfs(
@@ -110,60 +124,95 @@ def _run(
         os.waitpid(pid, 0)
         raise
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    _remove_stubs(upper, stubs)
+    stubs.remove(paths.layers, step.lower, upper, left)
     started = os.path.exists(folder + "/pid")
     if code != 0 and not started:
         raise failures.start_failed(runtime.name, tail.decode(errors="replace"), step.args[0])
     return code if code >= 0 else 128 - code
 
 
-def _spec_options(
-    step: Step, who: users.Identity, filter_: seccomp.Filter, folder: str, cgroups_path: str
-) -> SpecOptions:
+class _Place(NamedTuple):
+    """Where a step is at home: its folder, the bundle for the runtime, and where that keeps its state."""
+
+    folder: str
+    bundle: str
+    state: str
+    run_id: str
+    cgroups_path: str
+
+
+def _memory(folder: str) -> str:
+    return f"{folder}/{MEMORY}"
+
+
+def _write_bundle(
+    paths: Paths, runtime: probe.Program, step: Step, place: _Place, root: int, mounts: tuple[SpecMount, ...]
+) -> None:
+    who = bundle.identity(root, step.user)
+    os.close(files.make_directories(root, step.cwd))
+    options = _spec_options(step, who, place, mounts)
+    if step.is_privileged:
+        bundle.write_config(place.bundle, options)
+        return
+    filter_ = seccomp.Filter(paths, runtime, step.capabilities)
+    bundle.write_config(place.bundle, _filtered(options, filter_))
+    if runtime.is_crun and not filter_.cached:
+        _compile_filter(runtime, place, filter_)
+        bundle.write_config(place.bundle, _filtered(options, seccomp.Filter(paths, runtime, step.capabilities)))
+
+
+def _filtered(options: SpecOptions, filter_: seccomp.Filter) -> SpecOptions:
+    return options._replace(seccomp=filter_.document, annotations=filter_.annotations)
+
+
+def _spec_options(step: Step, who: users.Identity, place: _Place, mounts: tuple[SpecMount, ...]) -> SpecOptions:
     files_ = []
     for name, text in (("hosts", step.hosts), ("resolv.conf", step.resolv)):
-        with open(f"{folder}/{name}", "w") as file:
+        with open(f"{place.folder}/{name}", "w") as file:
             file.write(text)
-        os.chmod(f"{folder}/{name}", 0o644)
-        files_.append(SpecMount(f"/etc/{name}", "bind", f"{folder}/{name}", ("rbind", "rprivate")))
+        os.chmod(f"{place.folder}/{name}", 0o644)
+        files_.append(SpecMount(f"/etc/{name}", "bind", f"{place.folder}/{name}", _ETC_OPTIONS))
     names = {entry.partition("=")[0] for entry in step.env}
     env = step.env if "PATH" in names else (f"PATH={defaults.DEFAULT_PATH}", *step.env)
     if "HOME" not in names:
         env = (*env, f"HOME={who.home}")
-    return SpecOptions(
+    options = SpecOptions(
         args=step.args,
         env=env,
-        rootfs=folder + "/merged",
-        cgroups_path=cgroups_path,
+        rootfs=place.folder + "/merged",
+        cgroups_path=place.cgroups_path,
         cwd=step.cwd,
         user=who.user,
         hostname=step.hostname,
-        mounts=(*files_, *step.mounts),
+        mounts=(*files_, *mounts),
         shm_size=step.shm_size,
         network=step.network,
         cgroup="host" if probe.cgroup_version() == 1 else "private",
-        seccomp=filter_.document,
-        annotations=filter_.annotations,
+        capabilities=step.capabilities,
+        rlimits=step.rlimits,
         oom_score_adj=None,
     )
+    if step.is_privileged:
+        return options._replace(
+            privileged=True, writable_cgroups=True, devices=step.devices, masked_paths=(), readonly_paths=()
+        )
+    return options
 
 
-def _compile_filter(
-    paths: Paths, runtime: probe.Program, run_id: str, folder: str, cgroups_path: str, filter_: seccomp.Filter
-) -> seccomp.Filter:
+def _compile_filter(runtime: probe.Program, place: _Place, filter_: seccomp.Filter) -> None:
     """Let crun compile the filter in a container that is created and never started; once per boot and profile."""
-    arguments = ("create", "--bundle", folder, run_id)
-    if driver.call(runtime, paths.runtime, arguments, quiet=True) == 0:
-        filter_.keep(f"{paths.runtime}/{run_id}")
-    driver.delete(runtime, paths.runtime, run_id, cgroups_path)
-    return seccomp.Filter(paths, runtime, defaults.DEFAULT_CAPABILITIES)
+    arguments = ("create", "--bundle", place.bundle, place.run_id)
+    if driver.call(runtime, place.state, arguments, quiet=True) == 0:
+        filter_.keep(f"{place.state}/{place.run_id}")
+    driver.delete(runtime, place.state, place.run_id, place.cgroups_path)
 
 
-def _spawn(runtime: probe.Program, paths: Paths, run_id: str, folder: str, stdin: int, stdout: int, stderr: int) -> int:
-    command = [runtime.path, "--root", paths.runtime, "run", "--bundle", folder, "--pid-file", folder + "/pid"]
+def _spawn(runtime: probe.Program, place: _Place, stdin: int, stdout: int, stderr: int) -> int:
+    command = [runtime.path, "--root", place.state, "run", "--bundle", place.bundle]
     first = (os.POSIX_SPAWN_DUP2, stdin, 0) if stdin >= 0 else (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)
     actions = [first, (os.POSIX_SPAWN_DUP2, stdout, 1), (os.POSIX_SPAWN_DUP2, stderr, 2)]
-    return os.posix_spawn(runtime.path, [*command, run_id], {"PATH": defaults.DEFAULT_PATH}, file_actions=actions)
+    command += ["--pid-file", place.folder + "/pid", place.run_id]
+    return os.posix_spawn(runtime.path, command, {"PATH": defaults.DEFAULT_PATH}, file_actions=actions)
 
 
 def _pump(stdout: int, stderr: int, on_output: Callable[[int, bytes], None], runtime: int, cgroups_path: str) -> bytes:
@@ -204,39 +253,3 @@ def _was_killed(pidfd: int) -> bool:
     """Whether a child of ours that has ended was ended by a signal; it stays to be waited for."""
     result = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOWAIT)
     return result is not None and result.si_code in (os.CLD_KILLED, os.CLD_DUMPED)
-
-
-def _missing(root: int, step: Step) -> list[str]:
-    """Mount points that the runtime will have to make, deepest last: they are no change of the step's."""
-    wanted = [mount.destination.strip("/") for mount in step.mounts]
-    found = []
-    for path in ("dev", "proc", "sys", "etc", *_NAMES, *wanted):
-        try:
-            os.close(files.open_in_root(root, path, os.O_PATH))
-        except FileNotFoundError:
-            found.append(path)
-    return found
-
-
-def _remove_stubs(upper: str, stubs: list[str]) -> None:
-    """Take mount points out of the snapshot again, unless the step put something into them."""
-    root = os.open(upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for path in reversed(stubs):
-            folder, _, name = path.rpartition("/")
-            try:
-                parent = files.open_in_root(root, folder or ".", os.O_RDONLY | os.O_DIRECTORY)
-            except OSError:
-                continue
-            try:
-                status = os.stat(name, dir_fd=parent, follow_symlinks=False)
-                if status.st_mode & 0o170000 == 0o040000:
-                    os.rmdir(name, dir_fd=parent)
-                elif status.st_size == 0:
-                    os.unlink(name, dir_fd=parent)
-            except OSError:
-                continue  # not there, or not empty: then it is the step's own
-            finally:
-                os.close(parent)
-    finally:
-        os.close(root)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from sampan.linux import fault, files, process
-from sampan.storage import leases, snapshots
+from sampan.storage import caches, leases, snapshots
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
@@ -80,6 +80,8 @@ def sweep(database: Database, paths: Paths) -> list[str]:
     for name in orphans:
         fault.point("gc.sweeping")
         snapshots.remove_folder(paths, name)
+    for name in caches.orphans(database, paths):
+        caches.remove_folder(paths, name)
     kept = set[str]()
     for name in leftovers:
         try:

@@ -6,6 +6,7 @@
 <root>/containers/<id>/      upper, work, merged, config.json, log, /etc files
 <root>/volumes/<name>/_data  volumes
 <root>/downloads/            blobs of registries on their way; an interrupted pull goes on with them
+<root>/cache-mounts/<id>/    what RUN --mount=type=cache keeps
 <root>/build-contexts/       digests of context files that have not changed
 <root>/tmp/                  what is being made; each entry belongs to a lease
 <root>/reserve               space kept back for the day when the disk is full
@@ -57,6 +58,14 @@ class Paths(NamedTuple):
     def downloads(self) -> str:
         """Blobs of registries on their way (registry/partial.py); made when the first one comes."""
         return self.root + "/downloads"
+
+    @property
+    def cache_mounts(self) -> str:
+        """Folders of RUN --mount=type=cache (caches.py); made when the first one comes."""
+        return self.root + "/cache-mounts"
+
+    def cache_mount(self, cache_id: str) -> str:
+        return self.cache_mounts + "/" + cache_id
 
     @property
     def locks(self) -> str:

@@ -5,7 +5,7 @@ import posixpath
 from typing import NamedTuple
 
 from sampan.builder.files.trees import Entry, Tree
-from sampan.builder.plan.steps import CopyFiles
+from sampan.builder.plan.steps import CopyFiles, Mount, Reading
 from sampan.dockerfile import glob, ignore
 from sampan.dockerfile.errors import nearest
 from sampan.errors import NotFound
@@ -48,7 +48,12 @@ def select(tree: Tree, action: CopyFiles) -> tuple[Selected, ...]:
     return tuple(found)
 
 
-def mounted(tree: Tree, source: str) -> Selected:
+def taken(tree: Tree, reading: Reading) -> tuple[Selected, ...]:
+    """What a COPY, ADD or mount takes from a tree; raises as select()."""
+    return (_mounted(tree, reading.source),) if isinstance(reading, Mount) else select(tree, reading)
+
+
+def _mounted(tree: Tree, source: str) -> Selected:
     """What a mount of `source` shows; links are followed inside the tree, no letter is a wildcard. Raises NotFound."""
     wanted = posixpath.normpath("/" + source)[1:].lstrip("/")
     entry = tree.find(wanted)

@@ -3,15 +3,16 @@
 import errno
 import os
 import time
+from typing import TYPE_CHECKING
 
 from sampan.builder.cache import explain, store
 from sampan.builder.cache import key as cachekey
-from sampan.builder.cache.key import StepInputs
+from sampan.builder.cache.key import Content, StepInputs
 from sampan.builder.cache.store import Result
 from sampan.builder.failures import AtLine
 from sampan.builder.files import copying, owners, selection
 from sampan.builder.files.trees import Tree
-from sampan.builder.plan.steps import CopyFiles, MakeWorkdir, RunCommand, Step
+from sampan.builder.plan.steps import CopyFiles, MakeWorkdir, Reading, RunCommand, Step, readings
 from sampan.builder.progress.events import Work
 from sampan.builder.report import DONE, FAILED, StepReport, Times
 from sampan.builder.work import running, views
@@ -21,6 +22,9 @@ from sampan.errors import InvalidArgument, SampanError, Unavailable
 from sampan.linux import fault, files
 from sampan.runtime import bundle
 from sampan.storage import snapshots
+
+if TYPE_CHECKING:
+    from sampan.builder.mounts.staging import Mounts
 
 _REPORTED = 100  # changed files that a report names
 
@@ -86,27 +90,30 @@ class _Performing:
             return result if result is not None and self.shared.hold(result.snapshot_id) else None
 
     def _by_content(self, step: Step, inputs: StepInputs) -> tuple[StepInputs, Result | None, tuple[str, ...]]:
-        """Look a COPY --from up by the files that it takes: a stage that was built again may be the same there."""
+        """Look a step up by the files of stages that it takes: a stage that was built again may be the same there."""
         try:
-            tree, chosen = self._stage_files(step)
-            content = cachekey.content_of(tree, chosen, keeps_owner=True)
+            contents = [self._content(step, reading) for reading in readings(step.action)]
         except SampanError as error:
             self.shared.reporter.start(step.title).failed(error.message)
             raise _at(step, error) from error
-        exact = inputs._replace(content=content, origin="")
+        exact = inputs._replace(content=cachekey.merged(contents), origin="")
         result = self._found(exact)
         if result is not None:
             store.add_key(self.shared.database, inputs.key, self._place(), exact, result)
         return exact, result, (exact.key, inputs.key)
 
-    def _stage_files(self, step: Step) -> tuple[Tree, tuple[selection.Selected, ...]]:
-        action = step.action
-        assert isinstance(action, CopyFiles)
+    def _content(self, step: Step, reading: Reading) -> Content:
+        if reading.stage < 0 and not reading.image:
+            return self.shared.context.of(self.stage.planned, step, reading)[1]
+        tree, chosen = self._stage_files(reading)
+        return cachekey.content_of(tree, chosen, keeps_owner=True)
+
+    def _stage_files(self, reading: Reading) -> tuple[Tree, tuple[selection.Selected, ...]]:
         layers = (
-            self.shared.stages[action.stage].layers if action.stage >= 0 else self.shared.images[action.image].layers
+            self.shared.stages[reading.stage].layers if reading.stage >= 0 else self.shared.images[reading.image].layers
         )
         tree = self.shared.tree(layers)
-        return tree, selection.select(tree, action)
+        return tree, selection.taken(tree, reading)
 
     def _place(self) -> str:
         return f"{self.shared.place}/{self.stage.planned.name}"
@@ -202,7 +209,7 @@ class _Performing:
             case CopyFiles():
                 return self._copy(step, step.action, snapshot_id)
             case RunCommand():
-                self._run(step.action, snapshot_id, work)
+                self._run(step, step.action, snapshot_id, work)
         return True
 
     def _make_workdir(self, action: MakeWorkdir, snapshot_id: str) -> None:
@@ -219,18 +226,25 @@ class _Performing:
     def _copy(self, step: Step, action: CopyFiles, snapshot_id: str) -> bool:
         is_context = action.stage < 0 and not action.image
         if is_context:
-            chosen, _ = self.shared.context.of(self.stage.planned, step)
+            chosen, _ = self.shared.context.of(self.stage.planned, step, action)
             tree = self.shared.context.tree
         else:
-            tree, chosen = self._stage_files(step)
+            tree, chosen = self._stage_files(action)
         with views.writable(self.shared.paths, self.shared.workspace, self.stage.layers, snapshot_id) as root:
             owner = _owner(root, action.chown) if action.chown else None
             copied = copying.copy(root, tree or Tree(root), chosen, action, owner, keeps_owner=not is_context)
         return copied.is_steady
 
-    def _run(self, action: RunCommand, snapshot_id: str, work: Work) -> None:
+    def _mounts(self, step: Step, action: RunCommand) -> "Mounts":
+        from sampan.builder.mounts import staging
+        from sampan.builder.work import mounting
+
+        sources = mounting.sources(self.stage, step)
+        return staging.Mounts(self.shared.database, self.shared.paths, action, sources)
+
+    def _run(self, step: Step, action: RunCommand, snapshot_id: str, work: Work) -> None:
         process = f'process "{" ".join(action.args)}" did not complete successfully'
-        script = self.shared.workspace.folder() + "/script" if action.script else ""
+        mounts = self._mounts(step, action) if action.mounts else None
         try:
             code = running.run(
                 self.shared.paths,
@@ -239,15 +253,19 @@ class _Performing:
                 lower=self.stage.layers,
                 snapshot_id=snapshot_id,
                 network=self._network,
-                script_path=script,
+                script_path=self.shared.workspace.folder() + "/script" if action.script else "",
                 on_output=work.output,
                 runtime=self.shared.options.runtime,
+                mounts=mounts,
             )
         except SampanError as error:
             if isinstance(error, Unavailable):
                 raise
             error.message = f"{process}: {error.message}"
             raise
+        finally:
+            if mounts is not None:
+                mounts.close()
         if code != 0:
             hint = "the command was not found in the image" if code == 127 else ""
             raise InvalidArgument(f"{process}: exit code: {code}", hint=hint)

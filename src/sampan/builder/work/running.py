@@ -1,19 +1,22 @@
 """RUN: the network of a stage's commands, and one command in it."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from sampan.builder.plan.steps import RunCommand
-from sampan.errors import Unsupported
 from sampan.linux import netns
 from sampan.networks import connect, files, resolver, store
 from sampan.runtime import oneshot
-from sampan.runtime.spec import SpecMount
+from sampan.runtime.spec import Rlimit, SpecMount
 from sampan.settings import sources
 from sampan.settings.model import Settings
 from sampan.storage import leases
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
+
+if TYPE_CHECKING:
+    from sampan.builder.mounts.staging import Mounts
 
 HOSTNAME = "buildkitsandbox"
 
@@ -35,6 +38,13 @@ class StageNetwork:
         if self._fd < 0:
             self._connect()
         return f"/proc/{os.getpid()}/fd/{self._fd}"
+
+    def addressed(self, hosts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Entries of /etc/hosts; "host-gateway" is the host's address in the default network."""
+        if not any(address == "host-gateway" for _, address in hosts):
+            return list(hosts)
+        gateway = store.find(self._database, self._paths, "default").gateway
+        return [(name, gateway if address == "host-gateway" else address) for name, address in hosts]
 
     def _connect(self) -> None:
         self._id = os.urandom(32).hex()
@@ -64,35 +74,62 @@ def run(
     script_path: str,
     on_output: Callable[[int, bytes], None],
     runtime: str = "",
+    mounts: "Mounts | None" = None,
 ) -> int:
     """Run a command on the snapshots `lower`; its changes go to `snapshot_id`. Returns its exit code.
 
     A script of a heredoc is written to `script_path`, a name in a folder of the caller's. The engine's settings choose
     name servers, and the runtime where none is asked for. Raises as oneshot.run() does.
     """
-    if action.mounts or action.is_insecure:
-        raise Unsupported("RUN --mount and --security=insecure are not supported by this version of sampan")
     usual = sources.load(paths.settings).settings
-    mounts: tuple[SpecMount, ...] = ()
-    if action.script:
-        with open(script_path, "w") as file:
-            file.write(action.script)
-        os.chmod(script_path, 0o755)
-        mounts = (SpecMount(action.args[0], "bind", script_path, ("rbind", "rprivate", "ro")),)
+    scripts = (_script(action, script_path),) if action.script else ()
+    hostname = action.hostname or HOSTNAME
+    given = mounts.env if mounts is not None else ()
     step = oneshot.Step(
         args=action.args,
-        env=tuple(f"{name}={value}" for name, value in (*action.env, *action.secret_env)),
+        env=tuple(f"{name}={value}" for name, value in (*action.env, *given, *action.secret_env)),
         lower=lower,
         snapshot_id=snapshot_id,
         cwd=action.cwd,
         user=action.user,
         network=network.path(action.network),
-        hostname=HOSTNAME,
-        hosts=files.hosts_text((), (), ((HOSTNAME, "127.0.0.1"),)),
+        hostname=hostname,
+        hosts=_hosts(hostname, network.addressed(action.hosts)),
         resolv=_resolv_conf(usual, shares_host_network=action.network == "host"),
-        mounts=mounts,
+        destinations=mounts.destinations if mounts is not None else (),
+        stage=(lambda folder: (*scripts, *mounts.stage(folder))) if mounts is not None else lambda folder: scripts,
+        is_confidential=mounts is not None and mounts.is_confidential,
+        rlimits=tuple(Rlimit(name, soft, hard) for name, soft, hard in action.ulimits),
+        shm_size=action.shm_bytes or oneshot.SHM_BYTES,
+        cgroup_parent=action.cgroup_parent.rstrip("/"),
     )
+    if action.is_insecure:
+        step = _insecure(step)
     return oneshot.run(paths, database, step, on_output, runtime_name=runtime or usual.runtime)
+
+
+def _script(action: RunCommand, path: str) -> SpecMount:
+    with open(path, "w") as file:
+        file.write(action.script)
+    os.chmod(path, 0o755)
+    return SpecMount(action.args[0], "bind", path, ("rbind", "rprivate", "ro"))
+
+
+def _insecure(step: oneshot.Step) -> oneshot.Step:
+    """What RUN --security=insecure gives: all capabilities and devices that the host has, no filter, nothing masked."""
+    from sampan.runtime import hostdevices
+
+    return step._replace(
+        is_privileged=True,
+        capabilities=tuple(hostdevices.available_capabilities()),
+        devices=tuple(hostdevices.walk("/dev")),
+    )
+
+
+def _hosts(hostname: str, extra: Sequence[tuple[str, str]]) -> str:
+    """As BuildKit writes it."""
+    lines = "".join(f"{address}\t{name}\n" for name, address in extra)
+    return f"127.0.0.1\tlocalhost {hostname}\n::1\tlocalhost ip6-localhost ip6-loopback\n{lines}"
 
 
 def _resolv_conf(usual: Settings, *, shares_host_network: bool) -> str:

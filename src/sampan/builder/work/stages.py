@@ -12,7 +12,7 @@ from sampan.builder.cache import reports, store
 from sampan.builder.cache.key import Content, StepInputs
 from sampan.builder.cache.store import Result
 from sampan.builder.options import BuildOptions
-from sampan.builder.plan.steps import CopyFiles, PlannedStage, Step
+from sampan.builder.plan.steps import CopyFiles, Mount, PlannedStage, Step, readings
 from sampan.builder.progress.events import Reporter
 from sampan.builder.work.journal import Journal
 from sampan.errors import InvalidArgument, SampanError
@@ -25,6 +25,7 @@ from sampan.storage.paths import Paths
 if TYPE_CHECKING:
     from sampan.builder.files.selection import Selected
     from sampan.builder.files.trees import Tree
+    from sampan.builder.work.mounting import Given
     from sampan.builder.work.recording import Recorder
     from sampan.builder.work.views import Workspace
 
@@ -36,25 +37,26 @@ class ContextFiles:
 
     def __init__(self, tree: "Tree | None") -> None:
         self.tree = tree
-        self._found: dict[tuple[int, int], tuple[tuple[Selected, ...], Content]] = {}
+        self._found: dict[tuple[int, int, str], tuple[tuple[Selected, ...], Content]] = {}
 
-    def of(self, stage: PlannedStage, step: Step) -> "tuple[tuple[Selected, ...], Content]":
-        """What a COPY takes. Raises NotFound or InvalidArgument with the reason."""
+    def of(self, stage: PlannedStage, step: Step, reading: CopyFiles | Mount) -> "tuple[tuple[Selected, ...], Content]":
+        """What a COPY, or a mount of a RUN, takes. Raises NotFound or InvalidArgument with the reason."""
         from sampan.builder.files import selection
 
-        assert isinstance(step.action, CopyFiles)
-        found = self._found.get((stage.index, step.number))
+        place = (stage.index, step.number, reading.target if isinstance(reading, Mount) else "")
+        found = self._found.get(place)
         if found is None:
-            if self.tree is None and step.action.sources:
+            sources = (reading.source,) if isinstance(reading, Mount) else reading.sources
+            if self.tree is None and sources:
                 raise InvalidArgument(
-                    f'failed to compute cache key: "/{step.action.sources[0]}": not found',
+                    f'failed to compute cache key: "/{sources[0].lstrip("/")}": not found',
                     hint="this build has no context: give it a folder",
                 )
-            chosen = selection.select(self.tree, step.action) if self.tree is not None else ()
+            chosen = selection.taken(self.tree, reading) if self.tree is not None else ()
             content = (
                 cachekey.content_of(self.tree, chosen, keeps_owner=False) if self.tree is not None else Content("", ())
             )
-            found = self._found[(stage.index, step.number)] = (chosen, content)
+            found = self._found[place] = (chosen, content)
         return found
 
 
@@ -75,6 +77,7 @@ class Shared:
         self._trees: dict[str, Tree] = {}
         self._recorder: Recorder | None = None
         self._workspace: Workspace | None = None
+        self._given: Given | None = None
         self._lock = threading.Lock()
 
     @property
@@ -96,6 +99,16 @@ class Shared:
 
                 self._workspace = Workspace(self.database, self.paths)
             return self._workspace
+
+    @property
+    def given(self) -> "Given":
+        """What mounts of RUN have in common."""
+        with self._lock:
+            if self._given is None:
+                from sampan.builder.work.mounting import Given
+
+                self._given = Given(self)
+            return self._given
 
     def diff_ids(self) -> dict[str, str]:
         """The diff IDs of the layers that were made, once all are recorded. Raises what went wrong with one."""
@@ -125,6 +138,8 @@ class Shared:
             self._recorder.drain()
         if self.journal.advice:
             self.reporter.advise(self.journal.advice)
+        if self._given is not None:
+            self._given.close()
         for tree in self._trees.values():
             tree.close()
         if self.context.tree is not None:
@@ -216,16 +231,18 @@ class StageWork:
         return f"{base.shown} {self.shared.images[base.image].id}" if base.image else ""
 
     def _inputs(self, step: Step) -> StepInputs | None:
-        action = step.action
-        if not isinstance(action, CopyFiles):
-            return cachekey.inputs_of(step, self.identity)
-        if action.stage >= 0:
-            source = self.shared.stages[action.stage]
-            return cachekey.inputs_of(step, self.identity, origin=source.identity) if source.is_finished else None
-        if action.image:
-            origin = image_identity(self.shared.images[action.image])
-            return cachekey.inputs_of(step, self.identity, origin=origin)
-        return cachekey.inputs_of(step, self.identity, self.shared.context.of(self.planned, step)[1])
+        contents, origins = [], []
+        for reading in readings(step.action):
+            if reading.stage >= 0:
+                source = self.shared.stages[reading.stage]
+                if not source.is_finished:
+                    return None
+                origins.append(source.identity)
+            elif reading.image:
+                origins.append(image_identity(self.shared.images[reading.image]))
+            else:
+                contents.append(self.shared.context.of(self.planned, step, reading)[1])
+        return cachekey.inputs_of(step, self.identity, cachekey.merged(contents), "\n".join(origins))
 
     def run(self) -> None:
         """Do what is left of the stage; those that it needs are done. Raises AtLine with the step that failed."""

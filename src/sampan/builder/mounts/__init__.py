@@ -1,0 +1,1 @@
+"""What RUN --mount gives a command: files, caches, secrets, agents."""

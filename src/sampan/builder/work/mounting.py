@@ -1,0 +1,67 @@
+"""What the mounts of a build's RUNs have in common, and where a step's mounts come from."""
+
+import threading
+
+from sampan.builder.mounts.agents import Agents
+from sampan.builder.mounts.secrets import Secrets
+from sampan.builder.mounts.staging import Sources, copy_of
+from sampan.builder.plan.steps import Mount, Step
+from sampan.builder.work.stages import Shared, StageWork
+from sampan.errors import InvalidArgument
+
+
+class Given:
+    """Secrets, agents, and copies of what mounts show of the context, for all steps of a build."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self.secrets = Secrets(shared.options.secrets)
+        self.agents = Agents(shared.options.agents)
+        self._copies: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def copied(self, stage: StageWork, step: Step, mount: Mount) -> str:
+        """The folder with a copy of what the mount shows of the context, made once."""
+        with self._lock:
+            if mount.source not in self._copies:
+                tree = self._shared.context.tree
+                if tree is None:
+                    raise InvalidArgument("this build has no context: give it a folder")
+                found = self._shared.context.of(stage.planned, step, mount)
+                self._copies[mount.source] = copy_of(tree, found, self._shared.workspace.folder())
+            return self._copies[mount.source]
+
+    def close(self) -> None:
+        self.agents.close()
+
+
+def sources(stage: StageWork, step: Step) -> Sources:
+    """Where the mounts of one RUN come from."""
+    shared, given = stage.shared, stage.shared.given
+
+    def pause(seconds: float) -> None:
+        from sampan.builder.work.performing import Interrupted
+
+        if shared.cancelled.wait(seconds):
+            raise Interrupted("the build was cancelled")
+
+    return Sources(
+        layers=lambda mount: origin(stage, mount)[0],
+        identity=lambda mount: origin(stage, mount)[1],
+        copied=lambda mount: given.copied(stage, step, mount),
+        folder=shared.workspace.folder,
+        secret=given.secrets.value,
+        agents=given.agents,
+        pause=pause,
+    )
+
+
+def origin(stage: StageWork, mount: Mount) -> tuple[tuple[str, ...], str]:
+    """(layers, identity) of the stage or image that a mount names."""
+    from sampan.builder.work.stages import image_identity
+
+    if mount.stage >= 0:
+        below = stage.shared.stages[mount.stage]
+        return below.layers, below.identity
+    image = stage.shared.images[mount.image]
+    return image.layers, image_identity(image)
