@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import NamedTuple
 
 from bench import fresh
@@ -57,8 +58,8 @@ class Transfers:
         found = [one("save, 170 MB", self._save, self._load_once), one("load, 170 MB", self._load, lambda engine: None)]
         if shutil.which("docker-registry"):
             for title, sizes in (("170 MB", fresh.LARGE), ("20 small layers", fresh.SMALL)):
-                found.append(one(f"pull, {title}", lambda engine, sizes=sizes: self._pull(engine, sizes), start))
-                found.append(one(f"push, {title}", lambda engine, sizes=sizes: self._push(engine, sizes), start))
+                found.append(one(f"pull, {title}", partial(self._pull, sizes), start))
+                found.append(one(f"push, {title}", partial(self._push, sizes), start))
         return tuple(found)
 
     # Archives
@@ -110,14 +111,14 @@ class Transfers:
     def _name(self) -> str:
         return f"127.0.0.1:{self._port}/bench/fresh{next(self._numbers)}:1"
 
-    def _pull(self, engine: Engine, sizes: tuple[int, ...]) -> float:
+    def _pull(self, sizes: tuple[int, ...], engine: Engine) -> float:
         name = self._name()
         within(self._peer, lambda: publish(self._port, _repository(name), fresh.image(sizes)))
         os.sync()
         self._made.append((engine, name))
         return self._client(engine)("pull", *self._words(engine), name).seconds
 
-    def _push(self, engine: Engine, sizes: tuple[int, ...]) -> float:
+    def _push(self, sizes: tuple[int, ...], engine: Engine) -> float:
         name = self._name()
         self._bring(engine, name, sizes)
         os.sync()
