@@ -68,9 +68,10 @@ COMMAND = Command(
 # Flags that are read for docker's sake: without effect, or asking for what is always done.
 _WITHOUT_EFFECT = ("builder", "load", "debug")
 _SUPPORTED = (
-    "build-arg", "file", "iidfile", "label", "network", "no-cache", "platform", "progress", "pull", "quiet", "tag",
-    "target",
+    "add-host", "allow", "build-arg", "cgroup-parent", "file", "iidfile", "label", "network", "no-cache", "platform",
+    "progress", "pull", "quiet", "secret", "shm-size", "ssh", "tag", "target", "ulimit",
 )  # fmt: skip
+_PERMISSIONS = ("add-host", "allow", "cgroup-parent", "network", "secret", "shm-size", "ssh", "ulimit")
 _PROGRESS = ("", "auto", "plain", "tty", "quiet", "none")
 _LARGEST_STDIN = 16 << 20
 
@@ -84,6 +85,10 @@ def execute(invocation: Invocation) -> int:
     if is_quiet and progress in ("plain", "tty"):
         raise ClientError(f"ERROR: progress={progress} and quiet cannot be used together")
     options = _with_client_config(_options(parsed), invocation.settings)
+    if any(parsed.is_given(name) for name in _PERMISSIONS):
+        from sampan.cli.builder.permissions import with_permissions
+
+        options = with_permissions(options, parsed)
     engine = Engine(invocation.settings.root or None)
     result = _build(engine, options, "quiet" if is_quiet else progress, invocation.settings.config)
     if is_quiet or progress == "quiet":

@@ -5,8 +5,8 @@ import os
 from sampan.builder.options import Agent, BuildOptions, Secret
 from sampan.cli.errors import ClientError
 from sampan.cli.flags import Parsed
+from sampan.containers.options import Ulimit
 
-FLAGS = ("add-host", "allow", "cgroup-parent", "secret", "shm-size", "ssh", "ulimit")
 _ENTITLEMENTS = ("network.host", "security.insecure")
 
 
@@ -21,7 +21,7 @@ def with_permissions(options: BuildOptions, parsed: Parsed) -> BuildOptions:
         secrets=tuple(secret for text in parsed.strings("secret") if (secret := _secret(text)) is not None),
         agents=tuple(_agent(text) for text in parsed.strings("ssh")),
         shm_bytes=parsed.integer("shm-size"),
-        ulimits=tuple((limit.name, limit.soft, limit.hard) for limit in parsed.values("ulimit")),
+        ulimits=tuple((limit.name, limit.soft, limit.hard) for limit in parsed.items("ulimit", Ulimit)),
         cgroup_parent=_cgroup_parent(parsed.string("cgroup-parent")),
     )
 
