@@ -366,3 +366,26 @@ def test_a_signal_ends_it_in_peace(tmp_path: Path) -> None:
     with serving(str(tmp_path)) as served:
         served.push_blob("a", LAYER)
         assert served.end() == 0
+
+
+@pytest.mark.parametrize("way", ["basic", "token"])
+def test_a_wrong_password_is_not_taken_for_the_right_one_that_is_kept(tmp_path: Path, way: str) -> None:
+    add(tmp_path / "store", "ann", "team/*:pull")
+    config = tmp_path / "client"
+
+    def login(host: str, password: str) -> tuple[int, str]:
+        words = (PROGRAM, "--root", str(tmp_path / "root"), "--config", str(config), "login", host, "-u", "ann")
+        done = subprocess.run([*words, "--password-stdin"], input=password, capture_output=True, text=True)
+        return done.returncode, done.stderr
+
+    with serving(str(tmp_path / "store"), "--auth", way) as served:
+        host = served.address.partition("://")[2]
+        assert login(host, "wrong")[0] == 1
+        assert not (config / "config.json").exists()
+        assert login(host, "password of ann")[0] == 0
+        kept = (config / "config.json").read_bytes()
+        assert ("identitytoken" in json.loads(kept)["auths"][host]) is (way == "token")
+        code, said = login(host, "wrong")
+        assert code == 1
+        assert "401 Unauthorized" in said or "unauthorized: authentication required" in said
+        assert (config / "config.json").read_bytes() == kept

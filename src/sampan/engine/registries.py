@@ -30,10 +30,10 @@ class Registries:
         self._paths, self._config = paths, config
 
     def known(self, server: str) -> tuple[str, str] | None:
-        """(name, password or token) that is kept for registry[/path], None when nothing is."""
+        """(name, password) that are kept for registry[/path]; None where there is nothing, or a token in its place."""
         registry, _, path = _key(server).partition("/")
         account = Accounts(self._config).find(registry, path)
-        return None if account is None else (account.username, account.password or account.identity_token)
+        return None if account is None or not account.password else (account.username, account.password)
 
     def login(self, server: str, username: str, password: str) -> LoggedIn:
         """Try an account at registry[/path] ("" is Docker Hub), and keep it when it is taken.
@@ -45,7 +45,8 @@ class Registries:
         account = Account(username, password)
         with client(self._paths, self._config) as registries:
             repository = registries.repository(reference.Reference(registry, path or "login", "latest"))
-            answer = repository.ping()
+            # Neither the account that is kept nor a token that anybody gets may stand for the one that is tried.
+            answer = repository.challenge()
             asked = answer.all_of("www-authenticate")
             if answer.status == 401:
                 answer.discard()

@@ -267,8 +267,12 @@ class Repository:
         return f"{self.endpoint.base}/v2/{self.endpoint.repository}/{rest}"
 
     def ping(self) -> Response:
-        """The answer to GET /v2/ without an account: 200, or 401 with what is asked for."""
+        """The answer to GET /v2/ with the account or token that the registry asks for, as far as there is one."""
         return self._settle("GET", "/v2/", {})
+
+    def challenge(self) -> Response:
+        """The answer to GET /v2/ of who says nothing of himself: 200, or 401 with what is asked for."""
+        return self._settle("GET", "/v2/", {}, is_anonymous=True)
 
     def _read(self, method: str, path: str, headers: Mapping[str, str] | None = None) -> Response:
         """Ask the mirrors, then the registry."""
@@ -288,13 +292,15 @@ class Repository:
             answer.discard()
         return self._settle(method, f"/v2/{self.endpoint.repository}/{path}", headers or {})
 
-    def _settle(self, method: str, path: str, headers: Mapping[str, str]) -> Response:
+    def _settle(self, method: str, path: str, headers: Mapping[str, str], *, is_anonymous: bool = False) -> Response:
         """Ask the registry; the first time, where it may be without TLS, also in the other way."""
         failure: Unreachable | None = None
         for endpoint in list(self._own):
             attempts = 2 if not self._settled and len(self._own) > 1 else 0
             try:
-                answer = self._authorised(endpoint, method, endpoint.base + path, headers, attempts=attempts)
+                answer = self._authorised(
+                    endpoint, method, endpoint.base + path, headers, attempts=attempts, is_anonymous=is_anonymous
+                )
             except Unreachable as error:
                 failure = failure or error
                 if endpoint.scheme == "http" and not error.speaks_otherwise:
@@ -355,10 +361,14 @@ class Repository:
         make_body: MakeBody | None = None,
         also: Sequence[str] = (),
         attempts: int = 0,
+        is_anonymous: bool = False,
     ) -> Response:
-        """Send with the header that is known; after a 401, once more with the one that was asked for."""
+        """Send with the header that is known; after a 401, once more with the one that was asked for.
+
+        `is_anonymous`: without any, once.
+        """
         scopes = (self._scope.format(endpoint.repository), *also)
-        header = self._client.authority.header(endpoint, scopes)
+        header = "" if is_anonymous else self._client.authority.header(endpoint, scopes)
         for _ in range(2):
             sent = {**headers, "Authorization": header} if header else dict(headers)
             answer = self._client.transport.send(
@@ -372,7 +382,7 @@ class Repository:
                 follow=method in ("GET", "HEAD"),
             )
             # After a redirect it is somebody else who asks, and gets nothing.
-            if answer.status != 401 or origin_of(answer.url) != endpoint.origin:
+            if answer.status != 401 or is_anonymous or origin_of(answer.url) != endpoint.origin:
                 return answer
             asked = answer.all_of("www-authenticate")
             header = self._client.authority.answer(endpoint, scopes, asked, used=header)

@@ -54,9 +54,9 @@ def _password(parsed: Parsed) -> str:
     """The password that was given. Raises ClientError in docker's words."""
     password = parsed.string("password")
     if password:
-        print("WARNING! Using --password via the CLI is insecure. Use --password-stdin.", file=sys.stderr)
         if parsed.boolean("password-stdin"):
-            raise ClientError("--password and --password-stdin are mutually exclusive")
+            raise ClientError("conflicting options: cannot specify both --password and --password-stdin")
+        print("WARNING! Using --password via the CLI is insecure. Use --password-stdin.", file=sys.stderr)
     if parsed.boolean("password-stdin"):
         if not parsed.string("username"):
             raise ClientError("the --password-stdin option requires --username to be set")
