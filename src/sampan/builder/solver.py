@@ -4,12 +4,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sampan.builder import assemble, project
+from sampan.builder import assemble, checks, project
 from sampan.builder.cache import store
 from sampan.builder.failures import AtLine, BuildFailed, Excerpt
 from sampan.builder.options import BuildOptions, BuildResult
 from sampan.builder.plan import graph
-from sampan.builder.plan.steps import Mount, Plan, PlannedStage, readings
+from sampan.builder.plan.steps import CopyFiles, Plan, PlannedStage
 from sampan.builder.progress.events import Event, Reporter
 from sampan.builder.project import Source
 from sampan.builder.work.stages import ContextFiles, Shared, StageWork
@@ -51,11 +51,6 @@ def build(
     if options.platform:
         platform.parse(options.platform, _host())
     project.check_context(options)
-    if options.secrets or options.agents:
-        from sampan.builder.mounts import agents, secrets
-
-        secrets.check(options.secrets)
-        agents.check(options.agents)
     return _Build(database, paths, options, tags, Reporter(on_event), fetch).run()
 
 
@@ -110,6 +105,7 @@ class _Build:
             with self._placed():
                 plan = self._plan(dockerfile, shared)
                 self._load_context(plan, shared)
+                self._check(dockerfile, plan, shared)
                 self._look_up(plan, shared)
                 self._execute(plan, shared)
                 return self._finish(plan, shared)
@@ -134,8 +130,6 @@ class _Build:
                 dockerfile = parser.parse(self._source.text, name=self._source.name)
         finally:
             work.done()
-        for warning in dockerfile.warnings:
-            self._reporter.warn(f"{warning.rule}: {warning.message} (line {warning.line})")
         return dockerfile
 
     @contextmanager
@@ -170,16 +164,34 @@ class _Build:
             if self._is_for_another(stage, target, shared):
                 return self._plan(dockerfile, shared)  # with the image for that platform: its configuration may differ
             for step in stage.steps:
-                for reading in readings(step.action):
-                    if not reading.image:
-                        continue
+                if isinstance(step.action, CopyFiles) and step.action.image:
                     try:
-                        self._image(reading.image, shared, target)
+                        self._image(step.action.image, shared, target)
                     except SampanError as error:
                         raise AtLine(error.message, step.line, hint=error.hint, kind=error) from error
         if plan.unused_arguments:
             self._reporter.warn(f"One or more build-args [{' '.join(plan.unused_arguments)}] were not consumed")
         return plan
+
+    def _check(self, dockerfile: Dockerfile, plan: Plan, shared: Shared) -> None:
+        """Warn of bad practice. Raises InvalidArgument where the file wants that to be an error."""
+        tree = shared.context.tree
+        found = checks.findings(
+            dockerfile,
+            self._source.text,
+            self._options,
+            self._host,
+            plan=plan,
+            images=shared.images,
+            patterns=tree.patterns if tree is not None else None,
+        )
+        for finding in found:
+            self._reporter.warn(f"{finding.rule}: {finding.message} (line {finding.first})")
+        if found and checks.control(dockerfile, self._options).is_error:
+            names = ", ".join(dict.fromkeys(finding.rule for finding in found))
+            raise InvalidArgument(
+                f"lint violation found for rules: {names}", hint="# check=error=true makes findings errors"
+            )
 
     def _is_for_another(self, stage: PlannedStage, target: platform.Platform, shared: Shared) -> bool:
         """Whether a stage's base has to be had for another platform. Raises AtLine when it can't be."""
@@ -282,11 +294,13 @@ class _Build:
         from sampan.builder.files.context import open_context
 
         wanted = [
-            (stage, step, reading)
+            (stage, step)
             for stage in plan.stages
             for step in stage.steps
-            for reading in readings(step.action)
-            if reading.stage < 0 and not reading.image and (isinstance(reading, Mount) or reading.sources)
+            if isinstance(step.action, CopyFiles)
+            and step.action.sources
+            and step.action.stage < 0
+            and not step.action.image
         ]
         if not wanted:
             return
@@ -295,9 +309,9 @@ class _Build:
         if tree is None:
             return
         work = self._reporter.start("[internal] load build context")
-        for stage, step, reading in wanted:
+        for stage, step in wanted:
             try:
-                shared.context.of(stage, step, reading)
+                shared.context.of(stage, step)
             except SampanError:
                 continue  # the step itself tells it, when its turn comes
         tree.remember()
