@@ -9,7 +9,7 @@ from sampan.builder.cache import store
 from sampan.builder.failures import AtLine, BuildFailed, Excerpt
 from sampan.builder.options import BuildOptions, BuildResult
 from sampan.builder.plan import graph
-from sampan.builder.plan.steps import CopyFiles, Plan, PlannedStage
+from sampan.builder.plan.steps import Mount, Plan, PlannedStage, readings
 from sampan.builder.progress.events import Event, Reporter
 from sampan.builder.project import Source
 from sampan.builder.work.stages import ContextFiles, Shared, StageWork
@@ -51,6 +51,11 @@ def build(
     if options.platform:
         platform.parse(options.platform, _host())
     project.check_context(options)
+    if options.secrets or options.agents:
+        from sampan.builder.mounts import agents, secrets
+
+        secrets.check(options.secrets)
+        agents.check(options.agents)
     return _Build(database, paths, options, tags, Reporter(on_event), fetch).run()
 
 
@@ -105,6 +110,7 @@ class _Build:
             with self._placed():
                 plan = self._plan(dockerfile, shared)
                 self._load_context(plan, shared)
+                self._load_remotes(plan, shared)
                 self._check(dockerfile, plan, shared)
                 self._look_up(plan, shared)
                 self._execute(plan, shared)
@@ -164,9 +170,11 @@ class _Build:
             if self._is_for_another(stage, target, shared):
                 return self._plan(dockerfile, shared)  # with the image for that platform: its configuration may differ
             for step in stage.steps:
-                if isinstance(step.action, CopyFiles) and step.action.image:
+                for reading in readings(step.action):
+                    if not reading.image:
+                        continue
                     try:
-                        self._image(step.action.image, shared, target)
+                        self._image(reading.image, shared, target)
                     except SampanError as error:
                         raise AtLine(error.message, step.line, hint=error.hint, kind=error) from error
         if plan.unused_arguments:
@@ -294,13 +302,11 @@ class _Build:
         from sampan.builder.files.context import open_context
 
         wanted = [
-            (stage, step)
+            (stage, step, reading)
             for stage in plan.stages
             for step in stage.steps
-            if isinstance(step.action, CopyFiles)
-            and step.action.sources
-            and step.action.stage < 0
-            and not step.action.image
+            for reading in readings(step.action)
+            if reading.stage < 0 and not reading.image and (isinstance(reading, Mount) or reading.sources)
         ]
         if not wanted:
             return
@@ -309,13 +315,20 @@ class _Build:
         if tree is None:
             return
         work = self._reporter.start("[internal] load build context")
-        for stage, step in wanted:
+        for stage, step, reading in wanted:
             try:
-                shared.context.of(stage, step)
+                shared.context.of(stage, step, reading)
             except SampanError:
                 continue  # the step itself tells it, when its turn comes
         tree.remember()
         work.done()
+
+    @staticmethod
+    def _load_remotes(plan: Plan, shared: Shared) -> None:
+        """Find out what sources elsewhere are, before the store is locked."""
+        actions = (step.action for stage in plan.stages for step in stage.steps)
+        if any(isinstance(action, CopyFiles) and action.remotes for action in actions):
+            shared.remotes.find_all(plan)
 
     def _execute(self, plan: Plan, shared: Shared) -> None:
         pending = [shared.stages[stage.index] for stage in plan.stages if not shared.stages[stage.index].is_finished]
