@@ -9,6 +9,7 @@ import pytest
 
 from sampan.testing.command import Sampan
 from sampan.testing.roots import busybox_store, closed, copied, python_store
+from sampan.testing.serving import Served, serving
 
 _SHARED = {"yard", "harbour"}  # fixtures that are one root for the tests of a module
 
@@ -54,6 +55,15 @@ def empty_sampan(base: str, request: pytest.FixtureRequest) -> Iterator[Sampan]:
 def root(sampan: Sampan) -> str:
     """The folder of `sampan`'s root."""
     return sampan.root
+
+
+@pytest.fixture(scope="module", params=["folder", "objects"])
+def registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A registry of our own for all tests of a module, each of which has a repository of its own."""
+    folder = tmp_path_factory.mktemp("registry")
+    store = str(folder) if request.param == "folder" else f"file://{folder}"
+    with serving(store, "--max-manifest", "64k") as served:
+        yield served
 
 
 def _root(base: str, request: pytest.FixtureRequest) -> str:

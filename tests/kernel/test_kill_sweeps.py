@@ -20,13 +20,12 @@ from sampan.oci.manifest import ACCEPTED
 from sampan.registry.server import collection
 from sampan.registry.server.content import Content
 from sampan.registry.server.directory import Directory
-from sampan.registry.server.manifests import Manifests
-from sampan.registry.server.uploads import Uploads
 from sampan.registry.server.verification import verify
 from sampan.storage.paths import paths_of
 from sampan.testing import leftovers, moments, remains
 from sampan.testing.registries import registry
-from sampan.testing.serving import digest_of, encode, image, index
+from sampan.testing.serving import digest_of, image, index
+from sampan.testing.stores import Store
 from sampan.testing.sweep import sweep
 
 KILLS = 50
@@ -301,28 +300,18 @@ def digests(folder: str) -> set[str]:
 
 def fill(folder: str) -> set[str]:
     """A registry with images, an index, referrers and rubbish of each kind; the digests that a collection keeps."""
-    content = Content(Directory(folder))
-    manifests, uploads = Manifests(content), Uploads(content)
-
-    def blob(repository: str, data: bytes) -> None:
-        identifier = uploads.begin(repository)
-        receiving = uploads.append(identifier, 0)
-        receiving.write([data])
-        receiving.close()
-        uploads.finish(repository, identifier, digest_of(data))
-
-    def put(repository: str, document: dict[str, object], *tags: str) -> str:
-        data = encode(document)
-        manifests.put(repository, digest_of(data), str(document["mediaType"]), data, list(tags))
-        return digest_of(data)
-
+    store = Store(Directory(folder))
     kept = set()
     for repository in ("a", "b/c"):
         for data in (b"{}", b"base", b"own", b"unnamed " + repository.encode(), b"old"):
-            blob(repository, data)
+            store.push_blob(repository, data)
         one = image(b"base", b"own")
-        kept |= {put(repository, one), put(repository, index(one), "all"), put(repository, image(b"base"), "latest")}
-        put(repository, image(b"old"))
-        put(repository, index(image(b"old")))
-        uploads.begin(repository)
+        kept |= {
+            store.put(repository, one),
+            store.put(repository, index(one), "all"),
+            store.put(repository, image(b"base"), "latest"),
+        }
+        store.put(repository, image(b"old"))
+        store.put(repository, index(image(b"old")))
+        store.uploads.begin(repository)
     return kept | {digest_of(data) for data in (b"{}", b"base", b"own")}

@@ -85,6 +85,11 @@ class Served:
         return self.process.wait(30)
 
 
+def refused(answer: Answer, status: int, code: str) -> bool:
+    """Whether an answer is a refusal with that status and just that code."""
+    return (answer.status, answer.codes()) == (status, [code])
+
+
 def encode(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document).encode()
 
