@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from sampan.builder.project import read_lock
-from sampan.cli.builder.lock import changes
+from sampan.cli.builder.lock import changes, names_in
 from sampan.engine import locking
-from sampan.errors import InvalidArgument, NotFound, Unsupported
+from sampan.errors import InvalidArgument, NotFound
 from sampan.images import lock
 from sampan.images.lock import Locked
 from sampan.testing.command import Sampan
@@ -70,15 +70,8 @@ def test_every_image_that_a_file_names_is_found(tmp_path: Path) -> None:
     assert "docker.io/library/debian:13" in locking.names_in(str(tmp_path), {"VERSION": "13"})
     compose = tmp_path / "compose.json"
     compose.write_text('{"services":{"a":{"image":"redis:7"},"b":{"build":{"context":".","args":{"VERSION":11}}}}}')
-    assert locking.names_in(str(compose)) == (
-        "docker.io/library/busybox:latest",
-        "docker.io/library/debian:11",
-        "docker.io/library/redis:7",
-        "quay.io/a/b:1",
-    )
-    compose.write_text("services:\n  a: {image: redis}\n")
-    with pytest.raises(Unsupported, match="JSON only"):
-        locking.names_in(str(compose))
+    both = [*expected, "docker.io/library/debian:11", "docker.io/library/redis:7"]
+    assert names_in([str(tmp_path), str(compose)], {}) == sorted(both)
     with pytest.raises(NotFound):
         locking.names_in(str(tmp_path / "missing"))
     assert read_lock(str(tmp_path / lock.FILE)) == {}
@@ -132,3 +125,12 @@ def test_an_image_that_was_made_here_is_locked_by_its_id(sampan: Sampan, tmp_pat
     assert "busybox" in refused.err
     (tmp_path / lock.FILE).write_text("version = 1\n[")
     assert "sampan.lock cannot be read" in sampan("build", str(tmp_path), code=1).err
+
+
+def test_a_folder_without_a_dockerfile_is_locked_by_its_compose_file(sampan: Sampan, tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text("services:\n  a:\n    image: ${BASE:-busybox}\n")
+    told = sampan("--offline", "lock", str(tmp_path)).out
+    assert told.startswith("+ docker.io/library/busybox:latest sha256:")
+    (tmp_path / "compose.yaml").write_text("services:\n  a:\n    image: [busybox]\n")
+    refused = sampan("--offline", "lock", str(tmp_path), code=1).err
+    assert f"{tmp_path}/compose.yaml:3:12: services.a.image: must be a string" in refused

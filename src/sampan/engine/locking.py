@@ -1,9 +1,7 @@
-"""`sampan lock`: the images that a Dockerfile or Compose file names, and what each is by digest."""
+"""`sampan lock`: the images that a Dockerfile names, and what each is by digest."""
 
-import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from sampan.builder.options import BuildOptions
 from sampan.builder.plan import graph
@@ -11,7 +9,7 @@ from sampan.builder.project import read_dockerfile
 from sampan.builder.project import read_lock as read_lock
 from sampan.dockerfile import parser, stages, words
 from sampan.engine import transfers
-from sampan.errors import InvalidArgument, NotFound, Unsupported
+from sampan.errors import NotFound, Unsupported
 from sampan.images import store
 from sampan.images.lock import Lock, Locked
 from sampan.images.pull import read_config
@@ -23,28 +21,24 @@ from sampan.registry.client import Client
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
-_LARGEST_COMPOSE = 1 << 20
-
 
 def names_in(path: str, build_args: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """The images that a file names, normalised and sorted: a Dockerfile's FROM, COPY --from and RUN --mount=from, or
-    the services of a Compose file, with the Dockerfiles that they are built from.
-
-    Raises NotFound, ParseError of a Dockerfile, Unsupported for a Compose file that is no JSON.
-    """
+    """The images that a Dockerfile, or that of a folder, names: FROM, COPY --from and RUN --mount=from; normalised and
+    sorted. Raises NotFound, ParseError."""
     if os.path.isdir(path):
         path = os.path.join(path, "Dockerfile")
-    if path.endswith((".yaml", ".yml", ".json")):
-        found = _of_compose(path, build_args or {})
-    else:
-        found = _of_dockerfile(path, build_args or {})
-    return tuple(sorted({reference.parse(text).normalised() for text in found}))
-
-
-def _of_dockerfile(path: str, build_args: Mapping[str, str]) -> Sequence[str]:
     if not os.path.isfile(path):
         raise NotFound(f"open {path}: no such file or directory")
-    source = read_dockerfile(BuildOptions(context=os.path.dirname(path) or ".", dockerfile=path))
+    options = BuildOptions(context=os.path.dirname(path) or ".", dockerfile=path)
+    return tuple(sorted({normalised(text) for text in images_of(options, build_args or {})}))
+
+
+def images_of(options: BuildOptions, build_args: Mapping[str, str]) -> Sequence[str]:
+    """The images that the Dockerfile of `options` names, as written there once arguments are filled in.
+
+    Raises BuildFailed where there is no Dockerfile, ParseError.
+    """
+    source = read_dockerfile(options)
     parsed = parser.parse(source.text, name=source.name)
     host = platforms.host_platform(os.uname().machine)
     arguments = graph.global_arguments(
@@ -54,49 +48,9 @@ def _of_dockerfile(path: str, build_args: Mapping[str, str]) -> Sequence[str]:
     return stages.images(plan)
 
 
-def _of_compose(path: str, build_args: Mapping[str, str]) -> Sequence[str]:
-    try:
-        with open(path, "rb") as file:
-            data = file.read(_LARGEST_COMPOSE + 1)
-    except OSError as error:
-        raise NotFound(f"open {path}: {(error.strerror or '').lower()}") from error
-    if len(data) > _LARGEST_COMPOSE:
-        raise InvalidArgument(f"{path} is larger than {_LARGEST_COMPOSE >> 20} MiB")
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise Unsupported(
-            f"{path}: a Compose file can be locked when it is written as JSON only",
-            hint="docker compose config --format json > compose.json; sampan lock compose.json",
-        ) from error
-    found: list[str] = []
-    for service in _services(document, path):
-        build = service.get("build")
-        if build is not None:
-            found += _of_dockerfile(_dockerfile_of(build, os.path.dirname(path)), {**_args_of(build), **build_args})
-        elif isinstance(service.get("image"), str):
-            found.append(service["image"])
-    return found
-
-
-def _services(document: Any, path: str) -> Iterable[Mapping[str, Any]]:
-    services = document.get("services") if isinstance(document, dict) else None
-    if not isinstance(services, dict) or not all(isinstance(service, dict) for service in services.values()):
-        raise InvalidArgument(f"{path}: services must be an object of objects")
-    return services.values()
-
-
-def _dockerfile_of(build: Any, folder: str) -> str:
-    context = build if isinstance(build, str) else build.get("context", ".") if isinstance(build, dict) else "."
-    name = build.get("dockerfile", "Dockerfile") if isinstance(build, dict) else "Dockerfile"
-    return os.path.join(folder, str(context), str(name))
-
-
-def _args_of(build: Any) -> dict[str, str]:
-    args = build.get("args") if isinstance(build, dict) else None
-    if isinstance(args, list):
-        args = dict(text.partition("=")[::2] for text in args if isinstance(text, str))
-    return {key: str(value) for key, value in args.items() if value is not None} if isinstance(args, dict) else {}
+def normalised(text: str) -> str:
+    """A name in full: docker.io/library/debian:bookworm."""
+    return reference.parse(text).normalised()
 
 
 def locked(database: Database, paths: Paths, names: Sequence[str], *, config: str = "") -> Lock:

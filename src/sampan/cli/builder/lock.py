@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping, Sequence
 
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.errors import ClientError
@@ -13,9 +14,10 @@ from sampan.images import lock
 
 COMMAND = Command(
     arguments="[OPTIONS] [FILE|FOLDER...]",
-    summary="Write down, in sampan.lock, which image each name in Dockerfiles means: builds beside it use just these",
+    summary="Write down, in sampan.lock, which image each name in Dockerfiles and Compose files means, for builds",
     examples=(
         Example("The Dockerfile of this folder", "lock"),
+        Example("The images of all services, and those that they are built from", "lock compose.yaml"),
         Example("Whether a name means another image by now, or a new one came in", "lock --check"),
     ),
     flags=(
@@ -33,7 +35,7 @@ def execute(invocation: Invocation) -> int:
     files = invocation.arguments or ["."]
     pairs = (text.partition("=") for text in parsed.strings("build-arg"))
     arguments = {name: value if equals else os.environ.get(name, "") for name, equals, value in pairs}
-    names = sorted({name for file in files for name in locking.names_in(file, arguments)})
+    names = names_in(files, arguments)
     target = parsed.string("output") or _beside(files[0])
     images = Engine(invocation.settings.root or None).images
     found = images.lock(names, config=invocation.settings.config)
@@ -47,6 +49,26 @@ def execute(invocation: Invocation) -> int:
         print("".join(line + "\n" for line in lines), end="")
         print(f"{target}: {len(found)} images", file=sys.stderr)
     return 0
+
+
+def names_in(files: Sequence[str], build_args: Mapping[str, str]) -> list[str]:
+    """The images of Dockerfiles, and of Compose files, of which each is laid over the one before. A folder stands for
+    its Dockerfile, or its Compose file where it has none."""
+    from sampan.compose import images
+
+    found: set[str] = set()
+    layered: list[str] = []
+    for file in files:
+        of_folder = [] if os.path.isfile(os.path.join(file, "Dockerfile")) else images.of_folder(file)
+        if of_folder:
+            found.update(images.names_in(of_folder, os.environ, build_args))
+        elif images.is_compose(file) and not os.path.isdir(file):
+            layered.append(file)
+        else:
+            found.update(locking.names_in(file, build_args))
+    if layered:
+        found.update(images.names_in(layered, os.environ, build_args))
+    return sorted(found)
 
 
 def _beside(file: str) -> str:

@@ -1,0 +1,1 @@
+"""Compose files: YAML read with positions, variables filled in, and what services are made from."""
