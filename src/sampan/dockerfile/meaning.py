@@ -137,6 +137,13 @@ def _run(request: Request, given: Flags) -> Run:
         raise _Fault(f"invalid network mode {quote(network)}", _choices(network, _NETWORKS))
     if security and security not in _SECURITIES:
         raise _Fault(f"security {quote(security)} is not valid", _choices(security, _SECURITIES))
+    if given.has("device"):
+        raise ParseError(
+            "device feature is only supported in Dockerfile frontend 1.14.0-labs or later",
+            line=request.line.first,
+            last=request.line.last,
+            hint="RUN --security=insecure has all devices, where the build allows it with --allow security.insecure",
+        )
     for mount in given.values("mount"):
         _check_mount(mount, request)
     return Run(request.line, _command(request), request.heredocs, given.values("mount"), network, security)
@@ -333,7 +340,9 @@ _READERS: dict[str, _InstructionReader] = {
     "label": _InstructionReader(_label),
     "maintainer": _InstructionReader(_maintainer),
     "onbuild": _InstructionReader(_onbuild),
-    "run": _InstructionReader(_run, {"mount": Kind.LIST, "network": Kind.TEXT, "security": Kind.TEXT}),
+    "run": _InstructionReader(
+        _run, {"device": Kind.LIST, "mount": Kind.LIST, "network": Kind.TEXT, "security": Kind.TEXT}
+    ),
     "shell": _InstructionReader(_shell),
     "stopsignal": _InstructionReader(_stopsignal),
     "user": _InstructionReader(_user),

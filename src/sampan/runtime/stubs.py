@@ -120,8 +120,10 @@ def _remove_copies(root: int, below: int, paths: Sequence[str]) -> None:
                 parent = files.open_beneath(root, folder or ".", _DIRECTORY)
             except OSError:
                 break
+            info = os.fstat(parent)
             try:
                 os.rmdir(name, dir_fd=parent)
+                os.utime(parent, ns=(info.st_atime_ns, info.st_mtime_ns))
             except OSError:
                 break
             finally:

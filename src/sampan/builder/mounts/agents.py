@@ -13,7 +13,7 @@ import threading
 from collections.abc import Sequence
 
 from sampan.builder.options import Agent
-from sampan.errors import InvalidArgument, NotFound, Unavailable
+from sampan.errors import InvalidArgument, Unavailable
 from sampan.linux import process
 
 _LARGEST_KEY = 100 << 10
@@ -22,7 +22,7 @@ _SERVE = 'ssh-agent -D -a "$0" & cat; kill $!; wait'  # the pipe to cat ends wit
 
 
 def check(given: Sequence[Agent]) -> None:
-    """Raises NotFound or InvalidArgument, in buildx's words, for a path that is neither a socket nor a private key."""
+    """Raises InvalidArgument, in buildx's words, for a path that is neither a socket nor a private key."""
     for agent in given:
         prefix = f"failed to convert agent config {{{agent.id} [{' '.join(agent.paths)}] false}}: "
         if not agent.paths:
@@ -213,7 +213,3 @@ def _pass_on(source: socket.socket, target: socket.socket) -> bool:
         if error.errno in (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN):
             return False
         raise
-
-
-def missing(agent_id: str) -> NotFound:
-    return NotFound(f"unset ssh forward key {agent_id}", hint=f"build with --ssh {agent_id}")

@@ -50,6 +50,7 @@ class Mounts:
         self._caches: list[caching.Held] = []
         self._forwards: list[agents.Forward] = []
         self._folders: dict[int, str] = {}  # of caches and of copies, by the mount's place
+        self.absent: tuple[str, ...] = ()  # what was not given, and need not be, for the hint of a step that fails
         self._mounts = tuple(self._wanted(action))
         self.env: Pairs = tuple(
             (one.env, self._variable(one)) for one in self._mounts if one.env and one.type in ("secret", "ssh")
@@ -82,15 +83,17 @@ class Mounts:
         """All mounts but those of secrets and agents that were not given and are not required."""
         found = []
         for one in action.mounts:
+            missing: NotFound | None = None
             if one.type == "secret" and self._sources.secret(one.id) is None:
-                if one.required:
-                    raise NotFound(f"secret {one.id}: not found", hint=f"build with --secret id={one.id},src=PATH")
-                continue
-            if one.type == "ssh" and not self._sources.agents.has(one.id):
-                if one.required:
-                    raise agents.missing(one.id)
-                continue
-            found.append(one)
+                missing = NotFound(f"secret {one.id}: not found", hint=f"build with --secret id={one.id},src=PATH")
+            elif one.type == "ssh" and not self._sources.agents.has(one.id):
+                missing = NotFound(f"unset ssh forward key {one.id}", hint=f"build with --ssh {one.id}")
+            if missing is None:
+                found.append(one)
+            elif one.required:
+                raise missing
+            else:
+                self.absent += (f"{one.type} {one.id} was not given: {missing.hint}",)
         return found
 
     def _variable(self, one: Mount) -> str:

@@ -1,9 +1,10 @@
 """RUN: what is executed, with which environment. Pure."""
 
 import re
+from collections.abc import Mapping
 
 from sampan.builder.plan.state import DEFAULT_SHELL, PROXY_ARGUMENTS, Globals, State, command_line, shown, step_of
-from sampan.builder.plan.steps import Mount, RunCommand, Step
+from sampan.builder.plan.steps import Mount, Pairs, RunCommand, Step
 from sampan.dockerfile.instructions import Run
 from sampan.errors import InvalidArgument, PermissionDenied
 from sampan.oci.config import ContainerConfig
@@ -25,7 +26,6 @@ def run(instruction: Run, state: State, around: Globals) -> Step:
         (name, state.variables[name]) for name in dict.fromkeys(n for n, _ in state.declared) if name in state.variables
     )
     environment = tuple((name, value) for name, value in state.variables.items() if name in names or name in env)
-    proxies = tuple((name, value) for name, value in around.build_args.items() if name in PROXY_ARGUMENTS)
     options = around.options
     action = RunCommand(
         args=args,
@@ -34,7 +34,7 @@ def run(instruction: Run, state: State, around: Globals) -> Step:
         cwd=state.config.working_dir or "/",
         user=state.config.user,
         network=network,
-        secret_env=proxies,
+        secret_env=_proxies(around.build_args),
         script=script,
         mounts=_mounts(instruction, state, around),
         hostname=around.build_args.get("BUILDKIT_SANDBOX_HOSTNAME", ""),
@@ -48,6 +48,12 @@ def run(instruction: Run, state: State, around: Globals) -> Step:
     prefix = [f"|{len(texts)}", *texts] if texts else []
     created_by = "RUN " + " ".join((*prefix, *args)) + " # buildkit"
     return step_of(action, instruction.line, _title(instruction, state), created_by)
+
+
+def _proxies(build_args: Mapping[str, str]) -> Pairs:
+    """Variables of proxies, in both spellings, as programs look for either."""
+    given = {name.upper(): value for name, value in build_args.items() if name in PROXY_ARGUMENTS}
+    return tuple((spelled, value) for name, value in given.items() for spelled in (name, name.lower()))
 
 
 def _check_allowed(network: str, is_insecure: bool, allowed: tuple[str, ...]) -> None:

@@ -268,6 +268,8 @@ class _Performing:
                 mounts.close()
         if code != 0:
             hint = "the command was not found in the image" if code == 127 else ""
+            if mounts is not None and mounts.absent:
+                hint = "; ".join(mounts.absent)
             raise InvalidArgument(f"{process}: exit code: {code}", hint=hint)
 
 
