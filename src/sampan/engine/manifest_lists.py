@@ -28,6 +28,21 @@ from sampan.storage.paths import Paths
 
 _MOST_BYTES = 8 << 20
 _PIECE = 1 << 20
+# What a list's images may be for: systems and architectures that Go has.
+_TARGETS = {
+    "darwin": ("386", "amd64", "arm", "arm64"),
+    "dragonfly": ("amd64",),
+    "freebsd": ("386", "amd64", "arm", "arm64"),
+    "linux": (
+        *("386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle"),
+        *("ppc64", "ppc64le", "riscv64", "s390x"),
+    ),
+    "netbsd": ("386", "amd64", "arm", "arm64"),
+    "openbsd": ("386", "amd64", "arm", "arm64"),
+    "plan9": ("386", "amd64", "arm"),
+    "solaris": ("amd64",),
+    "windows": ("386", "amd64", "arm", "arm64"),
+}
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,8 +112,12 @@ class ManifestLists:
         entries = [entry if entry.reference != wanted else _annotated(entry, changes) for entry in draft.entries]
         for entry in entries:
             fields = entry.descriptor.platform
-            if entry.reference == wanted and (fields is None or not fields.os or not fields.architecture):
-                raise InvalidArgument("manifest entry for image has unsupported os/arch combination")
+            if entry.reference == wanted and (fields is None or fields.architecture not in _TARGETS.get(fields.os, ())):
+                raise InvalidArgument(
+                    "manifest entry for image has unsupported os/arch combination:"
+                    f" {changes.os}/{changes.architecture}",
+                    hint="such as --os linux --arch arm64",
+                )
         self._write(Draft(name=draft.name, entries=tuple(entries)))
 
     def push(self, text: str, *, purge: bool = False) -> str:

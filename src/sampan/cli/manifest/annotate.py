@@ -4,6 +4,7 @@ from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.flags import Flag
 from sampan.cli.image.asked import checked
 from sampan.cli.kinds import STRING, STRINGS
+from sampan.cli.manifest.refusing import by_the_client
 from sampan.engine.engine import Engine
 from sampan.oci.manifest import PlatformFields
 
@@ -35,5 +36,6 @@ def execute(invocation: Invocation) -> int:
         variant=parsed.string("variant"),
     )
     engine = Engine(invocation.settings.root or None)
-    engine.manifest_lists(invocation.settings.config).annotate(name, source, changes)
+    with by_the_client():
+        engine.manifest_lists(invocation.settings.config).annotate(name, source, changes)
     return 0

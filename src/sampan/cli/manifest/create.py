@@ -5,6 +5,7 @@ from sampan.cli.flags import Flag
 from sampan.cli.image.asked import checked
 from sampan.cli.kinds import BOOL
 from sampan.cli.manifest.inspect import INSECURE
+from sampan.cli.manifest.refusing import by_the_client
 from sampan.engine.engine import Engine
 
 COMMAND = Command(
@@ -25,6 +26,7 @@ def execute(invocation: Invocation) -> int:
         checked(text)
     engine = Engine(invocation.settings.root or None)
     lists = engine.manifest_lists(invocation.settings.config, insecure=parsed.boolean("insecure"))
-    lists.create(name, sources, amend=parsed.boolean("amend"))
+    with by_the_client():
+        lists.create(name, sources, amend=parsed.boolean("amend"))
     print(f"Created manifest list {checked(name).normalised()}")
     return 0

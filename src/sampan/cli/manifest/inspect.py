@@ -5,12 +5,11 @@ import json
 from typing import Any
 
 from sampan.cli.command import Command, Example, Invocation
-from sampan.cli.errors import ClientError
 from sampan.cli.flags import Flag
 from sampan.cli.image.asked import checked
 from sampan.cli.kinds import BOOL
+from sampan.cli.manifest.refusing import by_the_client
 from sampan.engine.engine import Engine
-from sampan.errors import NotFound
 from sampan.oci import manifest as manifests
 from sampan.oci.manifest import Descriptor
 
@@ -24,7 +23,7 @@ COMMAND = Command(
     takes=(1, 2),
 )
 
-_FIRST = ("schemaVersion", "mediaType", "size", "digest", "config", "layers", "manifests", "platform")
+_FIRST = ("schemaVersion", "mediaType", "size", "digest", "manifests", "platform")
 
 
 def execute(invocation: Invocation) -> int:
@@ -33,22 +32,24 @@ def execute(invocation: Invocation) -> int:
     checked(text)
     engine = Engine(invocation.settings.root or None)
     lists = engine.manifest_lists(invocation.settings.config, insecure=parsed.boolean("insecure"))
-    try:
+    with by_the_client():
         if parsed.boolean("verbose"):
             _show(_verbose(text, *lists.inspect(text)))
         else:
-            _show(_ordered(json.loads(lists.document(text).content)))
-    except NotFound as error:
-        raise ClientError(error.message, hint=error.hint) from error
+            document = json.loads(lists.document(text).content)
+            if "manifests" in document:
+                _show(_ordered(document), indent="   ")
+            else:
+                _show(document)
     return 0
 
 
-def _show(document: Any) -> None:
-    print(json.dumps(document, indent="\t", ensure_ascii=False))
+def _show(document: Any, indent: str = "\t") -> None:
+    print(json.dumps(document, indent=indent, ensure_ascii=False))
 
 
 def _ordered(value: Any) -> Any:
-    """Keys in docker's order; others after them, as they stand."""
+    """Keys of a list in docker's order; others after them, as they stand."""
     if isinstance(value, list):
         return [_ordered(item) for item in value]
     if not isinstance(value, dict):
@@ -72,7 +73,7 @@ def _verbose(text: str, found: Any, inner: list[tuple[Descriptor, Any]]) -> Any:
 
 
 def _entry(name: str, fetched: Any, platform: dict[str, str]) -> dict[str, Any]:
-    document = _ordered(json.loads(fetched.content))
+    document = json.loads(fetched.content)
     kind = "OCIManifest" if document.get("mediaType") == manifests.OCI_MANIFEST else "SchemaV2Manifest"
     descriptor = {
         "mediaType": document.get("mediaType", fetched.media_type),

@@ -5,6 +5,7 @@ from sampan.cli.flags import Flag
 from sampan.cli.image.asked import checked
 from sampan.cli.kinds import BOOL
 from sampan.cli.manifest.inspect import INSECURE
+from sampan.cli.manifest.refusing import by_the_client
 from sampan.engine.engine import Engine
 
 COMMAND = Command(
@@ -21,5 +22,6 @@ def execute(invocation: Invocation) -> int:
     checked(invocation.arguments[0])
     engine = Engine(invocation.settings.root or None)
     lists = engine.manifest_lists(invocation.settings.config, insecure=parsed.boolean("insecure"))
-    print(lists.push(invocation.arguments[0], purge=parsed.boolean("purge")))
+    with by_the_client():
+        print(lists.push(invocation.arguments[0], purge=parsed.boolean("purge")))
     return 0

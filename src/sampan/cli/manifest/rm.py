@@ -2,6 +2,7 @@
 
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.image.asked import checked
+from sampan.cli.manifest.refusing import by_the_client
 from sampan.engine.engine import Engine
 
 COMMAND = Command(
@@ -16,5 +17,6 @@ def execute(invocation: Invocation) -> int:
     lists = Engine(invocation.settings.root or None).manifest_lists(invocation.settings.config)
     for text in invocation.arguments:
         checked(text)
-        lists.remove(text)
+        with by_the_client():
+            lists.remove(text)
     return 0
