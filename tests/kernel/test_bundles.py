@@ -1,5 +1,6 @@
 """`bundle`: a build that hit its cache on one host hits it on another, without a network."""
 
+import hashlib
 import io
 import json
 import os
@@ -19,6 +20,7 @@ from sampan.storage import paths as layout
 from sampan.testing import remains
 from sampan.testing.command import Sampan
 from sampan.testing.faults import kill_at, passes, thinned
+from sampan.testing.registries import registry
 from sampan.testing.roots import closed
 
 DOCKERFILE = (
@@ -45,7 +47,17 @@ def test_a_build_is_cached_where_its_bundle_was_loaded(sampan: Sampan, other: Sa
     sampan("build", "-q", "-t", "app:1", str(context))
     image_id = sampan("images", "-q", "--no-trunc", "app:1").out
     path = str(context.parent / "site.tar")
-    assert sampan("bundle", "create", "-o", path).err == "2 images, 5 cached steps\n"
+    digest = "sha256:" + "0" * 64
+    told = sampan("bundle", "create", "-o", path).err
+    with open(path, "rb") as file:
+        assert told == f"2 images, 5 cached steps\ndigest: sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}\n"
+    refused = other("bundle", "load", "--digest", digest, "-i", path, code=1)
+    assert f"{told.split()[-1]}, not {digest}" in refused.err
+    assert other("images", "-q").out == "" and os.listdir(other.root + "/layers") == []
+    assert "invalid digest" in other("bundle", "load", "--digest", "x", "-i", path, code=1).err
+    alone = other("bundle", "load", "--no-cache", "--digest", told.split()[-1], "-i", path)
+    assert alone.out.endswith("Cached steps: 0\n") and other("system", "check").code == 0
+    other("rmi", "app:1", "busybox")
     loaded = other("bundle", "load", "-i", path).out.splitlines()
     assert sorted(loaded) == ["Cached steps: 5", "Loaded image: app:1", "Loaded image: busybox:latest"]
     assert other("images", "-q", "--no-trunc", "app:1").out == image_id
@@ -99,12 +111,35 @@ def test_names_by_digest_go_along(engine: Engine, tmp_path: Path) -> None:
     name = "registry.example/base@sha256:" + "1" * 64
     origins.record_digest(engine.database, "registry.example/base", "sha256:" + "1" * 64, image_id)
     pieces: list[bytes] = []
-    assert engine.images.create_bundle((), pieces.append) == (1, 0)
+    assert engine.images.create_bundle((), pieces.append)[:2] == (1, 0)
     engine.images.remove(image_id, force=True)
     with pytest.raises(NotFound):
         engine.images.get(name)
     engine.images.load_bundle(io.BytesIO(b"".join(pieces)))
     assert engine.images.get(name).id == image_id
+    engine.images.remove(image_id, force=True)
+    engine.images.load_bundle(io.BytesIO(b"".join(pieces)), with_cache=False)
+    with pytest.raises(NotFound):  # nothing proves that this digest is of the image
+        engine.images.get(name)
+
+
+def test_a_push_after_a_bundle_gives_the_digest_that_the_registry_had(
+    sampan: Sampan, other: Sampan, tmp_path: Path
+) -> None:
+    with registry(str(tmp_path / "registry"), own=True) as address:
+        name, path = f"{address}/app:1", str(tmp_path / "app.tar")
+        sampan("tag", "busybox", name)
+        sampan("push", "-q", name)
+        sampan("rmi", name)
+        sampan("pull", "-q", name)
+        sampan("bundle", "create", "--no-cache", "-o", path, name)
+        digests = ("image", "inspect", "--format", "{{json .RepoDigests}}", name)
+        known = sampan(*digests).out
+        for flags in ((), ("--no-cache",)):
+            other("bundle", "load", "-q", *flags, "-i", path)
+            assert other(*digests).out == known and address in known
+            assert json.loads(known)[0].partition("@")[2] in other("push", name).out
+            other("rmi", "-f", name)
 
 
 def step(**more: object) -> dict[str, object]:
@@ -133,6 +168,9 @@ def step(**more: object) -> dict[str, object]:
         {"steps": [step(inputs="{}")]},
         {"steps": [step(inputs="[" * 100_000)]},
         {"digests": {"x": 1}},
+        {"manifests": {"x": 1}},
+        {"manifests": {"x": [["", "?"]]}},
+        {"manifests": {"sha256:" + "1" * 64: [["", "e30="]]}},
     ],
 )
 def test_a_bundle_in_another_form_is_refused(engine: Engine, change: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from sampan.storage.paths import Paths
 
 if TYPE_CHECKING:
     from sampan.images.archive.loading import Loaded
-    from sampan.images.bundle import Contents
+    from sampan.images.bundle import Contents, Created
     from sampan.images.comparison import FieldChange, FileChange
     from sampan.images.lock import Lock
     from sampan.images.mounting import Mounted
@@ -197,9 +197,9 @@ class Images:
 
     def create_bundle(
         self, references: Sequence[str], write: Callable[[bytes], object], *, with_cache: bool = True
-    ) -> tuple[int, int]:
+    ) -> "Created":
         """Give an archive of images, all that have a name when none is given, and of the build cache to `write`: how
-        many images and cached steps. `docker load` takes its images too."""
+        many images and cached steps, and its digest. `docker load` takes its images too."""
         from sampan.images import bundle
 
         return bundle.create(self.database, self.paths, references, write, with_cache=with_cache)
@@ -208,12 +208,17 @@ class Images:
         self,
         source: IO[bytes],
         *,
+        with_cache: bool = True,
+        digest: str = "",
         on_progress: Callable[[str, int, int], object] = lambda path, count, size: None,
     ) -> "Contents":
-        """Load what create_bundle() wrote, of somebody whose builds you trust. Raises as load()."""
+        """Load what create_bundle() wrote, of somebody whose builds you trust; of others without `with_cache`. With
+        `digest` it must be the one that create_bundle() gave. Raises as load(), and Corrupt for another digest."""
         from sampan.images import bundle
 
-        return bundle.load(self.database, self.paths, source, on_progress=on_progress)
+        return bundle.load(
+            self.database, self.paths, source, with_cache=with_cache, digest=digest, on_progress=on_progress
+        )
 
     def import_rootfs(
         self, source: "str | IO[bytes]", reference: str = "", *, changes: Sequence[str] = (), message: str = ""

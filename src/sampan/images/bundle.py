@@ -1,10 +1,16 @@
 """`bundle create` and `bundle load`: images together with the build cache, for a place without a network.
 
 A bundle is an archive as `save` writes it, with one document more, which others do not see: the cached steps, the ids
-of their snapshots, and the digests by which registries know the images. A step's key names the snapshot that it stands
-on by its id, so snapshots keep their ids on the way.
+of their snapshots, and the digests and manifests by which registries know the images. A step's key names the snapshot
+that it stands on by its id, so snapshots keep their ids on the way.
+
+An image's layers, configuration and manifests are checked, each by its digest. What cannot be: that a cached step gave
+its result, that the manifest for several platforms which a digest names has the image in it, and that a compressed
+layer holds what the manifest's place says. `load` believes these unless it is to take images alone.
 """
 
+import base64
+import hashlib
 import json
 import os
 import re
@@ -12,7 +18,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sampan.errors import Corrupt
+from sampan.errors import Corrupt, InvalidArgument
 from sampan.images import origins, store
 from sampan.images.archive import contents, documents, loading, saving
 from sampan.images.archive.loading import Loaded
@@ -21,6 +27,7 @@ from sampan.images.model import Image
 from sampan.linux import fault
 from sampan.oci import manifest as manifests
 from sampan.oci import reference
+from sampan.oci.digest import digest_of, is_digest
 from sampan.storage import foreign, snapshots, tar
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -37,6 +44,14 @@ class Contents(NamedTuple):
     steps: int
 
 
+class Created(NamedTuple):
+    """What a bundle has: so many images and cached steps. `digest` is of all its bytes."""
+
+    images: int
+    steps: int
+    digest: str
+
+
 class _Step(NamedTuple):
     """A row of build_step. `inputs` are without the list of files, which only explanations name."""
 
@@ -49,21 +64,27 @@ class _Step(NamedTuple):
 
 
 class _Carried(NamedTuple):
-    """A bundle's own document: snapshot ids to diff IDs, steps, image IDs to their name@digest forms."""
+    """A bundle's own document: snapshot ids to diff IDs, steps, image IDs to their name@digest forms and manifests."""
 
     snapshots: Mapping[str, str]
     steps: Sequence[_Step]
     digests: Mapping[str, Sequence[str]]
+    manifests: Mapping[str, Sequence[origins.Stored]]
 
 
 def create(
     database: Database, paths: Paths, names: Sequence[str], write: saving.Write, *, with_cache: bool = True
-) -> tuple[int, int]:
+) -> Created:
     """Give a bundle of the images that `names` mean, all that have a name when there are none, to `write`.
 
-    Returns how many images and how many cached steps are in it. The arguments of cached builds go along. Raises as
-    saving.save().
+    The arguments of cached builds go along. Raises as saving.save().
     """
+    whole = hashlib.sha256()
+
+    def put(piece: bytes) -> None:
+        whole.update(piece)
+        write(piece)
+
     chosen: list[Image] = []
     steps: list[_Step] = []
     diff_ids: dict[str, str] = {}
@@ -79,12 +100,12 @@ def create(
         places = saving.Places(paths)
         saved = [saving.saved_image(database, image, places) for image in chosen]
         layers = tuple(places.add(diff_id, snapshot_id) for snapshot_id, diff_id in diff_ids.items())
-        content = _document(chosen, steps, diff_ids)
+        content = _document(database, chosen, steps, diff_ids)
         artifact = documents.Artifact(MEDIA_TYPE, content, tuple(dict.fromkeys(layers)))
-        saving.write_documents(documents.compose(saved, artifact), write)
-        saving.write_layers(database, paths, places, write)
-        write(tar.END)
-    return len(chosen), len(steps)
+        saving.write_documents(documents.compose(saved, artifact), put)
+        saving.write_layers(database, paths, places, put)
+        put(tar.END)
+    return Created(len(chosen), len(steps), "sha256:" + whole.hexdigest())
 
 
 def _all_named(database: Database) -> list[Image]:
@@ -105,10 +126,18 @@ def _steps(database: Database, diff_ids: dict[str, str]) -> list[_Step]:
     return steps
 
 
-def _document(images: Sequence[Image], steps: Sequence[_Step], diff_ids: Mapping[str, str]) -> bytes:
+def _document(
+    database: Database, images: Sequence[Image], steps: Sequence[_Step], diff_ids: Mapping[str, str]
+) -> bytes:
+    kept = {image.id: origins.manifests_of(database, image.id) for image in images}
     fields = {
         "version": 1,
         "digests": {image.id: list(image.digests) for image in images if image.digests},
+        "manifests": {
+            image_id: [[stored.media_type, base64.b64encode(stored.content).decode()] for stored in found]
+            for image_id, found in kept.items()
+            if found
+        },
         "snapshots": dict(diff_ids),
         "steps": [step._asdict() for step in steps],
     }
@@ -116,25 +145,67 @@ def _document(images: Sequence[Image], steps: Sequence[_Step], diff_ids: Mapping
 
 
 def load(
-    database: Database, paths: Paths, stream: tar.Readable, *, on_progress: Progress = lambda path, count, size: None
+    database: Database,
+    paths: Paths,
+    stream: tar.Readable,
+    *,
+    with_cache: bool = True,
+    digest: str = "",
+    on_progress: Progress = lambda path, count, size: None,
 ) -> Contents:
     """Load a bundle, or any archive that loading.load() takes. Steps that are here already stay as they are.
 
-    A cached step is believed: load bundles only of those whose builds you would run. Raises as loading.load().
+    A cached step is believed: load bundles only of those whose builds you would run, or without `with_cache`, which
+    takes nothing but what a digest proves. `digest` is what the whole archive, as it is read, must have. Raises as
+    loading.load(); InvalidArgument for a digest in another form, Corrupt when it is another, and nothing is loaded.
     """
+    if digest and not (is_digest(digest) and digest.startswith("sha256:")):
+        raise InvalidArgument(f"invalid digest {digest[:100]!r}", hint="bundle create prints it: sha256:...")
+    source = _Hashed(stream) if digest else None
     added = 0
+
+    def complete() -> None:
+        if source is not None and source.finish() != digest:
+            raise Corrupt(
+                f"the bundle has the digest {source.finish()}, not {digest}",
+                hint="it is another one, or it was changed on its way: fetch it again",
+            )
 
     def afterwards(members: Members, loaded: Sequence[Loaded]) -> None:
         nonlocal added
         carried = _carried(members.documents)
         if carried is not None:
-            _note_digests(database, carried, loaded)
-            added = _add_steps(database, paths, carried, members)
+            _note_origins(database, carried, loaded, is_trusted=with_cache)
+            added = _add_steps(database, paths, carried, members) if with_cache else 0
 
     loaded = loading.load(
-        database, paths, stream, on_progress=on_progress, choose_ids=_wanted_ids, afterwards=afterwards
+        database,
+        paths,
+        source or stream,
+        on_progress=on_progress,
+        choose_ids=_wanted_ids if with_cache else lambda documents: {},
+        complete=complete,
+        afterwards=afterwards,
     )
     return Contents(loaded, added)
+
+
+class _Hashed:
+    """A stream of which a digest is taken while it is read."""
+
+    def __init__(self, stream: tar.Readable) -> None:
+        self._stream, self._hash = stream, hashlib.sha256()
+
+    def read(self, size: int, /) -> bytes:
+        piece = self._stream.read(size)
+        self._hash.update(piece)
+        return piece
+
+    def finish(self) -> str:
+        """The digest of everything, what stands after the archive's end included."""
+        while self.read(1 << 20):
+            pass
+        return "sha256:" + self._hash.hexdigest()
 
 
 def _carried(found: Mapping[str, bytes]) -> _Carried | None:
@@ -162,7 +233,28 @@ def _checked(fields: dict[str, Any]) -> _Carried:
         raise _unreadable("it names a snapshot in another form")
     if len(steps) > _MOST_STEPS:
         raise _unreadable(f"it has more than {_MOST_STEPS} steps")
-    return _Carried(ids, [_checked_step(step, ids) for step in steps], digests)
+    return _Carried(ids, [_checked_step(step, ids) for step in steps], digests, _manifests(fields.get("manifests")))
+
+
+def _manifests(value: object) -> dict[str, list[origins.Stored]]:
+    """Image IDs to manifests whose configuration they are. Raises Corrupt."""
+    fields = {} if value is None else value
+    if not isinstance(fields, dict) or not all(isinstance(entries, list) for entries in fields.values()):
+        raise _unreadable("the manifests of its images have another form")
+    return {image_id: [_manifest(image_id, entry) for entry in entries] for image_id, entries in fields.items()}
+
+
+def _manifest(image_id: str, entry: object) -> origins.Stored:
+    if not isinstance(entry, list) or len(entry) != 2 or not all(isinstance(text, str) for text in entry):
+        raise _unreadable("a manifest has another form")
+    try:
+        content = base64.b64decode(entry[1], validate=True)
+    except ValueError as error:
+        raise _unreadable("a manifest is no base64") from error
+    document = manifests.parse(content, entry[0])
+    if not isinstance(document, manifests.Manifest) or document.config.digest != image_id:
+        raise _unreadable(f"a manifest is not of the image {image_id[:100]}")
+    return origins.Stored(digest_of(content), document.media_type, content)
 
 
 def _checked_step(fields: Any, ids: Mapping[str, str]) -> _Step:
@@ -194,12 +286,37 @@ def _wanted_ids(found: Mapping[str, bytes]) -> Mapping[str, str]:
     return {} if carried is None else {diff_id: snapshot_id for snapshot_id, diff_id in carried.snapshots.items()}
 
 
-def _note_digests(database: Database, carried: _Carried, loaded: Sequence[Loaded]) -> None:
+def _note_origins(database: Database, carried: _Carried, loaded: Sequence[Loaded], *, is_trusted: bool) -> None:
+    """Keep manifests and names by digest, so that `push` gives the digest again; unless all `is_trusted`, only the
+    names that a manifest proves, and not where its layers are."""
     for image in loaded:
+        kept = carried.manifests.get(image.image_id, ())
+        proved = {stored.digest for stored in kept}
+        repositories = set()
+        for stored in kept:
+            origins.record_manifest(database, image.image_id, stored)
         for text in carried.digests.get(image.image_id, ()):
             name = reference.parse(str(text))
-            if name.digest:
+            if name.digest and (is_trusted or name.digest in proved):
                 origins.record_digest(database, name.name, name.digest, image.image_id)
+                repositories.add(name.name)
+        if is_trusted:
+            diff_ids = store.get(database, image.image_id).config.diff_ids
+            origins.record_blobs(database, [blob for stored in kept for blob in _blobs(stored, diff_ids, repositories)])
+    fault.point("bundle.noted")
+
+
+def _blobs(stored: origins.Stored, diff_ids: Sequence[str], repositories: set[str]) -> list[origins.Blob]:
+    """Where a manifest's layers are, in the repositories that have it. Raises Corrupt when it has others."""
+    document = manifests.parse(stored.content, stored.media_type)
+    layers = document.layers if isinstance(document, manifests.Manifest) else ()
+    if len(layers) != len(diff_ids):
+        raise _unreadable("a manifest has other layers than its image")
+    return [
+        origins.Blob(repository, layer.digest, diff_id, layer.size, layer.media_type)
+        for repository in sorted(repositories)
+        for layer, diff_id in zip(layers, diff_ids, strict=True)
+    ]
 
 
 def _add_steps(database: Database, paths: Paths, carried: _Carried, members: Members) -> int:

@@ -28,11 +28,12 @@ def execute(invocation: Invocation) -> int:
     path = parsed.string("output")
     outfile.check(path, "create bundle", "sampan bundle create -o FILE")
     images = Engine(invocation.settings.root or None).images
-    counts = [0, 0]
+    created = []
 
     def fill(write: outfile.Write) -> None:
-        counts[:] = images.create_bundle(invocation.arguments, write, with_cache=not parsed.boolean("no-cache"))
+        created.append(images.create_bundle(invocation.arguments, write, with_cache=not parsed.boolean("no-cache")))
 
     outfile.write(path, "create bundle", fill)
-    print(f"{counts[0]} images, {counts[1]} cached steps", file=sys.stderr)
+    for made in created:
+        print(f"{made.images} images, {made.steps} cached steps\ndigest: {made.digest}", file=sys.stderr)
     return 0

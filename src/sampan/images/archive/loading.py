@@ -14,7 +14,7 @@ from sampan.images.archive.members import ChooseIds, Members, Progress, Received
 from sampan.linux import fault
 from sampan.oci import platform as platforms
 from sampan.oci import reference
-from sampan.storage import compression, foreign, gc, tar
+from sampan.storage import compression, foreign, gc, snapshots, tar
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
@@ -36,12 +36,14 @@ def load(
     platform: str = "",
     on_progress: Progress = lambda path, count, size: None,
     choose_ids: ChooseIds = lambda documents: {},
+    complete: Callable[[], object] = lambda: None,
     afterwards: Callable[[Members, Sequence[Loaded]], object] = lambda members, loaded: None,
 ) -> list[Loaded]:
     """Load a docker-archive or OCI layout, compressed or not, from a stream that is read once.
 
     `on_progress` gets the path of the layer that is read, the bytes read of it, and its size; for `choose_ids` see
-    Members; `afterwards` is called while what was read is still held. Every digest is checked.
+    Members; `complete` is called when all is read and no image is made yet, `afterwards` while what was read is still
+    held. Every digest is checked.
     Raises Corrupt for a damaged or hostile archive, NotFound where it has nothing for the platform, Unavailable when
     the disk is full: images that were whole by then stay, nothing else does.
     """
@@ -50,9 +52,12 @@ def load(
     members = Members(database, paths, on_progress, choose_ids)
     try:
         members.read(compression.open_decompressed(stream))
+        complete()
         documents = contents.Documents(members.documents, members.links)
         found = contents.read(documents, wanted, is_asked=bool(platform))
         fault.point("load.read")
+        if members.layers:
+            snapshots.sync(paths)
         loaded = [_add(database, image, members) for image in found]
         afterwards(members, loaded)
         return loaded
