@@ -22,7 +22,7 @@ from sampan.images import store as images
 from sampan.images.model import Image
 from sampan.linux import fault, files
 from sampan.oci import platform, reference
-from sampan.oci.config import ContainerConfig
+from sampan.oci.config import ContainerConfig, ImageConfig
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
@@ -344,6 +344,9 @@ class _Build:
         work = self._reporter.start("exporting to image")
         try:
             diff_ids = shared.diff_ids()
+        except AtLine as error:
+            work.failed(error.message)
+            raise
         except (OSError, SampanError) as error:
             failure = _unrecorded(error)
             work.failed(failure.message)
@@ -351,6 +354,8 @@ class _Build:
         made = {index: stage.made(diff_ids) for index, stage in shared.stages.items()}
         bases = {stage.index: shared.images[stage.base.image].config for stage in plan.stages if stage.base.image}
         config = assemble.assemble(plan, bases, made, self._options.labels)
+        if self._options.secrets:
+            _check_secrets(config, shared)
         work.status("exporting layers done")
         layers = shared.stages[plan.result.index].layers
         with self._database.transaction():
@@ -365,6 +370,17 @@ class _Build:
         if self._options.iidfile:
             files.write_atomically(self._options.iidfile, image_id.encode())
         return BuildResult(image_id, self._tags, shared.cached, shared.executed)
+
+
+def _check_secrets(config: ImageConfig, shared: Shared) -> None:
+    """Raises BuildFailed when the value of a secret is in the configuration."""
+    from sampan.builder.mounts import leaks
+
+    name, place = leaks.in_config(config, leaks.needles(shared.given.secrets.readable()))
+    if name:
+        message = f"the value of secret {name} is in the image's configuration: {place}"
+        hint = "everyone who has the image can read it: take it with RUN --mount=type=secret where it is needed"
+        raise BuildFailed(message, hint=hint, kind=InvalidArgument(message))
 
 
 def _unrecorded(error: OSError | SampanError) -> BuildFailed:

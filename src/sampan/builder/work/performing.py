@@ -169,7 +169,7 @@ class _Performing:
             raise
         self.shared.made.append(snapshot_id)
         result = Result(inputs.key, snapshot_id, "", time.time_ns())
-        self.shared.recorder.add(Finished(result, keys if is_steady else (), self._place(), inputs))
+        self.shared.recorder.add(Finished(result, keys if is_steady else (), self._place(), inputs, step))
         self.shared.executed += 1
         self._rebuilt = step.number
         self.stage.advance(result)

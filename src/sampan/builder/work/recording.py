@@ -3,16 +3,19 @@
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from sampan.builder.cache import store
 from sampan.builder.cache.key import StepInputs
 from sampan.builder.cache.store import Result
-from sampan.errors import SampanError
+from sampan.builder.failures import AtLine
+from sampan.builder.plan.steps import Step
+from sampan.errors import InvalidArgument, SampanError
 from sampan.linux import fault
 from sampan.storage import layers, snapshots
 from sampan.storage.database import Database
+from sampan.storage.layers import Packed
 from sampan.storage.paths import Paths
 
 
@@ -23,14 +26,22 @@ class Finished(NamedTuple):
     keys: tuple[str, ...]
     place: str
     inputs: StepInputs
+    step: Step
 
 
 class Recorder:
     """One thread, made when the first step is handed in. After close() every result is recorded or its error known."""
 
-    def __init__(self, database: Database, paths: Paths, on_hashed: Callable[[str, float], None]) -> None:
-        """`on_hashed` is told of each snapshot how many seconds its hashing took, in the recorder's thread."""
-        self._database, self._paths, self._on_hashed = database, paths, on_hashed
+    def __init__(
+        self,
+        database: Database,
+        paths: Paths,
+        on_hashed: Callable[[str, float], None],
+        secrets: Callable[[], Mapping[str, bytes]] | None = None,
+    ) -> None:
+        """`on_hashed` is told of each snapshot how many seconds its hashing took, in the recorder's thread; the values
+        of `secrets` are looked for in each layer."""
+        self._database, self._paths, self._on_hashed, self._secrets = database, paths, on_hashed, secrets
         self._queue: queue.SimpleQueue[Finished | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._diff_ids: dict[str, str] = {}
@@ -54,7 +65,7 @@ class Recorder:
     def _record(self, finished: Finished) -> None:
         snapshot_id = finished.result.snapshot_id
         began = time.monotonic()
-        packed = layers.measure(self._paths.layer(snapshot_id))
+        packed = self._measured(finished)
         self._on_hashed(snapshot_id, time.monotonic() - began)
         fault.point("build.hashed")
         snapshots.sync(self._paths)
@@ -62,6 +73,24 @@ class Recorder:
         store.record(self._database, finished.keys, finished.place, finished.inputs, result, packed.size)
         self._diff_ids[snapshot_id] = packed.diff_id
         fault.point("build.recorded")
+
+    def _measured(self, finished: Finished) -> Packed:
+        """Hash the layer. Raises AtLine when the value of a secret is in it."""
+        layer = self._paths.layer(finished.result.snapshot_id)
+        if self._secrets is None:
+            return layers.measure(layer)
+        from sampan.builder.mounts import leaks
+
+        search = leaks.Search(leaks.needles(self._secrets()))
+        packed = layers.pack(layer, search.feed)
+        if search.found is not None:
+            name, value = search.found
+            path = leaks.locate(layer, value)
+            message = f"the value of secret {name} is in the step's layer{f', in {path}' if path else ''}"
+            hint = "remove it in the same RUN, or do not write it: everyone who has the image can read its layers"
+            step = finished.step
+            raise AtLine(message, step.line, hint=hint, kind=InvalidArgument(message), step=step.title)
+        return packed
 
     def close(self) -> dict[str, str]:
         """Wait for all, and return the diff ID of each snapshot. Raises what went wrong with the first that failed."""

@@ -4,6 +4,7 @@ A build whose steps are all stored needs nothing else: what does steps stands in
 """
 
 import threading
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from sampan.builder.assemble import Layer
@@ -87,8 +88,12 @@ class Shared:
             if self._recorder is None:
                 from sampan.builder.work.recording import Recorder
 
-                self._recorder = Recorder(self.database, self.paths, self.journal.hashed)
+                self._recorder = Recorder(self.database, self.paths, self.journal.hashed, self._secrets())
             return self._recorder
+
+    def _secrets(self) -> Callable[[], Mapping[str, bytes]] | None:
+        """The values of the build's secrets; None without any."""
+        return (lambda: self.given.secrets.readable()) if self.options.secrets else None
 
     @property
     def workspace(self) -> "Workspace":
