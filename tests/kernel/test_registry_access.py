@@ -271,6 +271,26 @@ def test_a_quota_is_kept(tmp_path: Path, flag: str) -> None:
         assert other.status == (403 if flag == "--quota" else 201)
 
 
+@pytest.mark.parametrize("flag", ["--quota", "--repository-quota"])
+def test_unfinished_uploads_count_for_a_quota(tmp_path: Path, flag: str) -> None:
+    with serving(str(tmp_path), flag, "10k") as served:
+        part, place = b"x" * 6000, served.begin("a")
+        assert served("PATCH", place, iter([part])).status == 202
+        second = served.begin("a")
+        answer = served("PATCH", second, iter([b"y" * 6000]))
+        assert (answer.status, answer.codes()) == (403, ["DENIED"])
+        other = served("POST", f"/v2/b/blobs/uploads/?digest={digest_of(part)}", part)
+        assert other.status == (403 if flag == "--quota" else 201)
+        served("DELETE", f"/v2/b/blobs/{digest_of(part)}")
+        if flag == "--repository-quota":  # an upload does not count twice, while it goes on and when it is a blob
+            assert served("PATCH", place, iter([b"x" * 3000])).status == 202
+            assert served("PUT", f"{place}?digest={digest_of(b'x' * 9000)}").status == 201
+            assert served("PATCH", served.begin("a"), iter([b"y" * 2000])).status == 403
+        else:
+            assert served("DELETE", place).status == 204
+            served.push_blob("a", b"y" * 6000)
+
+
 def test_limits_of_blobs_and_uploads(tmp_path: Path) -> None:
     with serving(str(tmp_path), "--max-blob", "1k", "--max-uploads", "2") as served:
         answer = served("POST", f"/v2/a/blobs/uploads/?digest={digest_of(LAYER)}", b"x" * 1025)

@@ -41,6 +41,7 @@ async def begin(registry: Registry, request: web.BaseRequest, route: Route, *, m
         await _receive(registry, request, route, identifier, 0)
     except BaseException:  # the client does not know the upload: nobody could go on with it
         await asyncio.shield(registry.start(registry.uploads.cancel, identifier))
+        registry.quota.end(identifier)
         raise
     return await _finish(registry, route.repository, identifier, whole)
 
@@ -70,7 +71,8 @@ async def state(registry: Registry, request: web.BaseRequest, route: Route) -> w
 async def append(registry: Registry, request: web.BaseRequest, route: Route) -> web.StreamResponse:
     """PATCH: the next chunk, or all of it in a stream."""
     found = await _state(registry, route)
-    await registry.run(registry.quota.check, route.repository, request.content_length or 1)
+    expected = found.size_bytes + (request.content_length or 1)
+    await registry.run(registry.quota.check, route.repository, expected, route.name)
     size = await _receive(registry, request, route, route.name, found.size_bytes)
     return _accepted(route.repository, route.name, size)
 
@@ -79,7 +81,8 @@ async def finish(registry: Registry, request: web.BaseRequest, route: Route) -> 
     """PUT: the last chunk, or the whole, or nothing, and the digest of all."""
     found = await _state(registry, route)
     digest = layout.checked_digest(request.query.get("digest", ""))
-    await registry.run(registry.quota.check, route.repository, request.content_length or 1)
+    expected = found.size_bytes + (request.content_length or 0)
+    await registry.run(registry.quota.check, route.repository, expected, route.name)
     if request.body_exists and request.content_length != 0:
         await _receive(registry, request, route, route.name, found.size_bytes)
     return await _finish(registry, route.repository, route.name, digest)
@@ -88,6 +91,7 @@ async def finish(registry: Registry, request: web.BaseRequest, route: Route) -> 
 async def cancel(registry: Registry, request: web.BaseRequest, route: Route) -> web.StreamResponse:
     await registry.run(registry.uploads.state, route.repository, route.name)
     await registry.run(registry.uploads.cancel, route.name)
+    registry.quota.end(route.name)
     return web.Response(status=204)
 
 
@@ -103,8 +107,11 @@ async def _state(registry: Registry, route: Route) -> Entry:
 
 async def _finish(registry: Registry, repository: str, identifier: str, digest: str) -> web.StreamResponse:
     found = await registry.run(registry.uploads.state, repository, identifier)
-    await registry.run(registry.quota.check, repository, found.size_bytes)
-    await registry.run(registry.uploads.finish, repository, identifier, digest)
+    await registry.run(registry.quota.check, repository, found.size_bytes, identifier)
+    try:
+        await registry.run(registry.uploads.finish, repository, identifier, digest)
+    finally:
+        registry.quota.end(identifier)
     registry.quota.take(repository, found.size_bytes)
     return _created(repository, digest)
 
@@ -118,9 +125,10 @@ async def _receive(registry: Registry, request: web.BaseRequest, route: Route, i
     receiving = await registry.run(registry.uploads.append, identifier, offset)
     written = registry.written[identifier] = asyncio.Event()
     try:
-        end = await _pump(registry, request, route.repository, receiving, offset)
+        end = await _pump(registry, request, route, identifier, receiving, offset)
     except (Unavailable, Problem):  # the disk is full, or the blob too large: half a blob must not keep space
         await asyncio.shield(registry.start(registry.uploads.cancel, identifier))
+        registry.quota.end(identifier)
         raise
     finally:
         await asyncio.shield(registry.start(receiving.close))
@@ -131,7 +139,9 @@ async def _receive(registry: Registry, request: web.BaseRequest, route: Route, i
     return end
 
 
-async def _pump(registry: Registry, request: web.BaseRequest, repository: str, receiving: Receiving, size: int) -> int:
+async def _pump(
+    registry: Registry, request: web.BaseRequest, route: Route, identifier: str, receiving: Receiving, size: int
+) -> int:
     """Write what comes, one batch while the next one is received: two batches are in memory at most.
 
     A body need not say its length, so each batch is checked. When the client leaves, what has come is written all the
@@ -144,7 +154,7 @@ async def _pump(registry: Registry, request: web.BaseRequest, repository: str, r
         while await _fill(registry, request, parts):
             size += sum(map(len, parts))
             try:
-                await _check_size(registry, repository, size)
+                await _check_size(registry, route.repository, identifier, size)
             except Problem:
                 parts = []
                 raise
@@ -165,13 +175,13 @@ async def _pump(registry: Registry, request: web.BaseRequest, repository: str, r
     return size
 
 
-async def _check_size(registry: Registry, repository: str, size_bytes: int) -> None:
+async def _check_size(registry: Registry, repository: str, identifier: str, size_bytes: int) -> None:
     """Raises SIZE_INVALID or DENIED for a blob that has grown so large."""
     limits = registry.limits
     if limits.blob_bytes and size_bytes > limits.blob_bytes:
         raise _too_large(limits.blob_bytes)
     if limits.total_bytes or limits.repository_bytes:
-        await registry.run(registry.quota.check, repository, size_bytes)
+        await registry.run(registry.quota.check, repository, size_bytes, identifier)
 
 
 async def _fill(registry: Registry, request: web.BaseRequest, parts: list[bytes]) -> bool:

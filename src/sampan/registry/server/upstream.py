@@ -229,9 +229,10 @@ class Upstream:
                 self._receive(source, digest, answer, size, receiving, arrived)
             finally:
                 receiving.close()
-            self._registry.quota.check(repository, size)
+            self._registry.quota.check(repository, size, identifier)
             self._registry.content.cache(repository)
             uploads.finish(repository, identifier, digest)
+            self._registry.quota.take(repository, size)
         except Problem as refused:
             uploads.cancel(identifier)
             if refused.code != "DIGEST_INVALID":
@@ -240,6 +241,8 @@ class Upstream:
         except BaseException:
             uploads.cancel(identifier)
             raise
+        finally:
+            self._registry.quota.end(identifier)
         self._metrics.add("fetched_total", 1)
         self._metrics.add("fetched_bytes_total", size)
 
