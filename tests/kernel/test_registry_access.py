@@ -13,6 +13,12 @@ from urllib.parse import urlencode
 
 import pytest
 
+from sampan.errors import PermissionDenied
+from sampan.oci import reference
+from sampan.registry.accounts import Accounts
+from sampan.registry.client import Client
+from sampan.registry.transport import Options, Patience
+from sampan.registry.upload import upload
 from sampan.testing.serving import OCI_MANIFEST, PROGRAM, Answer, Served, digest_of, encode, image, serving
 
 LAYER = b"a layer"
@@ -269,6 +275,17 @@ def test_a_quota_is_kept(tmp_path: Path, flag: str) -> None:
         assert served("GET", location).status == 404
         other = served("POST", f"/v2/b/blobs/uploads/?digest={digest_of(second)}", second)
         assert other.status == (403 if flag == "--quota" else 201)
+
+
+def test_a_client_that_meets_a_quota_is_not_sent_to_log_in(tmp_path: Path) -> None:
+    content = b"x" * 6000
+    with serving(str(tmp_path / "store"), "--quota", "1k") as served:
+        name = reference.parse(f"{served.address.partition('://')[2]}/a:1")
+        with Client(Options("test"), Accounts(str(tmp_path))) as client:
+            target = client.repository(name, for_writing=True)
+            with pytest.raises(PermissionDenied, match="quota exceeded") as caught:
+                upload(target, lambda start, size: content[start : start + size], digest_of(content), 6000, Patience())
+    assert caught.value.hint == ""
 
 
 @pytest.mark.parametrize("flag", ["--quota", "--repository-quota"])

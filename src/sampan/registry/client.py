@@ -404,7 +404,9 @@ class Repository:
             )
         found = refused(answer.status, body)
         if answer.status in (401, 403):
-            return PermissionDenied(found.message, hint=f"log in first: sampan login {self.name.registry}")
+            is_full = "quota" in found.message.lower()  # distribution has no code for it
+            hint = "" if is_full else f"log in first: sampan login {self.name.registry}"
+            return PermissionDenied(found.message, hint=hint)
         return found
 
     def _missing(self, answer: Response, wanted: str) -> SampanError:
