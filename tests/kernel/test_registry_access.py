@@ -112,6 +112,20 @@ def test_rules_say_who_may_pull_push_and_delete(tmp_path: Path) -> None:
         assert served("GET", "/repositories/secret", headers=basic("bob")).status == 404
 
 
+def test_who_has_no_login_is_told_in_dockers_words(tmp_path: Path) -> None:
+    add(tmp_path / "store", "ann")
+    with serving(str(tmp_path / "store")) as served:
+        name = reference.parse(f"{served.address.partition('://')[2]}/a:1")
+        with Client(Options("test"), Accounts(str(tmp_path))) as client:
+            with pytest.raises(PermissionDenied) as caught:
+                client.repository(name).manifest("1")
+            assert caught.value.message == f'Head "{served.address}/v2/a/manifests/1": no basic auth credentials'
+            with pytest.raises(PermissionDenied) as caught:
+                client.repository(name, for_writing=True).begin_upload()
+            assert caught.value.message == "no basic auth credentials"
+            assert caught.value.hint == f"log in first: sampan login {name.registry}"
+
+
 def test_a_change_of_users_holds_at_once(tmp_path: Path) -> None:
     add(tmp_path, "ann")
     with serving(str(tmp_path)) as served:

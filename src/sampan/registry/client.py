@@ -398,8 +398,11 @@ class Repository:
         asks_basic = any(item.lower().startswith("basic") for item in answer.all_of("www-authenticate"))
         accounts, name = self._client.accounts, self.name
         if answer.status == 401 and asks_basic and accounts.find(name.registry, name.repository) is None:
+            # Docker asks for a manifest's head first, and names no address of what it writes.
+            method = "Head" if "/manifests/" in answer.url else "Get"
+            what = "" if self._scope.endswith(",push") else f'{method} "{answer.url}": '
             return PermissionDenied(
-                f'Get "{self.endpoint.base}/v2/": no basic auth credentials',
+                f"{what}no basic auth credentials",
                 hint=f"log in first: sampan login {name.registry}",
             )
         found = refused(answer.status, body)
