@@ -328,6 +328,7 @@ def _add_steps(database: Database, paths: Paths, carried: _Carried, members: Mem
         if _ensure(database, paths, snapshot_id, diff_id, members)
     }
     now = time.time_ns()
+    snapshots.sync(paths)
     with database.transaction():
         for step in carried.steps:
             if step.snapshot in present:

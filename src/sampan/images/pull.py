@@ -197,6 +197,7 @@ class _Pull:
         try:
             layers = self._layers(config)
             fault.point("pull.layers")
+            snapshots.sync(self._paths)
             with self._database.transaction():
                 image_id = store.add_document(self._database, document, layers)
                 origins.record_blobs(self._database, self._seen)

@@ -18,6 +18,7 @@ from sampan.registry.transport import Patience, Response
 
 CONNECTIONS = 4
 PARALLEL_FROM = 2 * CHUNK
+BESIDE_FROM = 1 << 20
 _PIECE = 1 << 18
 _LEAST_PROGRESS = 1 << 18  # what sets the count of failures back
 _FAREWELL_SECONDS = 5.0
@@ -65,8 +66,12 @@ class Download:
         return f"{self._hash.name}:{self._hash.hexdigest()}"
 
     def start(self) -> None:
-        """Begin to fetch what is missing."""
-        if not self.is_complete:
+        """Begin to fetch what is missing. A small blob is fetched whole: reading it beside would gain nothing."""
+        if self.is_complete:
+            return
+        if self._descriptor.size < BESIDE_FROM:
+            self._work()
+        else:
             self._add_thread()
 
     def _add_thread(self) -> None:

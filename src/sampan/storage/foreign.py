@@ -44,7 +44,7 @@ def receive(
 
     `diff_id` ("sha256:...") is what the tar must hash to; "" where that is not known. When the same layer came in by
     another way meanwhile, that snapshot is the result, unless a second one is wanted (`is_shared`); `snapshot_id` is a
-    wish (snapshots.new). snapshots.release() it once a committed row names it; without
+    wish (snapshots.new). snapshots.sync() before a commit names it, and snapshots.release() it afterwards; without
     one a later collection takes it. Any thread may call this. Raises Corrupt for a damaged or hostile archive or
     another diff ID, OSError (ENOSPC ...); nothing stays then.
     """
@@ -57,7 +57,8 @@ def receive(
                 hint="what was sent is not what the image was made of: do not trust it, or fetch it again",
             )
         fault.point("layer.unpacked")
-        with database.transaction():
+        # Of no use before the caller's commit, which is synced: one sync serves all layers of an image.
+        with database.transaction(durable=False):
             same = snapshots.find_by_diff_id(database, unpacked.diff_id) if is_shared else None
             if same is None:
                 snapshots.record(
