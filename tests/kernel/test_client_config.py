@@ -65,7 +65,9 @@ def test_a_broken_file_is_warned_of_once(yard: Sampan, tmp_path: Path) -> None:
     found = yard("run", "--rm", "-i", "busybox", "echo", "runs", env=written(tmp_path, "{"))
     assert found.out == "runs\n"
     assert [line[:35] for line in found.err.splitlines()] == ["WARNING: Error loading config file:"]
-    for odd in ("[]", '{"psFormat": 3, "proxies": []}', '{"proxies": {"default": {"httpProxy": 1}}}'):
+    listed = yard("ps", env=written(tmp_path, "[]"))
+    assert listed.err.endswith("config.json is no object of JSON\n") and listed.out.startswith("CONTAINER ID")
+    for odd in ("", '{"psFormat": 3, "proxies": []}', '{"proxies": {"default": {"httpProxy": 1}}}'):
         assert yard("run", "--rm", "busybox", "echo", "runs", env=written(tmp_path, odd)).err == ""
         assert yard("ps", env=written(tmp_path, odd)).err == ""
 

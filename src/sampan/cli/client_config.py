@@ -1,15 +1,14 @@
 """Docker's config.json, as far as it speaks of what is done here: formats of lists, detach keys, proxies."""
 
-import json
-import os
 import sys
 from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any
 
 from sampan.cli.command import Settings
+from sampan.errors import SampanError
+from sampan.settings import docker_config
 
-_MOST_BYTES = 4 << 20
 _PROXIES = (
     ("httpProxy", "HTTP_PROXY"),
     ("httpsProxy", "HTTPS_PROXY"),
@@ -22,16 +21,12 @@ _PROXIES = (
 @cache
 def read(settings: Settings) -> Mapping[str, Any]:
     """The document, read once; {} where there is none, or where it can't be read, of which is warned as docker does."""
-    path = (settings.config or os.path.expanduser("~/.docker")) + "/config.json"
+    path = docker_config.path_in(settings.config)
     try:
-        with open(path, "rb") as file:
-            document = json.loads(file.read(_MOST_BYTES))
-    except OSError:
-        return {}  # few have one
-    except (ValueError, RecursionError) as error:
-        print(f"WARNING: Error loading config file: {path}: {error}", file=sys.stderr)
+        return docker_config.read(path)
+    except SampanError as error:
+        print(f"WARNING: Error loading config file: {error.message}", file=sys.stderr)
         return {}
-    return document if isinstance(document, dict) else {}
 
 
 def text(settings: Settings, key: str) -> str:

@@ -21,9 +21,9 @@ from sampan.oci import reference
 from sampan.oci.digest import digest_of
 from sampan.oci.manifest import Descriptor, Index, Manifest, PlatformFields
 from sampan.oci.reference import Reference
-from sampan.registry.accounts import default_folder
 from sampan.registry.client import Client, Fetched, Repository
 from sampan.registry.upload import Read, upload
+from sampan.settings.docker_config import default_folder
 from sampan.storage.paths import Paths
 
 _MOST_BYTES = 8 << 20

@@ -14,9 +14,9 @@ from typing import Any
 from sampan.errors import Corrupt, InvalidArgument, Unavailable
 from sampan.registry import credential_stores
 from sampan.registry.endpoints import canonical, credential_key
+from sampan.settings import docker_config
 from sampan.values import NamedTuple
 
-_MOST_BYTES = 4 << 20
 _TOKEN_USER = "<token>"
 
 
@@ -36,13 +36,13 @@ class Accounts:
     """The config.json of `folder`: $DOCKER_CONFIG or ~/.docker where it is "". Read when first needed."""
 
     def __init__(self, folder: str = "") -> None:
-        self.path = os.path.join(folder or default_folder(), "config.json")
+        self.path = docker_config.path_in(folder)
         self._read: dict[str, Any] | None = None
 
     @property
     def document(self) -> dict[str, Any]:
         if self._read is None:
-            self._read = _load(self.path)
+            self._read = docker_config.read(self.path)
         return self._read
 
     def find(self, registry: str, repository: str = "") -> Account | None:
@@ -145,11 +145,6 @@ class Accounts:
         self._read = document
 
 
-def default_folder() -> str:
-    """Where the client's configuration is: $DOCKER_CONFIG, or ~/.docker."""
-    return os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
-
-
 def normalised(key: str) -> str:
     """A key without scheme and API version, and Docker Hub's as docker.io: https://index.docker.io/v1/ is docker.io."""
     plain = key.partition("://")[2] or key
@@ -166,25 +161,6 @@ def _keys(registry: str, repository: str) -> Iterator[str]:
     parts = repository.split("/") if repository else []
     for count in range(len(parts), -1, -1):
         yield "/".join([registry, *parts[:count]])
-
-
-def _load(path: str) -> dict[str, Any]:
-    try:
-        with open(path, "rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except OSError as error:
-        raise Unavailable(f"{path} cannot be read: {error.strerror}") from error
-    if not data.strip():
-        return {}
-    try:
-        document = json.loads(data) if len(data) <= _MOST_BYTES else None
-    except (ValueError, RecursionError) as error:
-        raise Corrupt(f"{path} is no JSON: {error}", hint="mend the file, or move it away and log in again") from error
-    if not isinstance(document, dict):
-        raise Corrupt(f"{path} is no object of JSON", hint="mend the file, or move it away and log in again")
-    return document
 
 
 def _account(fields: Any, path: str, key: str) -> Account | None:

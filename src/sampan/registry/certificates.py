@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 from sampan.errors import InvalidArgument, Unavailable
-from sampan.registry.accounts import default_folder
+from sampan.settings.docker_config import default_folder
 
 if TYPE_CHECKING:
     import ssl

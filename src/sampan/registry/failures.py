@@ -3,10 +3,13 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
 from sampan.errors import Unavailable
+
+if TYPE_CHECKING:
+    import ssl
 
 _MOST_SHOWN = 300
 # What a code says where its answer says nothing (distribution's errcode).
@@ -50,7 +53,6 @@ def explain(url: str, method: str) -> Iterator[None]:
 
 
 def _raise(url: str, method: str, error: Exception) -> NoReturn:
-    import http.client
     import ssl
 
     from urllib3 import exceptions
@@ -62,40 +64,54 @@ def _raise(url: str, method: str, error: Exception) -> NoReturn:
     first = f'Get "{base}/v2/"' if parts.path.startswith("/v2/") else where  # where no connection came about
     cause = _deepest(error)
     if isinstance(error, exceptions.ProxyError):
-        raise Unreachable(
+        found = Unreachable(
             f"{first}: proxyconnect tcp: {_words(cause)}", hint="look at HTTP_PROXY, HTTPS_PROXY and NO_PROXY"
-        ) from error
-    if isinstance(cause, exceptions.NameResolutionError) or type(cause).__name__ == "gaierror":
-        raise Unreachable(
+        )
+    elif isinstance(cause, exceptions.NameResolutionError) or type(cause).__name__ == "gaierror":
+        found = Unreachable(
             f"{first}: dial tcp: lookup {parts.hostname}: no such host",
             hint="the registry's name is wrong, or this host has no network",
             may_pass="temporary" in str(cause).lower(),
-        ) from error
+        )
+    elif isinstance(cause, ssl.SSLError):
+        found = _without_tls(first, parts.netloc, cause)
+    elif isinstance(cause, ConnectionRefusedError):
+        found = Unreachable(f"{first}: dial tcp {_address(parts.hostname, parts)}: connect: connection refused")
+    else:
+        found = _broken_off(where, error, cause)
+    raise found from error
+
+
+def _without_tls(first: str, host: str, cause: "ssl.SSLError") -> Unreachable:
+    """TLS was begun and did not come about."""
+    import ssl
+
     if isinstance(cause, ssl.SSLCertVerificationError):
-        raise Unreachable(
+        return Unreachable(
             f"{first}: tls: failed to verify certificate: x509: {cause.verify_message}",
-            hint=f"put the authority's certificate into /etc/sampan/certs.d/{parts.netloc}/ca.crt,"
+            hint=f"put the authority's certificate into /etc/sampan/certs.d/{host}/ca.crt,"
             " or call the registry insecure in the settings",
             may_pass=False,
-        ) from error
-    if isinstance(cause, ssl.SSLError):
-        is_plain = cause.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
-        words = "http: server gave HTTP response to HTTPS client" if is_plain else f"tls: {cause.reason or cause}"
-        hint = "a registry without TLS is called insecure in the settings: registries = [{name, insecure}]"
-        raise Unreachable(
-            f"{first}: {words}", hint=hint if is_plain else "", may_pass=not is_plain, speaks_otherwise=is_plain
-        ) from error
-    if isinstance(cause, ConnectionRefusedError):
-        raise Unreachable(
-            f"{first}: dial tcp {_address(parts.hostname, parts)}: connect: connection refused"
-        ) from error
+        )
+    is_plain = cause.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
+    words = "http: server gave HTTP response to HTTPS client" if is_plain else f"tls: {cause.reason or cause}"
+    hint = "a registry without TLS is called insecure in the settings: registries = [{name, insecure}]"
+    return Unreachable(
+        f"{first}: {words}", hint=hint if is_plain else "", may_pass=not is_plain, speaks_otherwise=is_plain
+    )
+
+
+def _broken_off(where: str, error: Exception, cause: BaseException) -> Unreachable:
+    """There was a connection, but no answer, or not all of it."""
+    import http.client
+
+    from urllib3 import exceptions
+
     if isinstance(error, exceptions.TimeoutError | TimeoutError) or isinstance(cause, TimeoutError):
-        raise Unreachable(
-            f"{where}: net/http: request canceled: nothing came for a while: the connection stalled"
-        ) from (error)
+        return Unreachable(f"{where}: net/http: request canceled: nothing came for a while: the connection stalled")
     if isinstance(cause, http.client.BadStatusLine) and not isinstance(cause, http.client.RemoteDisconnected):
-        raise Unreachable(f"{where}: malformed HTTP response", speaks_otherwise=True) from error
-    raise Unreachable(f"{where}: {_words(cause)}", speaks_otherwise=isinstance(cause, ConnectionError)) from error
+        return Unreachable(f"{where}: malformed HTTP response", speaks_otherwise=True)
+    return Unreachable(f"{where}: {_words(cause)}", speaks_otherwise=isinstance(cause, ConnectionError))
 
 
 def _deepest(error: BaseException) -> BaseException:
