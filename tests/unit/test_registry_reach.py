@@ -186,6 +186,18 @@ def test_an_answer_that_drips_is_given_up(tmp_path: Path, pieces: tuple[bytes, .
             client.repository(reference.parse(f"{host}/app:1")).manifest("1")
 
 
+def test_a_document_that_never_ends_is_given_up_before_it_is_too_large(tmp_path: Path) -> None:
+    """Fast enough not to count as silence, and endless all the same."""
+    hasty = Options("test", patience=Patience(1, 2.0, 0.05, 0.01))
+    pieces = (OK, b"Content-Length: 4000000\r\n\r\n")
+    with (
+        saying(*pieces, then=b" " * 500, every_seconds=0.005) as host,
+        Client(hasty, Accounts(str(tmp_path))) as client,
+    ):
+        with pytest.raises(Unreachable, match="stalled"):
+            client.repository(reference.parse(f"{host}/app:1")).manifest("1")
+
+
 @pytest.mark.parametrize(
     "pieces",
     [

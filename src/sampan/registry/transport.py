@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MOST_REDIRECTS = 10
 _LONGEST_WAIT = 120.0
+_LONGEST_SILENCES = 10  # the time of silence so often is what a document may take
+_PIECE = 1 << 13  # a drop of many: the clock is looked at between two
 _ONCE_AGAIN = (408, 425, 429, 500, 502, 503, 504)
 _TO_PRIVATE = ("authorization", "cookie", "proxy-authorization")
 
@@ -68,10 +70,11 @@ class Options(NamedTuple):
 class Response:
     """An answer. Its body is read in pieces, or whole by `content`; close() it."""
 
-    __slots__ = ("_raw", "headers", "status", "url")
+    __slots__ = ("_longest_seconds", "_raw", "headers", "status", "url")
 
-    def __init__(self, raw: "BaseHTTPResponse", url: str) -> None:
-        self._raw = raw
+    def __init__(self, raw: "BaseHTTPResponse", url: str, longest_seconds: float) -> None:
+        """`longest_seconds` are granted to a body that is read by content()."""
+        self._raw, self._longest_seconds = raw, longest_seconds
         self.status = raw.status
         self.headers: Mapping[str, str] = raw.headers
         self.url = url
@@ -91,11 +94,17 @@ class Response:
             raise
 
     def content(self, most: int) -> bytes:
-        """The whole body, and then the connection is free for others. Raises Corrupt for one of more than `most`."""
-        pieces, count = [], 0
-        while piece := self.read(min(1 << 16, most + 1)):
+        """The whole body, and then the connection is free for others. Raises Corrupt for one of more than `most`,
+        Unreachable for one that does not come to its end in time."""
+        pieces, count, began = [], 0, time.monotonic()
+        while piece := self.read(min(_PIECE, most + 1)):
             pieces.append(piece)
             count += len(piece)
+            if time.monotonic() - began > self._longest_seconds:
+                self.close()
+                error = Unreachable(f"{urlsplit(self.url).netloc} sends next to nothing: the connection stalled")
+                error.in_body = True
+                raise error
             if count > most:
                 self.close()
                 raise Corrupt(f"the answer of {urlsplit(self.url).netloc} is larger than {most} bytes")
@@ -239,7 +248,7 @@ class Transport:
                 preload_content=False,
                 decode_content=False,
             )
-        return Response(raw, url)
+        return Response(raw, url, _LONGEST_SILENCES * self._options.patience.silence_seconds)
 
     def _pool(self, url: str, is_verified: bool, sent_by: str) -> "PoolManager":
         scheme, name, port = origin_of(url)
