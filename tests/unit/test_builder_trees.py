@@ -54,7 +54,7 @@ def missing(tree: Tree, source: str) -> NotFound:
         ("src", ["src/app.py", "src/deep", "src/deep/b.py"]),
         ("src/", ["src/app.py", "src/deep", "src/deep/b.py"]),
         ("src/*", ["src/app.py", "src/deep/b.py"]),
-        ("*/app.py", ["src/app.py", "src/app.py"]),
+        ("*/app.py", ["src/app.py"]),
         ("link", ["src/app.py"]),
         ("folder/deep", ["src/deep/b.py"]),
         ("*.nope", []),

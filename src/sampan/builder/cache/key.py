@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sampan.builder.files.trees import Entry, Tree
 
 _LISTED = 20_000  # files that an explanation can name; a step with more is explained without names
-_FORMAT = 1  # raise it when a step's result would differ from what older keys stand for
+_FORMAT = 2  # raise it when a step's result would differ from what older keys stand for
 
 Facts = tuple[tuple[str, str], ...]
 

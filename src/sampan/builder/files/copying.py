@@ -1,13 +1,15 @@
 """COPY and ADD into a root file system: by descriptor, links of the destination followed inside the root only.
 
-Follows BuildKit: parents that are missing are made 0755 and belong to --chown's user; a folder that is there keeps its
-mode and owner; a file replaces a file or link, never a folder; a folder of the source never replaces a file.
+Follows BuildKit: parents that are missing are made 0755, or as an octal --chmod says, and belong to --chown's user; a
+folder that is there keeps its mode and owner; a file replaces a file or link, never a folder; a folder of the source
+never replaces a file.
 """
 
 import errno
 import os
 import posixpath
 import stat
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sampan.builder.files import modes
@@ -33,33 +35,46 @@ class Copied(NamedTuple):
     is_steady: bool
 
 
-def copy(
-    root: int, tree: Tree, selected: tuple[Selected, ...], action: CopyFiles, owner: Owner | None, *, keeps_owner: bool
-) -> Copied:
-    """Carry out a COPY or ADD below the open folder `root`. Without `owner` files belong to root, or with `keeps_owner`
-    to whom they belong in the source. Raises InvalidArgument in BuildKit's words, OSError."""
-    copying = _Copying(root, tree, action, owner, keeps_owner)
+class Part(NamedTuple):
+    """Files of one tree that a COPY or ADD takes. With `keeps_owner` they belong to whom they belong in the tree, where
+    --chown names nobody; `unpacks` lays archives out."""
+
+    tree: Tree
+    selected: tuple[Selected, ...]
+    keeps_owner: bool = False
+    unpacks: bool = False
+
+
+def copy(root: int, parts: Sequence[Part], action: CopyFiles, owner: Owner | None) -> Copied:
+    """Carry out a COPY or ADD below the open folder `root`. Raises InvalidArgument in BuildKit's words, OSError."""
+    is_steady = True
     try:
-        for one in selected:
-            copying.add(one)
-        for inline in action.inline:
-            copying.write(inline)
+        for part in parts:
+            copying = _Copying(root, part, action, owner)
+            for one in part.selected:
+                copying.add(one)
+            is_steady = is_steady and copying.is_steady
+        if action.inline:
+            copying = _Copying(root, Part(Tree(root), ()), action, owner)
+            for inline in action.inline:
+                copying.write(inline)
     except NotADirectoryError as error:
         folder = action.destination if action.destination.endswith("/") else posixpath.dirname(action.destination)
         raise InvalidArgument(f"mkdir {folder.rstrip('/')}: not a directory") from error
-    return Copied(copying.is_steady)
+    return Copied(is_steady)
 
 
 class _Copying:
-    def __init__(self, root: int, tree: Tree, action: CopyFiles, owner: Owner | None, keeps_owner: bool) -> None:
-        self._root, self._tree, self._action = root, tree, action
-        self._owner, self._keeps_owner = owner, keeps_owner
+    def __init__(self, root: int, part: Part, action: CopyFiles, owner: Owner | None) -> None:
+        self._root, self._tree, self._action, self._unpacks = root, part.tree, action, part.unpacks
+        self._owner, self._keeps_owner = owner, part.keeps_owner
         self._change: Change | None = modes.parse(action.chmod) if action.chmod else None
+        self._made_mode = modes.of_made_folders(action.chmod)
         self._uid, self._gid = owner if owner is not None else (0, 0)
         self.is_steady = True
 
     def add(self, one: Selected) -> None:
-        if self._action.unpack and one.entry.kind == "f" and self._unpacked(one.entry):
+        if self._unpacks and one.entry.kind == "f" and self._unpacked(one.entry):
             return
         destination = self._action.destination
         if self._action.parents:
@@ -98,7 +113,7 @@ class _Copying:
         return Owner(self._uid, self._gid)
 
     def _make_folders(self, path: str) -> int:
-        return files.make_directories(self._root, path, 0o755, self._uid, self._gid)
+        return files.make_directories(self._root, path, self._made_mode, self._uid, self._gid)
 
     def _kept_folders(self, one: Selected) -> str:
         """The destination of a source whose folders are kept; they are made as they are in the source."""
@@ -152,8 +167,6 @@ class _Copying:
             raise InvalidArgument(f"cannot copy to non-directory: {destination}") from error
         try:
             self._below(one, target)
-            if is_made and self._change is not None:
-                os.fchmod(target, self._change(0o755, True))
             os.utime(target, ns=(one.entry.atime_ns, one.entry.mtime_ns))
         finally:
             os.close(target)
@@ -168,7 +181,7 @@ class _Copying:
                 path = entry.path[start:]
                 folder, _, name = path.rpartition("/")
                 if folder != parent_path:
-                    opened = self._inner_folder(target, folder)
+                    opened = self._inner_folder(target, folder, one.entry.path)
                     os.close(parent)
                     parent_path, parent = folder, opened
                 if entry.kind == "d":
@@ -186,11 +199,24 @@ class _Copying:
             os.utime(fd, ns=(entry.atime_ns, entry.mtime_ns))
             os.close(fd)
 
-    def _inner_folder(self, target: int, path: str) -> int:
+    def _inner_folder(self, target: int, path: str, source: str) -> int:
         try:
             return files.open_beneath(target, path or ".", _DIRECTORY)
         except FileNotFoundError:  # --exclude left the folder out, and not what is in it
-            return files.make_directories(target, path, 0o755, self._uid, self._gid)
+            return self._left_out(target, path, source)
+
+    def _left_out(self, target: int, path: str, source: str) -> int:
+        """A folder as it is in the source, with those above it."""
+        made = os.dup(target)
+        parts = path.split("/")
+        for depth, name in enumerate(parts, 1):
+            entry = self._tree.find(posixpath.join(source, *parts[:depth]))
+            owner = self._owner_of(entry) if entry is not None else Owner(self._uid, self._gid)
+            files.make_directory(made, name, self._mode(entry.mode if entry is not None else 0o755, True), *owner)
+            below = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=made)
+            os.close(made)
+            made = below
+        return made
 
     def _make_folder(self, entry: Entry, parent: int, name: str, path: str) -> None:
         try:
@@ -288,7 +314,7 @@ class _Copying:
             if not is_archive(file):
                 return False
             file.seek(0)
-            target = self._make_folders(self._action.destination)
+            target = files.make_directories(self._root, self._action.destination, 0o755, self._uid, self._gid)
             try:
                 stream = compression.open_decompressed(file)
                 unpacking.extract(stream, target, owner=self._owner)

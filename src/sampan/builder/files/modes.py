@@ -40,6 +40,12 @@ def parse(text: str) -> Change:
     return change_all
 
 
+def of_made_folders(text: str) -> int:
+    """The mode of folders that a COPY with this --chmod, or "", makes on its way: that of octal digits, as in BuildKit,
+    which makes them by mkdir(2), so without setuid, setgid and sticky bits."""
+    return int(text, 8) & 0o777 if _OCTAL.fullmatch(text) else 0o755
+
+
 def _changed(mode: int, is_folder: bool, who: str, operator: str, letters: str) -> int:
     classes = "ugo" if not who or "a" in who else who
     wanted = special = 0

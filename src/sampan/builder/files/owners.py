@@ -11,6 +11,11 @@ class Owner(NamedTuple):
     gid: int
 
 
+def is_number(text: str) -> bool:
+    """Whether "user[:group]" needs no passwd and group to be understood."""
+    return all(part.isdigit() for part in text.split(":"))
+
+
 def resolve(text: str, passwd: str, group: str) -> Owner:
     """The owner that "user[:group]" means. A number without a group is its own group, a name has its primary one.
 

@@ -181,17 +181,26 @@ class Tree:
             return [entry.path for entry in self.below("") if matcher.fullmatch(entry.path)]
         matchers = [glob.compile_pattern(part) for part in parts]
         found = [""]
+        is_wild = False
         for part, compiled in zip(parts, matchers, strict=True):
             step: list[str] = []
+            is_next_wild = is_wild or glob.has_wildcard(part)
             for parent in found:
-                place = self.find(parent)
+                # Links are followed up to the first wildcard: behind it BuildKit looks at what is there itself.
+                place = self._plain(parent) if is_wild else self.find(parent)
                 if place is None or place.kind != "d":
                     continue
                 names = self.folder(place.path)
                 chosen = [name for name in names if compiled.fullmatch(name)] if glob.has_wildcard(part) else [part]
                 step += [f"{parent}/{name}" if parent else name for name in chosen if name in names]
-            found = step
+            found, is_wild = step, is_next_wild
         return found
+
+    def _plain(self, path: str) -> Entry | None:
+        """The entry of a path whose folder is given as find() would lead to it; a link stands for itself."""
+        folder, _, name = path.rpartition("/")
+        parent = self.find(folder)
+        return self.folder(parent.path).get(name) if parent is not None and parent.kind == "d" else None
 
     def digest(self, entry: Entry) -> str:
         """SHA-256 of a regular file's bytes."""

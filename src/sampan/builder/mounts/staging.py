@@ -232,7 +232,7 @@ def copy_of(tree: Tree, found: tuple[tuple[Selected, ...], Content], folder: str
     root = os.open(folder, files.DIRECTORY)
     try:
         action = CopyFiles(sources=(), destination="/" + _CONTENT)
-        copied = copying.copy(root, tree, (one,), action, None, keeps_owner=False)
+        copied = copying.copy(root, (copying.Part(tree, (one,)),), action, None)
         if one.entry.kind == "d":
             os.chmod(_CONTENT, one.entry.mode, dir_fd=root)
             os.utime(_CONTENT, ns=(one.entry.atime_ns, one.entry.mtime_ns), dir_fd=root)

@@ -21,6 +21,8 @@ def copy(instruction: Copy, state: State, around: Globals, expand: Callable[[str
         expand(source) for source in instruction.sources if source not in inline_names or not instruction.heredocs
     )
     remotes, local = _remotes(instruction, sources, expand) if instruction.is_add else ((), sources)
+    if not instruction.is_add and any(re.match("https?://", source) for source in sources):
+        raise InvalidArgument("source can't be a URL for COPY", hint="ADD fetches what a URL names")
     destination = expand(instruction.destination)
     chown, chmod = expand(instruction.chown), expand(instruction.chmod)
     inline = tuple(

@@ -69,9 +69,9 @@ class Mount(NamedTuple):
     """One mount of a RUN, all words expanded. `type` is bind, cache, tmpfs, secret or ssh; `target` is absolute.
 
     What bind shows, and what a cache begins with, is `source` in the build context, in the stage with the index `stage`
-    (-1 is none), or in the image `image`; a cache that begins empty has none (`is_empty`). `id` names a cache, with its
-    namespace, or a secret, or an agent. A secret without a target goes to the variable `env` alone. mode, uid and gid
-    are None when not given.
+    (-1 is none), in the image `image`, or in the folder that --build-context calls `context`; a cache that begins empty
+    has none (`is_empty`). `id` names a cache, with its namespace, or a secret, or an agent. A secret without a target
+    goes to the variable `env` alone. mode, uid and gid are None when not given.
     """
 
     type: str
@@ -89,6 +89,7 @@ class Mount(NamedTuple):
     uid: int | None = None
     gid: int | None = None
     env: str = ""
+    context: str = ""
 
     @property
     def reads(self) -> bool:

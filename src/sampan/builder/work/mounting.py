@@ -17,19 +17,20 @@ class Given:
         self._shared = shared
         self.secrets = Secrets(shared.options.secrets)
         self.agents = Agents(shared.options.agents)
-        self._copies: dict[str, str] = {}
+        self._copies: dict[tuple[str, str], str] = {}
         self._lock = threading.Lock()
 
     def copied(self, stage: StageWork, step: Step, mount: Mount) -> str:
         """The folder with a copy of what the mount shows of the context, made once."""
         with self._lock:
-            if mount.source not in self._copies:
-                tree = self._shared.context.tree
-                if tree is None:
+            place = (mount.context, mount.source)
+            if place not in self._copies:
+                context = self._shared.context_of(mount)
+                if context.tree is None:
                     raise InvalidArgument("this build has no context: give it a folder")
-                found = self._shared.context.of(stage.planned, step, mount)
-                self._copies[mount.source] = copy_of(tree, found, self._shared.workspace.folder())
-            return self._copies[mount.source]
+                found = context.of(stage.planned, step, mount)
+                self._copies[place] = copy_of(context.tree, found, self._shared.workspace.folder())
+            return self._copies[place]
 
     def close(self) -> None:
         self.agents.close()

@@ -10,12 +10,11 @@ from sampan.builder.cache import key as cachekey
 from sampan.builder.cache.key import Content, StepInputs
 from sampan.builder.cache.store import Result
 from sampan.builder.failures import AtLine
-from sampan.builder.files import copying, owners, selection
-from sampan.builder.files.trees import Tree
+from sampan.builder.files import owners, selection
 from sampan.builder.plan.steps import CopyFiles, MakeWorkdir, Reading, RunCommand, Step, readings
 from sampan.builder.progress.events import Work
 from sampan.builder.report import DONE, FAILED, StepReport, Times
-from sampan.builder.work import running, views
+from sampan.builder.work import copies, running, views
 from sampan.builder.work.recording import Finished
 from sampan.builder.work.stages import StageWork
 from sampan.errors import InvalidArgument, SampanError, Unavailable
@@ -104,16 +103,9 @@ class _Performing:
 
     def _content(self, step: Step, reading: Reading) -> Content:
         if reading.stage < 0 and not reading.image:
-            return self.shared.context.of(self.stage.planned, step, reading)[1]
-        tree, chosen = self._stage_files(reading)
-        return cachekey.content_of(tree, chosen, keeps_owner=True)
-
-    def _stage_files(self, reading: Reading) -> tuple[Tree, tuple[selection.Selected, ...]]:
-        layers = (
-            self.shared.stages[reading.stage].layers if reading.stage >= 0 else self.shared.images[reading.image].layers
-        )
-        tree = self.shared.tree(layers)
-        return tree, selection.taken(tree, reading)
+            return self.shared.context_of(reading).of(self.stage.planned, step, reading)[1]
+        tree = self.shared.tree(self.shared.layers_of(reading))
+        return cachekey.content_of(tree, selection.taken(tree, reading), keeps_owner=True)
 
     def _place(self) -> str:
         return f"{self.shared.place}/{self.stage.planned.name}"
@@ -155,7 +147,7 @@ class _Performing:
         work.missed(miss.reason, miss.files)
         snapshot_id = snapshots.new(self.shared.database, self.shared.paths)
         try:
-            self._take_root_mode(snapshot_id)
+            self._take_root_mode(snapshot_id, is_alone=isinstance(step.action, CopyFiles) and step.action.link)
             is_steady = self._carry_out(step, snapshot_id, work)
             fault.point("build.step-done")
         except BaseException as error:
@@ -193,9 +185,9 @@ class _Performing:
             advice = (ordering.advise(*copied, step.words, seconds) for copied in self._copied)
             self.shared.journal.advice = next(filter(None, advice), "")
 
-    def _take_root_mode(self, snapshot_id: str) -> None:
-        """The topmost layer's folder decides mode and owner of the root."""
-        if self.stage.layers:
+    def _take_root_mode(self, snapshot_id: str, *, is_alone: bool) -> None:
+        """The topmost layer's folder decides mode and owner of the root; one that is alone knows nothing of others."""
+        if self.stage.layers and not is_alone:
             below = os.stat(self.shared.paths.layer(self.stage.layers[-1]))
             folder = self.shared.paths.layer(snapshot_id)
             os.chown(folder, below.st_uid, below.st_gid)
@@ -207,7 +199,7 @@ class _Performing:
             case MakeWorkdir():
                 self._make_workdir(step.action, snapshot_id)
             case CopyFiles():
-                return self._copy(step, step.action, snapshot_id)
+                return copies.carry_out(self.stage, step, step.action, snapshot_id)
             case RunCommand():
                 self._run(step, step.action, snapshot_id, work)
         return True
@@ -222,18 +214,6 @@ class _Performing:
                 os.close(files.make_directories(root, action.path, 0o755, *owner))
             except NotADirectoryError as error:
                 raise InvalidArgument(f"mkdir {action.path}: not a directory") from error
-
-    def _copy(self, step: Step, action: CopyFiles, snapshot_id: str) -> bool:
-        is_context = action.stage < 0 and not action.image
-        if is_context:
-            chosen, _ = self.shared.context.of(self.stage.planned, step, action)
-            tree = self.shared.context.tree
-        else:
-            tree, chosen = self._stage_files(action)
-        with views.writable(self.shared.paths, self.shared.workspace, self.stage.layers, snapshot_id) as root:
-            owner = _owner(root, action.chown) if action.chown else None
-            copied = copying.copy(root, tree or Tree(root), chosen, action, owner, keeps_owner=not is_context)
-        return copied.is_steady
 
     def _mounts(self, step: Step, action: RunCommand) -> "Mounts":
         from sampan.builder.mounts import staging

@@ -26,6 +26,7 @@ from sampan.storage.paths import Paths
 if TYPE_CHECKING:
     from sampan.builder.files.selection import Selected
     from sampan.builder.files.trees import Tree
+    from sampan.builder.remote.sources import Remotes
     from sampan.builder.work.mounting import Given
     from sampan.builder.work.recording import Recorder
     from sampan.builder.work.views import Workspace
@@ -34,10 +35,11 @@ NOTHING = "scratch"
 
 
 class ContextFiles:
-    """The files that steps take from the build context, looked up once, before any step is."""
+    """The files that steps take from the build context, looked up once, before any step is. With `keeps_owner` they
+    stay whose they are: those of a folder here belong to root in the image."""
 
-    def __init__(self, tree: "Tree | None") -> None:
-        self.tree = tree
+    def __init__(self, tree: "Tree | None", *, keeps_owner: bool = False) -> None:
+        self.tree, self.keeps_owner = tree, keeps_owner
         self._found: dict[tuple[int, int, str], tuple[tuple[Selected, ...], Content]] = {}
 
     def of(self, stage: PlannedStage, step: Step, reading: CopyFiles | Mount) -> "tuple[tuple[Selected, ...], Content]":
@@ -54,9 +56,9 @@ class ContextFiles:
                     hint="this build has no context: give it a folder",
                 )
             chosen = selection.taken(self.tree, reading) if self.tree is not None else ()
-            content = (
-                cachekey.content_of(self.tree, chosen, keeps_owner=False) if self.tree is not None else Content("", ())
-            )
+            content = Content("", ())
+            if self.tree is not None:
+                content = cachekey.content_of(self.tree, chosen, keeps_owner=self.keeps_owner)
             found = self._found[place] = (chosen, content)
         return found
 
@@ -73,12 +75,15 @@ class Shared:
         self.made: list[str] = []  # and those of steps that were done
         self.used_keys: list[str] = []
         self.context = ContextFiles(None)
+        self.named: dict[str, ContextFiles] = {}  # other contexts, by name
         self.journal = Journal()
+        self.is_reported = True  # whether what it did is kept for whoever asks
         self.cached = self.executed = 0
         self._trees: dict[str, Tree] = {}
         self._recorder: Recorder | None = None
         self._workspace: Workspace | None = None
         self._given: Given | None = None
+        self._remotes: Remotes | None = None
         self._lock = threading.Lock()
 
     @property
@@ -115,6 +120,25 @@ class Shared:
                 self._given = Given(self)
             return self._given
 
+    @property
+    def remotes(self) -> "Remotes":
+        """Sources of ADD that are elsewhere."""
+        workspace = self.workspace
+        with self._lock:
+            if self._remotes is None:
+                from sampan.builder.remote.sources import Remotes
+
+                self._remotes = Remotes(self.database, self.options, self.reporter, workspace.folder)
+            return self._remotes
+
+    def context_of(self, reading: CopyFiles | Mount) -> ContextFiles:
+        """The context that files come from: the build's, or one that has a name."""
+        return self.named[reading.context] if reading.context else self.context
+
+    def layers_of(self, reading: CopyFiles | Mount) -> tuple[str, ...]:
+        """The layers of the stage or image that files come from."""
+        return self.stages[reading.stage].layers if reading.stage >= 0 else self.images[reading.image].layers
+
     def diff_ids(self) -> dict[str, str]:
         """The diff IDs of the layers that were made, once all are recorded. Raises what went wrong with one."""
         return self._recorder.close() if self._recorder is not None else {}
@@ -145,10 +169,15 @@ class Shared:
             self.reporter.advise(self.journal.advice)
         if self._given is not None:
             self._given.close()
+        if self._remotes is not None:
+            self._remotes.close()
         for tree in self._trees.values():
             tree.close()
         if self.context.tree is not None:
             self.context.tree.close()
+        for named in self.named.values():
+            if named.tree is not None:
+                named.tree.close()
         self._trees.clear()
         if self._workspace is not None:
             self._workspace.close()
@@ -158,12 +187,17 @@ class Shared:
         with self.database.transaction():
             for snapshot_id in dict.fromkeys((*self.held, *self.made)):
                 snapshots.release(self.database, snapshot_id)
-            reports.record(self.database, self.place, self.journal.report(self.options.context))
+            if self.is_reported:
+                reports.record(self.database, self.place, self.journal.report(self.options.context))
 
 
 def image_identity(image: Image) -> str:
     """Names the files of an image: the chain of its diff IDs."""
     return "image " + " ".join(image.config.diff_ids)
+
+
+def _names_an_owner(chown: str) -> bool:
+    return not all(part.isdigit() for part in chown.split(":")) if chown else False
 
 
 class StageWork:
@@ -246,8 +280,14 @@ class StageWork:
             elif reading.image:
                 origins.append(image_identity(self.shared.images[reading.image]))
             else:
-                contents.append(self.shared.context.of(self.planned, step, reading)[1])
-        return cachekey.inputs_of(step, self.identity, cachekey.merged(contents), "\n".join(origins))
+                contents.append(self.shared.context_of(reading).of(self.planned, step, reading)[1])
+        parent = self.identity
+        if isinstance(step.action, CopyFiles):
+            if step.action.remotes:
+                contents.append(self.shared.remotes.content(step.action))
+            if step.action.link and not _names_an_owner(step.action.chown):
+                parent = NOTHING  # such a layer is the same, whatever is below it
+        return cachekey.inputs_of(step, parent, cachekey.merged(contents), "\n".join(origins))
 
     def run(self) -> None:
         """Do what is left of the stage; those that it needs are done. Raises AtLine with the step that failed."""
