@@ -45,6 +45,7 @@ def test_targets_are_the_stages_with_their_descriptions() -> None:
     document = json.loads(views.targets_json(found, TEXT))
     assert document["targets"][3] == {
         "base": "scratch",
+        "default": True,
         "location": {"ranges": [{"start": {"line": 21}, "end": {"line": 21}}]},
     }
     assert document["targets"][0]["description"] == "is what all stand on"

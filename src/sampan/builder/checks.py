@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from sampan.builder.failures import AtLine
 from sampan.builder.options import BuildOptions
+from sampan.builder.plan.evaluate import DEFAULT_PATH
 from sampan.builder.plan.graph import global_arguments, platform_arguments
 from sampan.builder.plan.steps import Plan
 from sampan.dockerfile.ignore import Patterns
@@ -79,7 +80,10 @@ def _bases(plan: Plan | None, images: Mapping[str, Image], target: Platform) -> 
         image = images.get(stage.base.image)
         if image is not None:
             config = image.config
-            environment = dict(entry.split("=", 1) for entry in config.config.env if "=" in entry)
+            environment = {
+                "PATH": DEFAULT_PATH,
+                **dict(entry.split("=", 1) for entry in config.config.env if "=" in entry),
+            }
             mine = platform.normalise(config.os, config.architecture, config.variant)
             wanted = mine if stage.platform or platform.satisfies(mine, target) else target
             bases[stage.index] = Base(environment, bool(config.config.shell), str(mine), str(wanted))

@@ -3,13 +3,14 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
 
 from sampan.builder import assemble, checks, project
 from sampan.builder.cache import store
 from sampan.builder.failures import AtLine, BuildFailed, Excerpt
 from sampan.builder.options import BuildOptions, BuildResult
 from sampan.builder.plan import graph
-from sampan.builder.plan.steps import Mount, Plan, PlannedStage, readings
+from sampan.builder.plan.steps import CopyFiles, Mount, Plan, PlannedStage, readings
 from sampan.builder.progress.events import Event, Reporter
 from sampan.builder.project import Source
 from sampan.builder.work.stages import ContextFiles, Shared, StageWork
@@ -26,7 +27,19 @@ from sampan.oci.config import ContainerConfig, ImageConfig
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
+if TYPE_CHECKING:
+    from sampan.lint.findings import Finding
+
 _BOOTSTRAPPED = ("debian", "ubuntu")
+
+
+class Examined(NamedTuple):
+    """A Dockerfile that was looked at: what rules found, and why it cannot be built, None where it can be planned."""
+
+    source: Source
+    dockerfile: Dockerfile | None
+    findings: "tuple[Finding, ...]" = ()
+    failure: BuildFailed | None = None
 
 
 Fetch = Callable[[str, str, Callable[[str], object]], object]
@@ -57,6 +70,19 @@ def build(
         secrets.check(options.secrets)
         agents.check(options.agents)
     return _Build(database, paths, options, tags, Reporter(on_event), fetch).run()
+
+
+def examine(
+    database: Database,
+    paths: Paths,
+    options: BuildOptions,
+    on_event: Callable[[Event], None],
+    fetch: Fetch | None = None,
+) -> Examined:
+    """Plan a build, and look at its Dockerfile by the rules of bad practice; nothing is built. Where the file wants
+    findings to be errors, they are the failure."""
+    project.check_context(options)
+    return _Build(database, paths, options, (), Reporter(on_event), fetch).examine()
 
 
 def _host() -> platform.Platform:
@@ -115,6 +141,26 @@ class _Build:
                 self._look_up(plan, shared)
                 self._execute(plan, shared)
                 return self._finish(plan, shared)
+        finally:
+            shared.close()
+
+    def examine(self) -> Examined:
+        try:
+            dockerfile = self._read()
+        except BuildFailed as error:
+            return Examined(self._source, None, failure=error)
+        shared = Shared(self._database, self._paths, self._options, self._reporter, self._place())
+        shared.is_reported = False
+        plan, failure = None, None
+        try:
+            with self._placed():
+                plan = self._plan(dockerfile, shared)
+                self._load_context(plan, shared)
+        except BuildFailed as error:
+            failure = error
+        try:
+            found = self._findings(dockerfile, plan, shared)
+            return Examined(self._source, dockerfile, found, failure or self._violation(dockerfile, found))
         finally:
             shared.close()
 
@@ -181,10 +227,9 @@ class _Build:
             self._reporter.warn(f"One or more build-args [{' '.join(plan.unused_arguments)}] were not consumed")
         return plan
 
-    def _check(self, dockerfile: Dockerfile, plan: Plan, shared: Shared) -> None:
-        """Warn of bad practice. Raises InvalidArgument where the file wants that to be an error."""
+    def _findings(self, dockerfile: Dockerfile, plan: Plan | None, shared: Shared) -> "tuple[Finding, ...]":
         tree = shared.context.tree
-        found = checks.findings(
+        return checks.findings(
             dockerfile,
             self._source.text,
             self._options,
@@ -193,13 +238,22 @@ class _Build:
             images=shared.images,
             patterns=tree.patterns if tree is not None else None,
         )
+
+    def _violation(self, dockerfile: Dockerfile, found: "tuple[Finding, ...]") -> BuildFailed | None:
+        """The failure that findings are where the file wants them to be one."""
+        if not found or not checks.control(dockerfile, self._options).is_error:
+            return None
+        names = ", ".join(dict.fromkeys(finding.rule for finding in found))
+        return BuildFailed(f"lint violation found for rules: {names}", hint="# check=error=true makes findings errors")
+
+    def _check(self, dockerfile: Dockerfile, plan: Plan, shared: Shared) -> None:
+        """Warn of bad practice. Raises BuildFailed where the file wants that to be an error."""
+        found = self._findings(dockerfile, plan, shared)
         for finding in found:
             self._reporter.warn(f"{finding.rule}: {finding.message} (line {finding.first})")
-        if found and checks.control(dockerfile, self._options).is_error:
-            names = ", ".join(dict.fromkeys(finding.rule for finding in found))
-            raise InvalidArgument(
-                f"lint violation found for rules: {names}", hint="# check=error=true makes findings errors"
-            )
+        violation = self._violation(dockerfile, found)
+        if violation is not None:
+            raise violation
 
     def _is_for_another(self, stage: PlannedStage, target: platform.Platform, shared: Shared) -> bool:
         """Whether a stage's base has to be had for another platform. Raises AtLine when it can't be."""

@@ -15,6 +15,7 @@ from sampan.storage.database import Database
 if TYPE_CHECKING:
     from sampan.builder.options import BuildOptions, BuildResult
     from sampan.builder.report import BuildReport
+    from sampan.builder.solver import Examined, Fetch
     from sampan.engine.images import Images
     from sampan.engine.manifest_lists import ManifestLists
     from sampan.engine.networks import Networks
@@ -143,12 +144,27 @@ class Engine:
         """
         from sampan.builder import solver
 
+        return solver.build(
+            self.database, self.paths, options, on_event or (lambda event: None), self._fetch_with(config)
+        )
+
+    def examine(
+        self, options: "BuildOptions", on_event: Callable[[Any], None] | None = None, *, config: str = ""
+    ) -> "Examined":
+        """Look at a Dockerfile without building it: what the rules of bad practice find, and why it cannot be built."""
+        from sampan.builder import solver
+
+        return solver.examine(
+            self.database, self.paths, options, on_event or (lambda event: None), self._fetch_with(config)
+        )
+
+    def _fetch_with(self, config: str) -> "Fetch":
         def fetch(reference: str, platform: str, tell: Callable[[str], object]) -> None:
             from sampan.engine import transfers
 
             transfers.fetch(self.database, self.paths, reference, platform=platform, config=config, tell=tell)
 
-        return solver.build(self.database, self.paths, options, on_event or (lambda event: None), fetch)
+        return fetch
 
     def build_report(self, context: str = "", dockerfile: str = "") -> "BuildReport | None":
         """What the last build did, step by step: of the Dockerfile in the folder `context` (or of `dockerfile`), or of

@@ -1,15 +1,12 @@
 """`sampan build`."""
 
-import os
 import sys
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 from sampan.builder.failures import BuildFailed
 from sampan.builder.options import BuildOptions, BuildResult
-from sampan.builder.progress.plain import PlainPrinter
 from sampan.cli.builder.build_flags import FLAGS, SUPPORTED, WITHOUT_EFFECT
 from sampan.cli.builder.build_options import build_options
+from sampan.cli.builder.printing import MODES, printer
 from sampan.cli.command import Command, Example, Invocation
 from sampan.cli.errors import AlreadyReported, ClientError, with_hint
 from sampan.cli.flags import Parsed
@@ -29,19 +26,22 @@ COMMAND = Command(
     takes=(1, 1),
 )
 
-_PROGRESS = ("", "auto", "plain", "tty", "quiet", "none")
-
 
 def execute(invocation: Invocation) -> int:
     parsed = invocation.parsed
     _refuse_unsupported(parsed)
     progress, is_quiet = parsed.string("progress"), parsed.boolean("quiet")
-    if progress not in _PROGRESS:
+    if progress not in MODES:
         raise ClientError(f"ERROR: invalid progress mode {progress}", hint="auto, plain, tty and quiet are known")
     if is_quiet and progress in ("plain", "tty"):
         raise ClientError(f"ERROR: progress={progress} and quiet cannot be used together")
     options = build_options(parsed, invocation.settings)
     engine = Engine(invocation.settings.root or None)
+    call = "check" if parsed.boolean("check") else parsed.string("call") or "build"
+    if call != "build":
+        from sampan.cli.builder import calls
+
+        return calls.execute(engine, options, call, progress, invocation.settings.config)
     result = _build(engine, options, "quiet" if is_quiet else progress, invocation.settings.config)
     if is_quiet or progress == "quiet":
         print(result.image_id)
@@ -55,9 +55,8 @@ def _refuse_unsupported(parsed: Parsed) -> None:
 
 
 def _build(engine: Engine, options: BuildOptions, progress: str, config: str) -> BuildResult:
-    printer = _printer(progress)
     try:
-        with printer as on_event:
+        with printer(progress) as on_event:
             return engine.build(options, on_event, config=config)
     except BuildFailed as error:
         print(with_hint(error.report(), error), file=sys.stderr)
@@ -65,13 +64,3 @@ def _build(engine: Engine, options: BuildOptions, progress: str, config: str) ->
         solving = "failed to solve: " if error.message.startswith("target stage") else ""
         print(with_hint(f"ERROR: failed to build: {solving}{error.message}", error), file=sys.stderr)
     raise AlreadyReported(1)
-
-
-def _printer(progress: str) -> AbstractContextManager[Any]:
-    if progress in ("quiet", "none"):
-        return nullcontext()
-    if progress == "tty" or (progress in ("", "auto") and sys.stderr.isatty()):
-        from sampan.builder.progress.terminal import TerminalPrinter
-
-        return TerminalPrinter(sys.stderr, has_colour="NO_COLOR" not in os.environ)
-    return PlainPrinter(sys.stderr)

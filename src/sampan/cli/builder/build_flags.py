@@ -44,6 +44,6 @@ FLAGS = (
 # Flags that are read for docker's sake: without effect, or asking for what is always done.
 WITHOUT_EFFECT = ("builder", "load", "debug")
 SUPPORTED = (
-    "add-host", "allow", "build-arg", "cgroup-parent", "file", "iidfile", "label", "network", "no-cache", "platform",
-    "progress", "pull", "quiet", "secret", "shm-size", "ssh", "tag", "target", "ulimit",
+    "add-host", "allow", "build-arg", "call", "cgroup-parent", "check", "file", "iidfile", "label", "network",
+    "no-cache", "platform", "progress", "pull", "quiet", "secret", "shm-size", "ssh", "tag", "target", "ulimit",
 )  # fmt: skip

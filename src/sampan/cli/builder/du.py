@@ -45,5 +45,6 @@ def execute(invocation: Invocation) -> int:
     total = sum(entry.size for entry in entries)
     if shared:
         print(f"Shared:\t\t{human_size(shared)}\nPrivate:\t{human_size(total - shared)}")
-    print(f"Reclaimable:\t{human_size(total)}\nTotal:\t\t{human_size(total)}")
+    reclaimable = sum(entry.size for entry in entries if not entry.is_used)
+    print(f"Reclaimable:\t{human_size(reclaimable)}\nTotal:\t\t{human_size(total)}")
     return 0

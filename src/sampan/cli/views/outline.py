@@ -17,7 +17,8 @@ def targets_text(targets: tuple[Target, ...]) -> str:
 def outline_text(outline: Outline) -> str:
     """A target's name, its arguments, secrets and agents; nothing for what it does not have."""
     parts = []
-    head = [f"TARGET:      {outline.name}"] * bool(outline.name)
+    width = len("DESCRIPTION: ") if outline.description else 0
+    head = [f"{'TARGET: ':{width}}{outline.name}"] * bool(outline.name)
     head += [f"DESCRIPTION: {outline.description}"] * bool(outline.description)
     if head:
         parts.append("".join(line + "\n" for line in head))
@@ -39,7 +40,13 @@ def location(first: int, last: int = 0) -> dict[str, Any]:
 def targets_json(targets: tuple[Target, ...], text: str) -> str:
     listed = [
         _without_empty(
-            {"name": one.name, "description": one.description, "base": one.base, "location": location(one.line)}
+            {
+                "name": one.name,
+                "default": one.is_default,
+                "description": one.description,
+                "base": one.base,
+                "location": location(one.line),
+            }
         )
         for one in targets
     ]
