@@ -69,7 +69,7 @@ class Download:
         """Begin to fetch what is missing. A small blob is fetched whole: reading it beside would gain nothing."""
         if self.is_complete:
             return
-        if self._descriptor.size < BESIDE_FROM:
+        if self._descriptor.size < min(BESIDE_FROM, PARALLEL_FROM):
             self._work()
         else:
             self._add_thread()
