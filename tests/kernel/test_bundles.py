@@ -14,7 +14,7 @@ import pytest
 
 from sampan.engine import Engine
 from sampan.errors import Corrupt, NotFound
-from sampan.images import bundle, origins
+from sampan.images import bundle_form, origins
 from sampan.images.archive import documents
 from sampan.storage import paths as layout
 from sampan.testing import remains
@@ -176,7 +176,7 @@ def step(**more: object) -> dict[str, object]:
 def test_a_bundle_in_another_form_is_refused(engine: Engine, change: dict[str, Any]) -> None:
     whole = {"version": 1, "snapshots": {"0" * 16: "sha256:"}, "steps": [step()], "digests": {}}
     content = json.dumps({**whole, **change}).encode()
-    composed = documents.compose([], documents.Artifact(bundle.MEDIA_TYPE, content, ()))
+    composed = documents.compose([], documents.Artifact(bundle_form.MEDIA_TYPE, content, ()))
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:
         for name, data in composed.items():

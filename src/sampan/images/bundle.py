@@ -13,28 +13,24 @@ import base64
 import hashlib
 import json
 import os
-import re
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sampan.errors import Corrupt, InvalidArgument
-from sampan.images import origins, store
-from sampan.images.archive import contents, documents, loading, saving
+from sampan.images import bundle_form, origins, store
+from sampan.images.archive import documents, loading, saving
 from sampan.images.archive.loading import Loaded
 from sampan.images.archive.members import Members, Progress
+from sampan.images.bundle_form import Carried, Step
 from sampan.images.model import Image
 from sampan.linux import fault
 from sampan.oci import manifest as manifests
 from sampan.oci import reference
-from sampan.oci.digest import digest_of, is_digest
+from sampan.oci.digest import is_digest
 from sampan.storage import foreign, snapshots, tar
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
-
-MEDIA_TYPE = "application/vnd.sampan.bundle.v1+json"
-_SNAPSHOT_ID, _KEY = re.compile(r"[0-9a-f]{16}"), re.compile(r"[0-9a-f]{64}")
-_MOST_STEPS = 100_000
 
 
 class Contents(NamedTuple):
@@ -52,26 +48,6 @@ class Created(NamedTuple):
     digest: str
 
 
-class _Step(NamedTuple):
-    """A row of build_step. `inputs` are without the list of files, which only explanations name."""
-
-    key: str
-    parent: str
-    position: str
-    inputs: str
-    snapshot: str
-    created: int
-
-
-class _Carried(NamedTuple):
-    """A bundle's own document: snapshot ids to diff IDs, steps, image IDs to their name@digest forms and manifests."""
-
-    snapshots: Mapping[str, str]
-    steps: Sequence[_Step]
-    digests: Mapping[str, Sequence[str]]
-    manifests: Mapping[str, Sequence[origins.Stored]]
-
-
 def create(
     database: Database, paths: Paths, names: Sequence[str], write: saving.Write, *, with_cache: bool = True
 ) -> Created:
@@ -86,7 +62,7 @@ def create(
         write(piece)
 
     chosen: list[Image] = []
-    steps: list[_Step] = []
+    steps: list[Step] = []
     diff_ids: dict[str, str] = {}
 
     def choose() -> list[str]:
@@ -101,7 +77,7 @@ def create(
         saved = [saving.saved_image(database, image, places) for image in chosen]
         layers = tuple(places.add(diff_id, snapshot_id) for snapshot_id, diff_id in diff_ids.items())
         content = _document(database, chosen, steps, diff_ids)
-        artifact = documents.Artifact(MEDIA_TYPE, content, tuple(dict.fromkeys(layers)))
+        artifact = documents.Artifact(bundle_form.MEDIA_TYPE, content, tuple(dict.fromkeys(layers)))
         saving.write_documents(documents.compose(saved, artifact), put)
         saving.write_layers(database, paths, places, put)
         put(tar.END)
@@ -112,7 +88,7 @@ def _all_named(database: Database) -> list[Image]:
     return [image for image in store.all_images(database) if image.tags or image.digests]
 
 
-def _steps(database: Database, diff_ids: dict[str, str]) -> list[_Step]:
+def _steps(database: Database, diff_ids: dict[str, str]) -> list[Step]:
     """Every cached step whose layer is known, the oldest first; `diff_ids` gets that of each snapshot."""
     rows = database.rows(
         "SELECT key, parent_key, position, inputs, snapshot_id, build_step.created_at, diff_id FROM build_step"
@@ -121,14 +97,12 @@ def _steps(database: Database, diff_ids: dict[str, str]) -> list[_Step]:
     steps = []
     for key, parent, position, inputs, snapshot_id, created, diff_id in rows:
         head = str(inputs).partition("\n")[0]
-        steps.append(_Step(str(key), str(parent), str(position), head + "\n[]", str(snapshot_id), int(created or 0)))
+        steps.append(Step(str(key), str(parent), str(position), head + "\n[]", str(snapshot_id), int(created or 0)))
         diff_ids[str(snapshot_id)] = str(diff_id)
     return steps
 
 
-def _document(
-    database: Database, images: Sequence[Image], steps: Sequence[_Step], diff_ids: Mapping[str, str]
-) -> bytes:
+def _document(database: Database, images: Sequence[Image], steps: Sequence[Step], diff_ids: Mapping[str, str]) -> bytes:
     kept = {image.id: origins.manifests_of(database, image.id) for image in images}
     fields = {
         "version": 1,
@@ -173,7 +147,7 @@ def load(
 
     def afterwards(members: Members, loaded: Sequence[Loaded]) -> None:
         nonlocal added
-        carried = _carried(members.documents)
+        carried = bundle_form.read(members.documents)
         if carried is not None:
             _note_origins(database, carried, loaded, is_trusted=with_cache)
             added = _add_steps(database, paths, carried, members) if with_cache else 0
@@ -208,85 +182,13 @@ class _Hashed:
         return "sha256:" + self._hash.hexdigest()
 
 
-def _carried(found: Mapping[str, bytes]) -> _Carried | None:
-    """A bundle's own document, checked against its digest; None where there is none. Raises Corrupt."""
-    held = contents.Documents(found)
-    if held.find("index.json") is None:
-        return None
-    index = manifests.parse(held.get("index.json"), manifests.OCI_INDEX)
-    for entry in index.manifests if isinstance(index, manifests.Index) else ():
-        if entry.artifact_type == MEDIA_TYPE:
-            manifest = manifests.parse(contents.blob(held, entry), entry.media_type)
-            if isinstance(manifest, manifests.Manifest):
-                return _checked(contents.parsed(contents.blob(held, manifest.config), dict, "the bundle"))
-    return None
-
-
-def _checked(fields: dict[str, Any]) -> _Carried:
-    """Only the forms that create() writes go on from here."""
-    ids, steps, digests = fields.get("snapshots"), fields.get("steps"), fields.get("digests")
-    if not (fields.get("version") == 1 and isinstance(ids, dict) and isinstance(steps, list)):
-        raise _unreadable("it was written by another version of sampan")
-    if not isinstance(digests, dict) or not all(isinstance(names, list) for names in digests.values()):
-        raise _unreadable("the names of its images have another form")
-    if not all(_SNAPSHOT_ID.fullmatch(name) and isinstance(diff_id, str) for name, diff_id in ids.items()):
-        raise _unreadable("it names a snapshot in another form")
-    if len(steps) > _MOST_STEPS:
-        raise _unreadable(f"it has more than {_MOST_STEPS} steps")
-    return _Carried(ids, [_checked_step(step, ids) for step in steps], digests, _manifests(fields.get("manifests")))
-
-
-def _manifests(value: object) -> dict[str, list[origins.Stored]]:
-    """Image IDs to manifests whose configuration they are. Raises Corrupt."""
-    fields = {} if value is None else value
-    if not isinstance(fields, dict) or not all(isinstance(entries, list) for entries in fields.values()):
-        raise _unreadable("the manifests of its images have another form")
-    return {image_id: [_manifest(image_id, entry) for entry in entries] for image_id, entries in fields.items()}
-
-
-def _manifest(image_id: str, entry: object) -> origins.Stored:
-    if not isinstance(entry, list) or len(entry) != 2 or not all(isinstance(text, str) for text in entry):
-        raise _unreadable("a manifest has another form")
-    try:
-        content = base64.b64decode(entry[1], validate=True)
-    except ValueError as error:
-        raise _unreadable("a manifest is no base64") from error
-    document = manifests.parse(content, entry[0])
-    if not isinstance(document, manifests.Manifest) or document.config.digest != image_id:
-        raise _unreadable(f"a manifest is not of the image {image_id[:100]}")
-    return origins.Stored(digest_of(content), document.media_type, content)
-
-
-def _checked_step(fields: Any, ids: Mapping[str, str]) -> _Step:
-    kinds = {"key": str, "parent": str, "position": str, "inputs": str, "snapshot": str, "created": int}
-    if not isinstance(fields, dict) or fields.keys() != kinds.keys():
-        raise _unreadable("a step has other fields")
-    if not all(isinstance(fields[name], kind) for name, kind in kinds.items()):
-        raise _unreadable("a step has fields of other types")
-    step = _Step(**fields)
-    if not _KEY.fullmatch(step.key) or step.snapshot not in ids:
-        raise _unreadable("a step names what is not in it")
-    head, _, listed = step.inputs.partition("\n")
-    inputs = contents.parsed(head.encode(), dict, "a step of the bundle")
-    texts = all(isinstance(inputs.get(name), str) for name in ("words", "action", "parent", "origin"))
-    facts = inputs.get("facts")
-    pairs = isinstance(facts, list) and all(isinstance(fact, list) and len(fact) == 2 for fact in facts)
-    if not texts or not pairs or not isinstance(inputs.get("digest"), str | None) or listed != "[]":
-        raise _unreadable("a step is told in another form")
-    return step
-
-
-def _unreadable(why: str) -> Corrupt:
-    return Corrupt(f"the bundle cannot be read: {why}")
-
-
 def _wanted_ids(found: Mapping[str, bytes]) -> Mapping[str, str]:
     """The ids that layers are to get, by diff ID: a bundle's documents come before its layers."""
-    carried = _carried(found)
+    carried = bundle_form.read(found)
     return {} if carried is None else {diff_id: snapshot_id for snapshot_id, diff_id in carried.snapshots.items()}
 
 
-def _note_origins(database: Database, carried: _Carried, loaded: Sequence[Loaded], *, is_trusted: bool) -> None:
+def _note_origins(database: Database, carried: Carried, loaded: Sequence[Loaded], *, is_trusted: bool) -> None:
     """Keep manifests and names by digest, so that `push` gives the digest again; unless all `is_trusted`, only the
     names that a manifest proves, and not where its layers are."""
     for image in loaded:
@@ -311,7 +213,7 @@ def _blobs(stored: origins.Stored, diff_ids: Sequence[str], repositories: set[st
     document = manifests.parse(stored.content, stored.media_type)
     layers = document.layers if isinstance(document, manifests.Manifest) else ()
     if len(layers) != len(diff_ids):
-        raise _unreadable("a manifest has other layers than its image")
+        raise bundle_form.unreadable("a manifest has other layers than its image")
     return [
         origins.Blob(repository, layer.digest, diff_id, layer.size, layer.media_type)
         for repository in sorted(repositories)
@@ -319,7 +221,7 @@ def _blobs(stored: origins.Stored, diff_ids: Sequence[str], repositories: set[st
     ]
 
 
-def _add_steps(database: Database, paths: Paths, carried: _Carried, members: Members) -> int:
+def _add_steps(database: Database, paths: Paths, carried: Carried, members: Members) -> int:
     """Enter the steps that are not here, with their snapshots under the ids that they had; how many."""
     added = 0
     present = {
