@@ -129,8 +129,9 @@ def _rehearse(
         names = volumes.unused(database, include_named=False, accept=accepting(filters)) if include_volumes else []
         users = Images(database, paths).users
         images = removal.forget_unused(database, all_unused=all_unused, filters=filters, in_use=users)
-        built = cache.forget(database, all_unused=all_unused, filters=_of_cache(filters))
-        layers = sum(size for _, size in gc.forget(database))
+        with cache.Locks() as locks:
+            built = cache.forget(database, paths, locks, all_unused=all_unused, filters=_of_cache(filters))
+        layers = sum(size for _, size in gc.forget(database)) + cache.mount_bytes(built)
     sizes = [(record.id, written(paths, record)) for record in found]
     pruned = [(name, volume_store.size(paths, name)) for name in names]
     begun = removal.clean_begun(paths, all_unused=all_unused, filters=filters, dry_run=True)

@@ -80,7 +80,7 @@ class System:
         """
         from sampan.builder.cache import pruning
 
-        return pruning.choose(pruning.cached(self.database), all_unused=True, filters=filters or {})
+        return pruning.listed(pruning.cached(self.database, self.paths), filters or {})
 
     def prune_cache(
         self,

@@ -79,7 +79,7 @@ def measure(database: Database, paths: Paths) -> Usage:
             for volume in volumes.all_volumes(database, paths)
             if not volume.options  # as in Docker: what one with options holds lies elsewhere
         ),
-        cache=tuple(cached(database)),
+        cache=tuple(cached(database, paths)),
         layers=begun + (int(total[0] or 0) if total else 0),
         unused_layers=begun + (int(total[1] or 0) if total else 0),
     )

@@ -111,11 +111,12 @@ def is_used(paths: Paths, cache_id: str) -> bool:
     fd = try_lock(paths, cache_id, shared=False)
     if fd is None:
         return True
-    _unlock(paths, cache_id, fd)
+    unlock(paths, cache_id, fd)
     return False
 
 
-def _unlock(paths: Paths, cache_id: str, fd: int) -> None:
+def unlock(paths: Paths, cache_id: str, fd: int) -> None:
+    """Give up the lock of a cache that was held alone; its file goes, and who waits makes another."""
     try:
         os.unlink(_lock_path(paths, cache_id))
     except FileNotFoundError:

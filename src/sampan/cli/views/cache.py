@@ -13,15 +13,21 @@ def rows(entries: Sequence[Cached], now_ns: int) -> list[Row]:
     return [
         {
             "ID": entry.id,
-            "Reclaimable": "true",
+            "Reclaimable": _reclaimable(entry),
             "Size": human_size(entry.size) + "*" * entry.is_shared,
             "LastUsedAt": ago(entry.used_at, now_ns),
             "Shared": str(entry.is_shared).lower(),
-            "Type": "regular",
+            "Type": entry.kind,
+            "Description": entry.description,
+            "Mutable": str(entry.is_mount).lower(),
             "UsageCount": str(entry.uses),
         }
         for entry in entries
     ]
+
+
+def _reclaimable(entry: Cached) -> str:
+    return str(not entry.is_used).lower()
 
 
 def table(entries: Sequence[Cached], now_ns: int) -> str:
@@ -31,15 +37,17 @@ def table(entries: Sequence[Cached], now_ns: int) -> str:
     text = "ID" + "\t" * 6 + "RECLAIMABLE\tSIZE\t\tLAST ACCESSED\n"
     for entry in entries:
         size = human_size(entry.size) + "*" * entry.is_shared
-        text += f"{entry.id:<40}\t{'true':<5}\t\t{size:<10}\t{ago(entry.used_at, now_ns)}\n"
+        text += f"{entry.id:<40}\t{_reclaimable(entry):<5}\t\t{size:<10}\t{ago(entry.used_at, now_ns)}\n"
     return text
 
 
 def details(entries: Sequence[Cached], now_ns: int) -> str:
     """A paragraph a result."""
     return "".join(
-        f"ID:\t\t{entry.id}\nCreated at:\t{ago(entry.created_at, now_ns)}\nMutable:\tfalse\nReclaimable:\ttrue\n"
+        f"ID:\t\t{entry.id}\nCreated at:\t{ago(entry.created_at, now_ns)}\nMutable:\t"
+        f"{str(entry.is_mount).lower()}\nReclaimable:\t{_reclaimable(entry)}\n"
         f"Shared:\t\t{str(entry.is_shared).lower()}\nSize:\t\t{human_size(entry.size)}\n"
-        f"Last used:\t{ago(entry.used_at, now_ns)}\nType:\t\tregular\n\n"
+        + (f"Description:\t{entry.description}\n" if entry.description else "")
+        + f"Last used:\t{ago(entry.used_at, now_ns)}\nType:\t\t{entry.kind}\n\n"
         for entry in entries
     )

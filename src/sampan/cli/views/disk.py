@@ -29,6 +29,7 @@ def rows(usage: Usage) -> list[Row]:
     in_volumes = sum(entry.size for entry in usage.volumes)
     dangling = sum(entry.size for entry in usage.volumes if not entry.links)
     cached = human_size(own_size(usage.cache))
+    reclaimable = human_size(own_size([entry for entry in usage.cache if not entry.is_used]))
     return [
         _row(
             "Images",
@@ -51,7 +52,7 @@ def rows(usage: Usage) -> list[Row]:
             human_size(in_volumes),
             _share(dangling, in_volumes),
         ),
-        _row("Build Cache", len(usage.cache), 0, cached, cached),
+        _row("Build Cache", len(usage.cache), sum(entry.is_used for entry in usage.cache), cached, reclaimable),
     ]
 
 

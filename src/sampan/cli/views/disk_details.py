@@ -149,14 +149,14 @@ def volume_rows(usage: Usage) -> list[Row]:
 
 
 def cache_rows(cache: Sequence[Cached], now_ns: int, *, no_trunc: bool = False) -> list[Row]:
-    """Layers of build steps, the one used last first."""
+    """Layers of build steps and cache mounts, the one used last first."""
     return [
         {
             "ID": entry.id if no_trunc else entry.id[:12],
             "Parent": entry.parents[0].removeprefix("sha256:")[:25] if entry.parents else "",
-            "CacheType": "regular",
-            "Description": "",
-            "InUse": "false",
+            "CacheType": entry.kind,
+            "Description": entry.description,
+            "InUse": str(entry.is_used).lower(),
             "Size": human_size(entry.size),
             "CreatedAt": created_at(entry.created_at),
             "CreatedSince": ago(entry.created_at, now_ns),
