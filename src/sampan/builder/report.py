@@ -45,7 +45,7 @@ class BuildReport(NamedTuple):
 def to_text(report: BuildReport) -> str:
     """As JSON, which from_text() reads and `--explain-json` writes."""
     steps = [{**step._asdict(), "times": step.times._asdict()} for step in report.steps]
-    return json.dumps({**report._asdict(), "steps": steps}, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps({**report._asdict(), "steps": steps}, separators=(",", ":"))
 
 
 def from_text(text: str) -> BuildReport:
