@@ -86,6 +86,11 @@ def test_what_is_pushed_is_pulled_again(sampan: Sampan, host: str, config: Path,
     assert sampan("pull", name).out.splitlines()[-2] == f"Status: Image is up to date for {name}"
     by_digest = sampan("pull", f"{host}/team/app@{digest[1]}").out.splitlines()
     assert by_digest[0] == f"{host}/team/app@{digest[1]}: Pulling from team/app"
+    assert by_digest[-2] == f"Status: Image is up to date for {host}/team/app@{digest[1]}"
+    # A name that is not here is news, also of an image that is.
+    sampan("tag", image, "kept:1")
+    sampan("rmi", name)
+    assert sampan("pull", name).out.splitlines()[-2] == f"Status: Downloaded newer image for {name}"
     assert sampan("push", name).out.splitlines()[-1] == first.out.splitlines()[-1]
     assert sampan("system", "check").code == 0
 

@@ -35,7 +35,7 @@ _MOST_CONFIG_BYTES = 8 << 20
 
 
 class Pulled(NamedTuple):
-    """`digest` is that of the document that the reference names, `is_new` whether an image came that was not here."""
+    """`digest` is that of the document that the reference names, `is_new` whether that meant none or another here."""
 
     image_id: str
     digest: str
@@ -80,6 +80,7 @@ def pull(
             hint="it belongs to another program, such as helm or oras",
         )
     known = _known(database, found)
+    meant = _meant(database, name)
     if known is None:
         image_id = _Pull(database, paths, client, repository, name, found, on_event).run()
     else:
@@ -87,7 +88,7 @@ def pull(
         _commit(database, image_id, name, found)
     on_event(Line(f"Digest: {named.digest}"))
     _warn_of_platform(database, image_id, name, platform, on_event)
-    return Pulled(image_id, named.digest, is_new=known is None)
+    return Pulled(image_id, named.digest, is_new=image_id != meant)
 
 
 def _image_in(database: Database, repository: Repository, named: Fetched, wanted: Platform, name: Reference) -> _Found:
@@ -120,6 +121,17 @@ def _known(database: Database, found: _Found) -> str | None:
     digest = found.manifest.config.digest
     row = database.row("SELECT 1 FROM image WHERE id = ?", (digest,))
     return digest if row is not None else None
+
+
+def _meant(database: Database, name: Reference) -> str | None:
+    """The ID of the image that has a reference's tag or digest here."""
+    if name.digest:
+        row = database.row(
+            "SELECT image_id FROM repo_digest WHERE repository = ? AND digest = ?", (name.name, name.digest)
+        )
+    else:
+        row = database.row("SELECT image_id FROM tag WHERE reference = ?", (f"{name.name}:{name.tag}",))
+    return None if row is None else str(row[0])
 
 
 def _commit(database: Database, image_id: str, name: Reference, found: _Found) -> None:
