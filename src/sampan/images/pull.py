@@ -1,21 +1,17 @@
 """`docker pull`: a manifest, a configuration and the layers that are missing become an image.
 
-The manifest is fetched once, everything else by the digests in it: a tag that moves meanwhile changes nothing. Layers
-come side by side, each is decompressed, checked and unpacked while it arrives. Nothing refers to a layer before all are
-there; then one commit makes the image. What was interrupted goes on the next time: finished layers are found by their
-diff ID, others in their partial files.
+The manifest is fetched once, everything else by the digests in it: a tag that moves meanwhile changes nothing. Nothing
+refers to a layer (images/fetching) before all are there; then one commit makes the image.
 """
 
 import errno
 import os
-import threading
-from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import NamedTuple
 
-from sampan.errors import Corrupt, SampanError, Unavailable, Unsupported
+from sampan.errors import Corrupt, Unavailable, Unsupported
 from sampan.images import happenings, origins, store
-from sampan.images.progress import Event, LayerStatus, Line, Listener, Warned, ignore
+from sampan.images.fetching import Layers
+from sampan.images.progress import Line, Listener, Warned, ignore
 from sampan.linux import fault
 from sampan.oci import manifest as manifests
 from sampan.oci import platform as platforms
@@ -25,12 +21,10 @@ from sampan.oci.platform import Platform
 from sampan.oci.reference import Reference
 from sampan.registry import partial
 from sampan.registry.client import Client, Fetched, Repository
-from sampan.registry.download import Download
-from sampan.storage import compression, foreign, gc, snapshots
+from sampan.storage import gc, snapshots
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
-AT_ONCE = 3
 _MOST_CONFIG_BYTES = 8 << 20
 
 
@@ -169,17 +163,8 @@ def _check(config: ImageConfig, manifest: Manifest) -> None:
         raise Corrupt(f"the image has {len(manifest.layers)} layers, and its configuration {len(config.diff_ids)}")
 
 
-def _wait(jobs: list[Future[str]]) -> None:
-    """Wait until all are done, or one fails, whose error is raised."""
-    done, _ = wait(jobs, return_when=FIRST_EXCEPTION)
-    for job in done:
-        error = job.exception()
-        if error is not None:
-            raise error
-
-
 class _Pull:
-    """The layers of one image on their way."""
+    """An image that is not here, on its way."""
 
     def __init__(
         self,
@@ -191,13 +176,9 @@ class _Pull:
         found: _Found,
         on_event: Listener,
     ) -> None:
-        self._database, self._paths, self._client, self._repository = database, paths, client, repository
-        self._name, self._found, self._on_event = name, found, on_event
-        self._held: set[str] = set()
-        self._seen: list[origins.Blob] = []
-        self._running: set[Download] = set()
-        self._cancelled = threading.Event()
-        self._lock = threading.Lock()
+        self._database, self._paths, self._repository = database, paths, repository
+        self._name, self._found = name, found
+        self._layers = Layers(database, paths, client, repository, on_event)
 
     def run(self) -> str:
         """The new image's ID."""
@@ -207,29 +188,23 @@ class _Pull:
         config = store.read_document(document)
         _check(config, self._found.manifest)
         try:
-            layers = self._layers(config)
+            layers = self._layers.fetch(self._found.manifest.layers, config.diff_ids)
             fault.point("pull.layers")
             snapshots.sync(self._paths)
             with self._database.transaction():
                 image_id = store.add_document(self._database, document, layers)
-                origins.record_blobs(self._database, self._seen)
+                origins.record_blobs(self._database, self._layers.seen)
                 _commit(self._database, image_id, self._name, self._found)
             fault.point("pull.committed")
         except BaseException as error:
             self._give_up(error)
             raise
-        self._release()
+        self._layers.release()
         return image_id
-
-    def _release(self) -> None:
-        with self._database.transaction(durable=False):
-            for snapshot_id in self._held:
-                snapshots.release(self._database, snapshot_id)
-        self._held.clear()
 
     def _give_up(self, error: BaseException) -> None:
         """What is finished stays for the next time, unless it is room that is missing."""
-        self._release()
+        self._layers.release()
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             gc.collect(self._database, self._paths)
             partial.clean(self._paths.downloads, 0)
@@ -237,161 +212,3 @@ class _Pull:
                 f"write {self._paths.layers}: no space left on device",
                 hint="free some space: sampan system df, sampan image prune",
             ) from error
-
-    # Layers
-
-    def _layers(self, config: ImageConfig) -> list[str]:
-        """The snapshots of all layers, lowest first, leased."""
-        layers = list(zip(self._found.manifest.layers, config.diff_ids, strict=True))
-        found: dict[str, str] = {}
-        missing: dict[str, Descriptor] = {}
-        for descriptor, diff_id in layers:
-            here = found.get(diff_id) or foreign.find(self._database, diff_id)
-            if here is not None:
-                self._hold(here)
-                found[diff_id] = here
-                partial.forget(self._paths.downloads, descriptor.digest)  # whoever unpacked it was killed right then
-                self._note(descriptor, diff_id, is_verified=False)
-                self._tell(descriptor, "Already exists")
-            elif diff_id not in missing:
-                missing[diff_id] = descriptor
-                self._tell(descriptor, "Pulling fs layer")
-        for descriptor in list(missing.values())[AT_ONCE:]:
-            self._tell(descriptor, "Waiting")
-        if missing:
-            found.update(self._fetch_all(missing))
-        return [found[diff_id] for _, diff_id in layers]
-
-    def _fetch_all(self, missing: dict[str, Descriptor]) -> dict[str, str]:
-        pool = ThreadPoolExecutor(AT_ONCE, "layer")
-        jobs = {diff_id: pool.submit(self._fetch, descriptor, diff_id) for diff_id, descriptor in missing.items()}
-        try:
-            _wait(list(jobs.values()))
-            return {diff_id: job.result() for diff_id, job in jobs.items()}
-        except BaseException:
-            self._cancel()
-            raise
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-    def _cancel(self) -> None:
-        self._cancelled.set()
-        self._client.transport.cancelled.set()
-        with self._lock:
-            running = list(self._running)
-        for download in running:
-            download.close()
-
-    def _pause(self, seconds: float) -> None:
-        if self._cancelled.wait(seconds):
-            raise Unavailable("cancelled")
-
-    def _fetch(self, descriptor: Descriptor, diff_id: str) -> str:
-        """One layer: its snapshot. A blob that does not hold what its digest says is fetched once more."""
-        file = partial.PartialFile(self._paths.downloads, descriptor.digest, descriptor.size, self._pause)
-        is_closed = True
-        try:
-            here = foreign.find(self._database, diff_id)  # another process may have had the file
-            if here is not None:
-                self._hold(here)
-                file.remove()
-                self._tell(descriptor, "Already exists")
-                return here
-            for is_last in (False, True):
-                download = self._download(descriptor, file)
-                try:
-                    snapshot_id = self._unpack(download, descriptor, diff_id)
-                except Corrupt as error:
-                    cause = _settled(download, error)
-                    if is_last or download.is_genuine:
-                        file.remove()
-                        raise cause from error
-                    is_closed = download.close()
-                    file.reset()
-                    continue
-                finally:
-                    is_closed = download.close()
-                    with self._lock:
-                        self._running.discard(download)
-                file.remove()
-                return snapshot_id
-            raise AssertionError("the last try returns or raises")
-        finally:
-            if is_closed:
-                file.close()
-
-    def _download(self, descriptor: Descriptor, file: partial.PartialFile) -> Download:
-        total = descriptor.size
-
-        def on_progress(arrived: int) -> None:
-            if arrived < total:
-                self._tell(descriptor, "Downloading", arrived)
-            else:
-                self._tell(descriptor, "Verifying Checksum")
-                self._tell(descriptor, "Download complete")
-
-        download = Download(self._repository, descriptor, file, self._client.options.patience, on_progress)
-        with self._lock:
-            if self._cancelled.is_set():
-                raise Unavailable("cancelled")
-            self._running.add(download)
-        return download
-
-    def _unpack(self, download: Download, descriptor: Descriptor, diff_id: str) -> str:
-        download.start()
-        fault.point("pull.downloading")
-        plain = compression.open_decompressed(
-            _Told(download, lambda count: self._extracting(download, descriptor, count))
-        )
-        snapshot_id = foreign.receive(self._database, self._paths, plain, diff_id=diff_id)
-        self._hold(snapshot_id)
-        download.finish()
-        fault.point("pull.layer")
-        self._note(descriptor, diff_id, is_verified=True)
-        self._tell(descriptor, "Pull complete")
-        return snapshot_id
-
-    def _extracting(self, download: Download, descriptor: Descriptor, count: int) -> None:
-        if download.is_complete:
-            self._tell(descriptor, "Extracting", count)
-
-    def _hold(self, snapshot_id: str) -> None:
-        with self._lock:
-            self._held.add(snapshot_id)
-
-    def _note(self, descriptor: Descriptor, diff_id: str, *, is_verified: bool) -> None:
-        """Remember where the layer is, if its bytes were ever seen to be that diff ID."""
-        if is_verified or origins.diff_id_of(self._database, descriptor.digest) == diff_id:
-            blob = origins.Blob(self._name.name, descriptor.digest, diff_id, descriptor.size, descriptor.media_type)
-            with self._lock:
-                self._seen.append(blob)
-
-    def _tell(self, descriptor: Descriptor, status: str, current: int = 0) -> None:
-        total = descriptor.size if current else 0
-        event: Event = LayerStatus(descriptor.digest.partition(":")[2][:12], status, current, total)
-        self._on_event(event)
-
-
-def _settled(download: Download, error: Corrupt) -> Corrupt:
-    """After a damaged layer: have the rest of it, so that its digest says whose fault it is."""
-    try:
-        download.finish()
-    except Corrupt as other:
-        return other
-    except (SampanError, OSError):
-        return error
-    return error
-
-
-class _Told:
-    """A stream that says how far it was read."""
-
-    def __init__(self, download: Download, on_read: Callable[[int], object]) -> None:
-        self._download, self._on_read, self._count = download, on_read, 0
-
-    def read(self, size: int, /) -> bytes:
-        piece = self._download.read(size)
-        self._count += len(piece)
-        if piece:
-            self._on_read(self._count)
-        return piece
