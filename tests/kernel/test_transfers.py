@@ -153,6 +153,15 @@ def test_a_pull_by_digest_whose_layers_are_here_costs_one_request(
         assert len(plan.seen) == 1
 
 
+def test_a_pull_by_tag_whose_image_is_here_costs_one_request(sampan: Sampan, host: str, config: Path) -> None:
+    with interfering(host) as (through, plan):
+        sampan("tag", "busybox", f"{through}/same:1")
+        sampan("push", f"{through}/same:1")
+        plan.set()
+        assert "Image is up to date" in sampan("pull", f"{through}/same:1").out
+        assert len(plan.seen) == 1
+
+
 @pytest.mark.parametrize("verb", ["pull", "push"])
 def test_a_transfer_killed_at_any_point_leaves_a_whole_store(
     sampan: Sampan, host: str, config: Path, tmp_path: Path, verb: str
