@@ -96,6 +96,19 @@ def fetch(
         pull(database, paths, registries, reference.parse(text), platform=platform_of(platform), on_event=on_event)
 
 
+def send(database: Database, paths: Paths, text: str, *, config: str, tell: Callable[[str], object]) -> str:
+    """Push the image that a build made under a tag; the digest of its manifest. `tell` gets a line for each layer."""
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, Warned):
+            tell(event.text)
+        elif isinstance(event, LayerStatus) and not event.total:
+            tell(f"{event.id}: {event.status}")
+
+    with client(paths, config) as registries:
+        return push(database, paths, registries, reference.parse(text), on_event=on_event).digest
+
+
 def push_images(
     database: Database,
     paths: Paths,

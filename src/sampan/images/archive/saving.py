@@ -86,6 +86,11 @@ def document(database: Database, image_id: str) -> bytes:
     return str(row[0]).encode()
 
 
+def write_images(database: Database, paths: Paths, chosen: Sequence[Image], write: Write) -> None:
+    """An archive of images that the caller holds, under the tags that they have in `chosen`. Raises Corrupt."""
+    _write(database, paths, chosen, write)
+
+
 def _write(database: Database, paths: Paths, chosen: Sequence[Image], write: Write) -> None:
     places = Places(paths)
     saved = [saved_image(database, image, places) for image in chosen]
