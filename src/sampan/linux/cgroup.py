@@ -127,6 +127,7 @@ def _own_group() -> int:
 
 _REPEAT_SECONDS = 0.006  # well within the 15 ms, as a thread waits for the interpreter, too
 _REPEATS = 12
+_NO_LIMIT = 1 << 60  # version 1 says no limit as the largest number of pages
 
 
 def _move_in_place(group: int) -> None:
@@ -139,6 +140,27 @@ def _move_in_place(group: int) -> None:
         return
     finally:
         os.close(group)
+
+
+def memory_limit(path: str) -> int:
+    """Bytes that processes in a group may have, the lowest limit of it and those above it; 0 where there is none."""
+    limits: list[int] = []
+    for folder in folders(path):
+        while len(folder) > len(MOUNT):
+            for name in ("memory.limit_in_bytes", "memory.max"):
+                limits += _number(f"{folder}/{name}")
+            folder = os.path.dirname(folder)
+    return min((limit for limit in limits if limit < _NO_LIMIT), default=0)
+
+
+def _number(path: str) -> list[int]:
+    """The number that a file of the kernel holds, as a list; [] where it is not there or says "max"."""
+    try:
+        with open(path) as file:
+            text = file.read().strip()
+    except OSError:
+        return []
+    return [int(text)] if text.isdigit() else []
 
 
 def write(path: str, name: str, text: str) -> None:

@@ -5,6 +5,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from sampan.builder import exitcodes
 from sampan.builder.cache import explain, store
 from sampan.builder.cache import key as cachekey
 from sampan.builder.cache.key import Content, StepInputs
@@ -18,7 +19,7 @@ from sampan.builder.work import copies, running, views
 from sampan.builder.work.recording import Finished
 from sampan.builder.work.stages import StageWork
 from sampan.errors import InvalidArgument, SampanError, Unavailable
-from sampan.linux import fault, files
+from sampan.linux import cgroup, fault, files
 from sampan.runtime import bundle
 from sampan.storage import snapshots
 
@@ -247,7 +248,7 @@ class _Performing:
             if mounts is not None:
                 mounts.close()
         if code != 0:
-            hint = "the command was not found in the image" if code == 127 else ""
+            hint = exitcodes.meaning(code, cgroup.memory_limit(action.cgroup_parent or self.shared.paths.cgroup))
             if mounts is not None and mounts.absent:
                 hint = "; ".join(mounts.absent)
             raise InvalidArgument(f"{process}: exit code: {code}", hint=hint)
