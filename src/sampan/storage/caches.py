@@ -10,7 +10,7 @@ import time
 from typing import NamedTuple
 
 from sampan.linux import fault, files
-from sampan.storage import locks
+from sampan.storage import leases, locks
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
@@ -125,27 +125,30 @@ def unlock(paths: Paths, cache_id: str, fd: int) -> None:
 
 
 def forget(database: Database, cache_id: str) -> None:
-    """The deciding half of a removal, in the caller's transaction; remove_folder() follows."""
+    """The deciding half of a removal, in the caller's transaction; remove() follows."""
     database.execute("DELETE FROM cache_mount WHERE id = ?", (cache_id,))
+    # If we are killed, the void lease leads others to the folder.
+    leases.take(database, f"tmp:{_removed(cache_id)}")
+
+
+def remove(database: Database, paths: Paths, cache_id: str) -> None:
+    """Take the folder of a forgotten cache away. One that is gone is no error."""
+    remove_folder(paths, cache_id)
+    leases.release(database, f"tmp:{_removed(cache_id)}")
+
+
+def _removed(cache_id: str) -> str:
+    return f"removed-cache-{cache_id}"
 
 
 def remove_folder(paths: Paths, cache_id: str) -> None:
-    """Take a cache's folder away: out of cache-mounts/ at once, then its content. One that is gone is no error."""
+    """Take a cache's folder away: out of cache-mounts/ at once, then its content."""
     try:
-        source, target = (os.open(path, files.DIRECTORY) for path in (paths.cache_mounts, paths.tmp))
+        os.rename(paths.cache_mount(cache_id), f"{paths.tmp}/{_removed(cache_id)}")
     except FileNotFoundError:
         return
-    name = f"removed-cache-{cache_id}"
-    try:
-        try:
-            os.rename(cache_id, name, src_dir_fd=source, dst_dir_fd=target)
-        except FileNotFoundError:
-            return
-        fault.point("cache-mount.moved")
-        files.remove_tree(target, name)
-    finally:
-        os.close(source)
-        os.close(target)
+    fault.point("cache-mount.moved")
+    files.remove_below(paths.tmp, _removed(cache_id))
 
 
 def orphans(database: Database, paths: Paths) -> list[str]:

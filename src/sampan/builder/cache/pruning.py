@@ -145,7 +145,7 @@ def prune(
         fault.point("cache.forgotten")
         for entry in removed:
             if entry.is_mount:
-                caches.remove_folder(paths, entry.keys[0])
+                caches.remove(database, paths, entry.keys[0])
     freed = gc.remove(database, paths, gone).bytes + mount_bytes(removed)
     with database.transaction(durable=False):
         events.record(database, "builder", "prune", "", {"reclaimed": str(freed)})

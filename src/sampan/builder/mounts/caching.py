@@ -109,6 +109,7 @@ def _new(database: Database, paths: Paths, mount: Mount, base: str, maker: Maker
     except BaseException:
         with database.transaction():
             caches.forget(database, cache_id)
+        caches.remove(database, paths, cache_id)
         os.close(lock)
         raise
     return Held(cache_id, lock)
