@@ -14,13 +14,17 @@ from sampan.errors import InvalidArgument, NotFound
 from sampan.oci import reference
 
 SCRATCH = "scratch"
+FOLDER = "\0context:"
+"""What `expand` gives for a FROM that means the folder of a named context begins so: no image has such a name."""
 
 
 class Origin(NamedTuple):
-    """Where files come from: the stage of that index, or an image when it is None."""
+    """Where files come from: the stage of that index, or where it is None an image, or the folder that --build-context
+    calls `context`."""
 
     stage: int | None
     image: str = ""
+    context: str = ""
 
 
 class Plan(NamedTuple):
@@ -133,8 +137,8 @@ def _base(base: From, known: Mapping[str, int], expand: Callable[[str], str]) ->
         )
     if image in known:
         return Origin(known[image])
-    if image == SCRATCH:
-        return Origin(None, SCRATCH)
+    if image == SCRATCH or image.startswith(FOLDER):
+        return Origin(None, image)
     try:
         reference.parse(image)
     except InvalidArgument as error:

@@ -112,11 +112,15 @@ class Remotes:
         plain = re.sub(r"([*?\[\\])", r"\\\1", folder.path)
         return Part(tree, selection.select(tree, action._replace(sources=("/" + plain,), parents=False)))
 
-    def tree(self, remote: Remote) -> Tree:
-        """The fetched files: of http one that is called "file"."""
+    def folder(self, remote: Remote) -> str:
+        """Where the files are, fetched: of http one that is called "file"."""
         identity = self.identity(remote)
+        return self._repository(remote, identity) if remote.kind == "git" else self._file(remote, identity)
+
+    def tree(self, remote: Remote) -> Tree:
+        """The files of folder(), fetched once."""
         if remote not in self._trees:
-            folder = self._repository(remote, identity) if remote.kind == "git" else self._file(remote, identity)
+            folder = self.folder(remote)
             self._trees[remote] = Tree(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         return self._trees[remote]
 
