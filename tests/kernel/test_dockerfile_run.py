@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -327,3 +328,47 @@ def test_a_forwarded_socket_leads_to_an_agent_with_the_key(key: str, tmp_path: P
     finally:
         agents.close()
     assert answer[4:9] == b"\x0c\0\0\0\1" and b"ssh-ed25519" in answer
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "step", "place"),
+    [
+        ("RUN --mount=type=secret,id=s cp /run/secrets/s /kept\nRUN true\n", "2/3", "step's layer, in /kept"),
+        ("RUN mkdir d\nCOPY a.txt /d/\n", "3/3", "step's layer, in /d/a.txt"),
+        ("RUN --mount=type=secret,id=s ln -s $(cat /run/secrets/s) /link\n", "2/2", "step's layer, in /link"),
+        ("ENV T=hush-hush-42\nRUN true\n", "", "image's configuration: ENV T"),
+        ("RUN : hush-hush-42\n", "", "image's configuration: the history, RUN /bin/sh -c : ***"),
+    ],
+)
+def test_a_secret_in_the_image_fails_the_build(
+    sampan: Sampan, context: Path, dockerfile: str, step: str, place: str
+) -> None:
+    (context / "a.txt").write_text("token = hush-hush-42\n")
+    secret = ("--secret", "id=s,env=HUSHED")
+    os.environ["HUSHED"] = "hush-hush-42"
+    try:
+        text = build(sampan, context, dockerfile, *secret, code=1)
+    finally:
+        del os.environ["HUSHED"]
+    assert f"the value of secret s is in the {place}" in text
+    assert not step or f" > [base {step}]" in text or f" > [{step}]" in text
+    assert sampan("images", "-q", "made").out == ""
+    kept = subprocess.run(["grep", "-rlF", "hush-hush-42", sampan.root + "/layers"], capture_output=True, text=True)
+    assert kept.stdout == ""
+
+
+def test_a_secret_is_never_written_to_the_disk(sampan: Sampan, context: Path) -> None:
+    """Neither as a file nor in the runtime's configuration, also of a step that is killed."""
+    dockerfile = "RUN --mount=type=secret,id=s,env=S --mount=type=secret,id=s kill -9 $$\n"
+    found = build_beside(sampan, context, dockerfile)
+    assert found == ""
+
+
+def build_beside(sampan: Sampan, context: Path, dockerfile: str) -> str:
+    """The files of the root and the run folder that hold the secret after a build that was killed in the step."""
+    (context / "Dockerfile").write_text("FROM busybox\n" + dockerfile)
+    environment = {"HUSHED": "hush-hush-42", "SAMPAN_FAULT": "step.started"}
+    killed = sampan("build", "--secret", "id=s,env=HUSHED", str(context), env=environment, code=None)
+    assert killed.code == -signal.SIGKILL
+    grep = ["grep", "-rlF", "hush-hush-42", sampan.root, "/run/sampan"]
+    return subprocess.run(grep, capture_output=True, text=True).stdout
