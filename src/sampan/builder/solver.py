@@ -42,6 +42,8 @@ class Examined(NamedTuple):
     failure: BuildFailed | None = None
 
 
+_LIKE_A_SECRET = 20  # characters of NAME=VALUE
+
 Fetch = Callable[[str, str, Callable[[str], object]], object]
 """Gets an image from its registry: its reference, a platform, and what is told how it goes. Raises NotFound ..."""
 
@@ -251,6 +253,12 @@ class _Build:
         found = self._findings(dockerfile, plan, shared)
         for finding in found:
             self._reporter.warn(f"{finding.rule}: {finding.message} (line {finding.first})")
+        env = [entry for entry in plan.result.config.env if len(entry) >= _LIKE_A_SECRET and entry[:5] != "PATH="]
+        if self._options.build_args or env:
+            from sampan.builder.plan import tokens
+
+            for line in tokens.suspicions(self._options.build_args, env):
+                self._reporter.warn(line)
         violation = self._violation(dockerfile, found)
         if violation is not None:
             raise violation
