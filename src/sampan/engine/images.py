@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sampan.images.lock import Lock
     from sampan.images.mounting import Mounted
     from sampan.images.progress import Listener
+    from sampan.images.wasted import LayerUse
 
 Filters = Mapping[str, Sequence[str]]
 list_of = list  # `Images.list` hides the builtin in annotations
@@ -52,6 +53,17 @@ class Images:
     def history(self, reference: str, *, platform: str = "") -> "list_of[HistoryRow]":
         """Layers, newest first. Raises as inspect() does."""
         return store.history(self.database, store.find_for(self.database, reference, platform))
+
+    def layer_uses(self, reference: str, *, platform: str = "") -> "list_of[tuple[HistoryRow, LayerUse]]":
+        """The layers, lowest first, each with what made it and what of it later layers hide. Raises as inspect()."""
+        from sampan.images import wasted
+
+        with store.holding(self.database, lambda: [store.find_for(self.database, reference, platform)]) as (image,):
+            found = wasted.uses(self.paths, image.layers)
+            made = [entry for entry in image.config.history if not entry.empty_layer]
+        rows = [HistoryRow("<missing>", entry.created, entry.created_by, 0, entry.comment) for entry in made]
+        rows += [HistoryRow("<missing>", image.created, "", 0, "")] * (len(found) - len(rows))
+        return list(zip(rows, found, strict=False))
 
     def tag(self, source: str, target: str) -> None:
         """Give an image another name. Raises NotFound or InvalidArgument."""
