@@ -16,7 +16,7 @@ class LayerUse(NamedTuple):
     of these, at most three paths."""
 
     size: int
-    count: int
+    files: int
     wasted: int
     hidden: tuple[str, ...] = ()
 

@@ -68,7 +68,7 @@ def _layers(invocation: Invocation) -> int:
         rows.append(
             (
                 human_size(use.size, 3),
-                str(use.count),
+                str(use.files),
                 human_size(use.wasted, 3) if use.wasted else "",
                 ", ".join(use.hidden),
                 ellipsis(made_by, length) if length else made_by,
