@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from sampan.builder.files import modes, owners
 from sampan.builder.plan import wording
-from sampan.builder.progress.events import Reporter
+from sampan.builder.progress.events import Reporter, size_text
 from sampan.builder.progress.plain import PlainPrinter
-from sampan.builder.solver import size_text
 from sampan.errors import InvalidArgument
 
 

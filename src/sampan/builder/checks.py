@@ -34,7 +34,7 @@ def findings(
     patterns: Patterns | None,
 ) -> tuple[Finding, ...]:
     """What the wanted rules find, by line. Without a `plan`, which could not be made, every stage counts as needed."""
-    target = platform.parse(options.platform, host) if options.platform else host
+    target = platform.parse(options.platforms[0], host) if options.platforms else host
     automatic = platform_arguments(target, host)
     given = _given(options)
     try:

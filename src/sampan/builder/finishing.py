@@ -1,6 +1,7 @@
-"""The end of a build: its image put together, stored under its names, and delivered to where it is wanted."""
+"""The end of a build: its images put together, stored under their names, and delivered to where they are wanted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from sampan.builder import assemble
 from sampan.builder.cache import store
@@ -13,45 +14,73 @@ from sampan.images import happenings
 from sampan.images import store as images
 from sampan.linux import fault, files
 from sampan.oci.config import ImageConfig
+from sampan.oci.platform import Platform
 
 Send = Callable[[str, Callable[[str], object]], str]
-"""Pushes the image with a tag; the digest of its manifest. The second argument is told how it goes."""
+"""Pushes what a tag means; the digest that it has there. The second argument is told how it goes."""
 
 
-def finish(plan: Plan, shared: Shared, tags: tuple[str, ...], send: Send | None) -> BuildResult:
-    """Store the result of a build whose stages are done, and deliver it. Raises BuildFailed, AtLine, SampanError."""
+class Made(NamedTuple):
+    """What a build made for one platform. `layers` are snapshot ids, lowest first; `image_id` is "" where only files
+    are wanted."""
+
+    platform: Platform
+    layers: tuple[str, ...]
+    image_id: str = ""
+
+
+def finish(plans: Sequence[Plan], shared: Shared, send: Send | None) -> BuildResult:
+    """Store the results of a build whose stages are done, one for each plan, and deliver them.
+
+    Raises BuildFailed, AtLine, SampanError; what was delivered before stays where it is.
+    """
     options = shared.options
-    if not options.outputs:
-        return _stored(plan, shared, tags)
-    from sampan.builder.outputs import delivery
-
-    layers = shared.stages[plan.result.index].layers
-    wants_image = any(output.kind not in ("local", "tar", "cacheonly") for output in options.outputs)
-    is_kept = any(output.goes_to_store for output in options.outputs)
-    if not wants_image:
+    outputs = options.outputs
+    is_kept = not outputs or any(output.goes_to_store for output in outputs)
+    names = tuple(dict.fromkeys((*options.tags, *(name for output in outputs for name in output.names))))
+    if not is_kept and all(output.kind in ("local", "tar", "cacheonly") for output in outputs):
         _recorded(shared)
         _mark_used(shared)
-        result = BuildResult("", (), shared.cached, shared.executed)
+        made = tuple(Made(plan.platform, shared.stages[plan.result.index].layers) for plan in plans)
     else:
-        names = tuple(name for output in options.outputs for name in output.names)
         was_here = set() if is_kept else _known(shared)
-        result = _stored(plan, shared, tuple(dict.fromkeys((*tags, *names))) if is_kept else ())
+        made = _stored(plans, shared, names if is_kept else ())
+    image_id = made[0].image_id if is_kept else ""
+    result = BuildResult(made[0].image_id, options.tags if image_id else (), shared.cached, shared.executed)
     try:
-        digest = delivery.deliver(shared, options.outputs, layers, result, tags, send)
-        return result._replace(digest=digest)
+        if outputs:
+            from sampan.builder.outputs import delivery
+
+            digest = delivery.deliver(shared, outputs, made, send)
+            result = result._replace(digest=digest)
+        return result._replace(metadata=_metadata(result, names))
     finally:
-        if wants_image and not is_kept and result.image_id not in was_here:
-            _forget(shared, result.image_id)
+        if not is_kept and made[0].image_id:
+            _forget(shared, [one.image_id for one in made if one.image_id not in was_here])
+
+
+def _metadata(result: BuildResult, names: Sequence[str]) -> dict[str, str]:
+    """What --metadata-file says, with the fields that buildx has."""
+    found = {}
+    if result.image_id:
+        found["containerimage.config.digest"] = result.image_id
+        found["containerimage.digest"] = result.digest or result.image_id
+    if names and result.image_id:
+        found["image.name"] = ",".join(names)
+    return found
 
 
 def _known(shared: Shared) -> set[str]:
     return {str(row[0]) for row in shared.database.rows("SELECT id FROM image")}
 
 
-def _forget(shared: Shared, image_id: str) -> None:
-    """Take the image away again that only an archive was made of; its layers stay in the cache."""
+def _forget(shared: Shared, image_ids: Sequence[str]) -> None:
+    """Take images away again that only an archive was made of; their layers stay in the cache."""
     with shared.database.transaction():
-        shared.database.execute("DELETE FROM image WHERE id = ? AND id NOT IN (SELECT image_id FROM tag)", (image_id,))
+        for image_id in image_ids:
+            shared.database.execute(
+                "DELETE FROM image WHERE id = ? AND id NOT IN (SELECT image_id FROM tag)", (image_id,)
+            )
 
 
 def _recorded(shared: Shared) -> dict[str, str]:
@@ -69,28 +98,38 @@ def _mark_used(shared: Shared) -> None:
         store.mark_used(shared.database, tuple(shared.used_keys))
 
 
-def _stored(plan: Plan, shared: Shared, tags: tuple[str, ...]) -> BuildResult:
+def _stored(plans: Sequence[Plan], shared: Shared, tags: Sequence[str]) -> tuple[Made, ...]:
+    """Enter the images; of several the one that this host runs comes first, or else the first, and has the tags."""
     work = shared.reporter.start("exporting to image")
     try:
         diff_ids = _recorded(shared)
     except SampanError as error:
         work.failed(error.message)
         raise
-    config = _config(plan, shared, diff_ids)
+    configs = [_config(plan, shared, diff_ids) for plan in plans]
     work.status("exporting layers done")
-    layers = shared.stages[plan.result.index].layers
+    found = []
     with shared.database.transaction():
-        image_id = images.add(shared.database, config, layers, tags=tags)
-        happenings.record(shared.database, image_id, "create")
+        for plan, config in zip(plans, configs, strict=True):
+            layers = shared.stages[plan.result.index].layers
+            own = tags if len(plans) == 1 and not shared.options.annotations else ()
+            image_id = images.add(shared.database, config, layers, tags=own)
+            happenings.record(shared.database, image_id, "create")
+            found.append(Made(plan.platform, layers, image_id))
         store.mark_used(shared.database, tuple(shared.used_keys))
     fault.point("build.image-added")
-    work.status(f"writing image {image_id} done")
+    for made in found:
+        work.status(f"writing image {made.image_id} done")
+    if tags and (len(plans) > 1 or shared.options.annotations):
+        from sampan.builder.outputs import several
+
+        found = several.tag(shared, found, tags, work)
     for tag in tags:
         work.status(f"naming to {tag} done")
     work.done()
     if shared.options.iidfile:
-        files.write_atomically(shared.options.iidfile, image_id.encode())
-    return BuildResult(image_id, tags, shared.cached, shared.executed)
+        files.write_atomically(shared.options.iidfile, found[0].image_id.encode())
+    return tuple(found)
 
 
 def _config(plan: Plan, shared: Shared, diff_ids: dict[str, str]) -> ImageConfig:

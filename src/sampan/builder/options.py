@@ -1,7 +1,12 @@
 """What `sampan build` is asked for, and what it answers."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sampan.builder.outputs.wanted import Output
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 
 class Secret(NamedTuple):
@@ -19,15 +24,28 @@ class Agent(NamedTuple):
     paths: tuple[str, ...]
 
 
+class Annotation(NamedTuple):
+    """`level` is where it stands: manifest, index, manifest-descriptor or index-descriptor; `platform` "" means all."""
+
+    level: str
+    key: str
+    value: str
+    platform: str = ""
+
+
 class BuildOptions(NamedTuple):
     """A build as asked for.
 
-    `context` is a folder; "" builds without one. `dockerfile` is a path relative to the working directory, "" means
-    Dockerfile in the context; `dockerfile_text` stands in for the file. A build argument with the value None was named
-    without one and is not set here either. `network` is default, none or host.
+    `context` is a folder, the URL of an archive, a Dockerfile or a git repository, or - for what `stdin` holds; ""
+    builds without one. `contexts` are others, by the names that FROM and --from call them. `origin` is what a context
+    is called that was laid out in `context` for this build alone. `dockerfile` is a path relative to the working
+    directory, "" means Dockerfile in the context; `dockerfile_text` stands in for the file. A build argument with the
+    value None was named without one and is not set here either. `network` is default, none or host.
 
     `allow` are entitlements: network.host, security.insecure. `add_hosts` are (name, address or "host-gateway"),
-    `ulimits` (name, soft, hard); a `shm_bytes` of 0 is the usual size of /dev/shm.
+    `ulimits` (name, soft, hard); a `shm_bytes` of 0 is the usual size of /dev/shm. Without `outputs` the image goes to
+    this store. `platforms` are those that it is built for, none means this host's. `uncached` are names of stages whose
+    steps are done again.
     """
 
     context: str = "."
@@ -37,7 +55,7 @@ class BuildOptions(NamedTuple):
     build_args: Mapping[str, str | None] = {}
     labels: Mapping[str, str] = {}
     target: str = ""
-    platform: str = ""
+    platforms: tuple[str, ...] = ()
     network: str = "default"
     no_cache: bool = False
     pull: bool = False
@@ -50,12 +68,23 @@ class BuildOptions(NamedTuple):
     shm_bytes: int = 0
     ulimits: tuple[tuple[str, int, int], ...] = ()
     cgroup_parent: str = ""
+    annotations: tuple[Annotation, ...] = ()
+    uncached: tuple[str, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    contexts: Mapping[str, str] = {}
+    stdin: "BinaryIO | None" = None
+    origin: str = ""
 
 
 class BuildResult(NamedTuple):
-    """What was built. `tags` are normalised references; `cached` and `executed` count steps that make a layer."""
+    """What was built. `tags` are normalised references; `cached` and `executed` count steps that make a layer;
+    `digest` is the manifest's in a registry, "" where it was not pushed; `image_id` is "" where only files were
+    wanted.
+    """
 
     image_id: str
     tags: tuple[str, ...]
     cached: int
     executed: int
+    metadata: Mapping[str, Any] = {}
+    digest: str = ""

@@ -4,10 +4,13 @@ import errno
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
-from sampan.builder.failures import BuildFailed
+from sampan.builder.failures import AtLine, BuildFailed, Excerpt
 from sampan.builder.options import BuildOptions
+from sampan.dockerfile.errors import ParseError
 from sampan.errors import InvalidArgument, NotFound
 from sampan.images import lock
 
@@ -27,6 +30,26 @@ def place_of(source: Source) -> str:
     return hashlib.sha256(os.fsencode(source.place)).hexdigest()[:16]
 
 
+@contextmanager
+def placed(source: Source) -> Iterator[None]:
+    """Errors leave with the lines of the Dockerfile that they are about, as BuildFailed."""
+    try:
+        yield
+    except AtLine as error:
+        excerpt = Excerpt(source.name, source.text, error.line.first, error.line.last)
+        raise BuildFailed(
+            error.message,
+            hint=error.hint,
+            kind=error.kind or error,
+            excerpt=excerpt,
+            step=error.step,
+            output=error.output,
+        ) from error
+    except ParseError as error:
+        place = Excerpt(source.name, source.text, error.line, error.last) if error.line else None
+        raise BuildFailed(error.message, hint=error.hint, kind=error, excerpt=place) from error
+
+
 def check_context(options: BuildOptions) -> None:
     """Raises NotFound or InvalidArgument when the context is no folder."""
     if options.context and not os.path.isdir(options.context):
@@ -40,7 +63,7 @@ def check_context(options: BuildOptions) -> None:
 
 def read_dockerfile(options: BuildOptions) -> Source:
     """Raises BuildFailed when there is no Dockerfile, or it is not text."""
-    context = os.path.realpath(options.context) if options.context else ""
+    context = options.origin or (os.path.realpath(options.context) if options.context else "")
     if options.dockerfile_text is not None:
         return Source(options.dockerfile_text, "Dockerfile", context + "\0")
     path = options.dockerfile or os.path.join(options.context, "Dockerfile")

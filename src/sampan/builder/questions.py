@@ -25,7 +25,7 @@ def outline_of(options: BuildOptions) -> tuple[Source, Outline]:
     """The Dockerfile and what its target takes. Raises BuildFailed, NotFound for an unknown target."""
     source, dockerfile = _read(options)
     host = platform.host_platform(os.uname().machine)
-    target = platform.parse(options.platform, host) if options.platform else host
+    target = platform.parse(options.platforms[0], host) if options.platforms else host
     given = {name: value for name, value in options.build_args.items() if value is not None}
     try:
         values = global_arguments(dockerfile.arguments, given, platform_arguments(target, host), dockerfile.escape)

@@ -13,9 +13,11 @@ from sampan.storage import paths as layout
 from sampan.storage.database import Database
 
 if TYPE_CHECKING:
+    from sampan.builder.bases import Fetch
+    from sampan.builder.files.survey import Reason, Survey
     from sampan.builder.options import BuildOptions, BuildResult
     from sampan.builder.report import BuildReport
-    from sampan.builder.solver import Examined, Fetch
+    from sampan.builder.solver import Examined
     from sampan.engine.images import Images
     from sampan.engine.manifest_lists import ManifestLists
     from sampan.engine.networks import Networks
@@ -144,8 +146,13 @@ class Engine:
         """
         from sampan.builder import solver
 
+        def send(reference: str, tell: Callable[[str], object]) -> str:
+            from sampan.engine import transfers
+
+            return transfers.send(self.database, self.paths, reference, config=config, tell=tell)
+
         return solver.build(
-            self.database, self.paths, options, on_event or (lambda event: None), self._fetch_with(config)
+            self.database, self.paths, options, on_event or (lambda event: None), self._fetch_with(config), send
         )
 
     def examine(
@@ -165,6 +172,18 @@ class Engine:
             transfers.fetch(self.database, self.paths, reference, platform=platform, config=config, tell=tell)
 
         return fetch
+
+    def context_survey(self, options: "BuildOptions") -> "Survey":
+        """What a build would take as its context, and how much. Raises NotFound, InvalidArgument, BuildFailed."""
+        from sampan.builder.files import survey
+
+        return survey.survey(options)
+
+    def context_reason(self, options: "BuildOptions", path: str) -> "Reason":
+        """Why a path is in a build's context or not. Raises NotFound, InvalidArgument, BuildFailed."""
+        from sampan.builder.files import survey
+
+        return survey.why(options, path)
 
     def build_report(self, context: str = "", dockerfile: str = "") -> "BuildReport | None":
         """What the last build did, step by step: of the Dockerfile in the folder `context` (or of `dockerfile`), or of

@@ -12,8 +12,9 @@ import threading
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import NamedTuple
 
-from sampan.errors import NotFound, Unavailable
-from sampan.images import compressing, happenings, origins, store
+from sampan.errors import Corrupt, NotFound, Unavailable
+from sampan.images import compressing, happenings, origins, store, tag_documents
+from sampan.images.model import Image
 from sampan.images.progress import LayerStatus, Line, Listener, ignore
 from sampan.linux import fault
 from sampan.oci import manifest as manifests
@@ -23,7 +24,7 @@ from sampan.oci.manifest import Descriptor, Manifest
 from sampan.oci.platform import Platform
 from sampan.oci.reference import Reference
 from sampan.registry.client import Client, Repository
-from sampan.registry.upload import upload
+from sampan.registry.upload import Read, upload
 from sampan.storage import snapshots
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -63,15 +64,95 @@ def push(
             f"image with reference {name.familiar()} was found but does not match the specified platform: wanted"
             f" {platform}, actual: {mine}"
         )
-    return _Push(database, paths, client, name, image.id, on_event).run(image.layers, image.config.diff_ids)
+    document = tag_documents.find(database, name.normalised()) if platform is None else None
+    if document is None:
+        return _Push(database, paths, client, name, image.id, on_event).run(image.layers, image.config.diff_ids)
+    if document.media_type in manifests.INDEX_TYPES:
+        return _push_index(database, paths, client, name, document, on_event)
+    return _push_exactly(database, paths, client, name, image, document, name.tag, on_event)
+
+
+def _push_exactly(
+    database: Database,
+    paths: Paths,
+    client: Client,
+    name: Reference,
+    image: Image,
+    manifest: origins.Stored,
+    tag: str,
+    on_event: Listener,
+) -> Pushed:
+    """Send an image as a manifest that is there says it."""
+    return _Push(database, paths, client, name, image.id, on_event, manifest, tag).run(
+        image.layers, image.config.diff_ids
+    )
+
+
+def _push_index(
+    database: Database, paths: Paths, client: Client, name: Reference, index: origins.Stored, on_event: Listener
+) -> Pushed:
+    """Send an index, after all that it names."""
+    document = manifests.parse(index.content, index.media_type)
+    assert isinstance(document, manifests.Index)
+    repository = client.repository(name, for_writing=True)
+    for entry in document.manifests:
+        kept = origins.manifest(database, entry.digest)
+        if kept is not None:
+            image = store.get(database, kept[0])
+            _push_exactly(database, paths, client, name, image, kept[1], entry.digest, on_event)
+            continue
+        content = tag_documents.blob(database, index.digest, entry.digest)
+        if content is None:
+            raise NotFound(
+                f"{name.familiar()}: the image for {manifests.platform_of(entry)} is not here any more",
+                hint="build it again, or push one platform: --platform",
+            )
+        _send_document(database, repository, client, index.digest, entry, content)
+    fault.point("push.members")
+    repository.put_manifest(name.tag, index.content, index.media_type)
+    with database.transaction():
+        for entry in document.manifests:
+            kept = origins.manifest(database, entry.digest)
+            if kept is not None:
+                origins.record_digest(database, name.name, index.digest, kept[0])
+    on_event(Line(f"{name.tag}: digest: {index.digest} size: {len(index.content)}"))
+    return Pushed(index.digest, len(index.content))
+
+
+def _send_document(
+    database: Database, repository: Repository, client: Client, index: str, entry: Descriptor, content: bytes
+) -> None:
+    """A manifest of an index that is no image, with what it names."""
+    manifest = manifests.parse(content, entry.media_type)
+    assert isinstance(manifest, Manifest)
+    for part in (manifest.config, *manifest.layers):
+        data = tag_documents.blob(database, index, part.digest)
+        if data is not None and not repository.has_blob(part.digest):
+            upload(repository, _reader(data), part.digest, len(data), client.options.patience)
+    repository.put_manifest(entry.digest, content, entry.media_type)
+
+
+def _reader(data: bytes) -> Read:
+    return lambda start, size: data[start : start + size]
 
 
 class _Push:
     def __init__(
-        self, database: Database, paths: Paths, client: Client, name: Reference, image_id: str, on_event: Listener
+        self,
+        database: Database,
+        paths: Paths,
+        client: Client,
+        name: Reference,
+        image_id: str,
+        on_event: Listener,
+        wanted: origins.Stored | None = None,
+        tag: str = "",
     ) -> None:
+        """`wanted` is the manifest that the image must have there, `tag` what it is put under: a tag or its digest."""
         self._database, self._paths, self._client, self._name = database, paths, client, name
         self._image_id, self._on_event = image_id, on_event
+        self._wanted, self._tag = wanted, tag or name.tag
+        self._exact = _layers_of(wanted)
         self._repository: Repository = client.repository(name, for_writing=True)
         self._cancelled = threading.Event()
 
@@ -82,7 +163,7 @@ class _Push:
             fault.point("push.layers")
             content, media_type = self._send_config(blobs)
             fault.point("push.configured")
-            self._repository.put_manifest(self._name.tag, content, media_type)
+            self._repository.put_manifest(self._tag, content, media_type)
             fault.point("push.tagged")
             return self._record(content, media_type, blobs)
         except OSError as error:
@@ -105,7 +186,8 @@ class _Push:
             origins.record_manifest(self._database, self._image_id, origins.Stored(digest, media_type, content))
             happenings.record_moved(self._database, self._image_id, "push", self._name)
         fault.point("push.recorded")
-        self._on_event(Line(f"{self._name.tag}: digest: {digest} size: {len(content)}"))
+        if self._tag == self._name.tag:
+            self._on_event(Line(f"{self._name.tag}: digest: {digest} size: {len(content)}"))
         return Pushed(digest, len(content))
 
     # Layers
@@ -132,6 +214,8 @@ class _Push:
 
     def _send(self, snapshot_id: str, diff_id: str) -> origins.Blob:
         known = origins.blobs_of(self._database, diff_id, self._name.registry)
+        if self._wanted is not None:
+            known = tuple(blob for blob in known if blob.digest in self._exact)
         for blob in known:
             if blob.repository == self._name.name:
                 if self._repository.has_blob(blob.digest):
@@ -192,6 +276,14 @@ class _Push:
                 len(document),
                 patience,
             )
+        if self._wanted is not None:
+            missing = self._exact - {blob.digest for blob in blobs}
+            if missing:
+                raise Corrupt(
+                    f"layers of {self._name.familiar()} give other bytes than its manifest says: {min(missing)}",
+                    hint="build it again",
+                )
+            return self._wanted.content, self._wanted.media_type
         for stored in origins.manifests_of(self._database, self._image_id):
             kept = manifests.parse(stored.content, stored.media_type)
             if isinstance(kept, Manifest) and _is_of(kept, self._image_id, blobs):
@@ -201,6 +293,11 @@ class _Push:
 
     def _tell(self, diff_id: str, status: str, current: int = 0, total: int = 0) -> None:
         self._on_event(LayerStatus(diff_id.partition(":")[2][:12], status, current, total))
+
+
+def _layers_of(stored: origins.Stored | None) -> frozenset[str]:
+    document = manifests.parse(stored.content, stored.media_type) if stored is not None else None
+    return frozenset(layer.digest for layer in document.layers) if isinstance(document, Manifest) else frozenset()
 
 
 def _is_of(manifest: Manifest, image_id: str, blobs: list[origins.Blob]) -> bool:

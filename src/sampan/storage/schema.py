@@ -231,4 +231,20 @@ MIGRATIONS: tuple[str, ...] = (
         used_at INTEGER NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE tag_document(          -- what a tag means in a registry, where it is more than its image
+        reference TEXT PRIMARY KEY,
+        image_id TEXT NOT NULL REFERENCES image(id) ON DELETE CASCADE,  -- the tag's: of no use when it has moved on
+        digest TEXT NOT NULL,
+        media_type TEXT NOT NULL,       -- of an index, or of a manifest
+        content BLOB NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX tag_document_digest ON tag_document(digest);
+    CREATE TABLE document_blob(         -- what an index names besides images: attestations with all that is theirs
+        document TEXT NOT NULL,         -- digest of the index
+        digest TEXT NOT NULL,
+        content BLOB NOT NULL,
+        PRIMARY KEY(document, digest)
+    ) WITHOUT ROWID;
+    """,
 )

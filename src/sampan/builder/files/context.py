@@ -19,22 +19,24 @@ def open_context(options: BuildOptions, source: Source, memory: str) -> Tree | N
     if not options.context:
         return None
     context = os.path.realpath(options.context)
+    if options.origin:
+        return Tree(os.open(context, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
     root = os.open(context, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        patterns = ignore.parse(_ignore_text(options, source, context))
+        patterns = ignore.parse(ignore_file(options, source, context)[1])
     except SampanError as error:
         os.close(root)
         raise BuildFailed(error.message, hint=error.hint, kind=error) from error
     return Tree(root, patterns, digests.memory_of(memory, context))
 
 
-def _ignore_text(options: BuildOptions, source: Source, context: str) -> str:
-    """The Dockerfile's own ignore file, beside it, or else the context's."""
+def ignore_file(options: BuildOptions, source: Source, context: str) -> tuple[str, str]:
+    """(path, text) of the Dockerfile's own ignore file, beside it, or else of the context's; ("", "") without any."""
     beside = os.path.dirname(options.dockerfile or os.path.join(context, source.name))
     for path in (os.path.join(beside, source.name + ".dockerignore"), os.path.join(context, ".dockerignore")):
         try:
             data = read_file(path, _LARGEST_IGNORE)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             continue
-        return data.decode(errors="surrogateescape")
-    return ""
+        return path, data.decode(errors="surrogateescape")
+    return "", ""

@@ -3,14 +3,18 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from sampan.builder.options import BuildResult
 from sampan.builder.outputs import files
 from sampan.builder.outputs.wanted import Output
 from sampan.builder.progress.events import Work, size_text
 from sampan.builder.work.stages import Shared
 from sampan.errors import InvalidArgument, SampanError, Unavailable
+from sampan.images import store as images
 from sampan.oci import reference
+
+if TYPE_CHECKING:
+    from sampan.builder.finishing import Made
 
 Write = Callable[[bytes], object]
 STDOUT = "-"
@@ -20,23 +24,21 @@ _FORMATS = {"oci": "oci image format", "docker": "docker image format"}
 def deliver(
     shared: Shared,
     outputs: Sequence[Output],
-    layers: Sequence[str],
-    result: BuildResult,
-    tags: Sequence[str],
+    made: "Sequence[Made]",
     send: Callable[[str, Callable[[str], object]], str] | None,
 ) -> str:
-    """Bring the result to every place that is wanted. Returns the digest of what was pushed last, "" for nothing.
+    """Bring the results to every place that is wanted. Returns the digest of what was pushed last, "" for nothing.
 
     Raises InvalidArgument, Unavailable, what a registry refuses.
     """
-    digest = ""
+    digest, tags = "", shared.options.tags
     for output in outputs:
         if output.kind == "local":
-            _files(shared, "exporting to client directory", "copying files", _to_folder, layers, output)
+            _files(shared, "exporting to client directory", "copying files", _to_folder, made, output)
         elif output.kind == "tar":
-            _files(shared, "exporting to client tarball", "sending tarball", _to_tar, layers, output)
+            _files(shared, "exporting to client tarball", "sending tarball", _to_tar, made, output)
         elif output.dest:
-            _archive(shared, output, result, (*tags, *output.names))
+            _archive(shared, output, made, (*tags, *output.names))
         if output.pushes:
             for name in (*tags, *output.names):
                 digest = _push(shared, name, send)
@@ -47,13 +49,13 @@ def _files(
     shared: Shared,
     title: str,
     what: str,
-    carry_out: Callable[[Shared, Sequence[str], Output], int],
-    layers: Sequence[str],
+    carry_out: "Callable[[Shared, Sequence[Made], Output], int]",
+    made: "Sequence[Made]",
     output: Output,
 ) -> None:
     work = shared.reporter.start(title)
     try:
-        size = carry_out(shared, layers, output)
+        size = carry_out(shared, made, output)
     except SampanError as error:
         work.failed(error.message)
         raise
@@ -61,30 +63,42 @@ def _files(
     work.done()
 
 
-def _to_folder(shared: Shared, layers: Sequence[str], output: Output) -> int:
-    return files.to_folder(shared.paths, layers, output.dest)
+def _to_folder(shared: Shared, made: "Sequence[Made]", output: Output) -> int:
+    """Files of several platforms go to a folder each, linux_amd64 ..."""
+    if len(made) == 1:
+        return files.to_folder(shared.paths, made[0].layers, output.dest)
+    return sum(files.to_folder(shared.paths, one.layers, f"{output.dest}/{_folder(one)}") for one in made)
 
 
-def _to_tar(shared: Shared, layers: Sequence[str], output: Output) -> int:
+def _to_tar(shared: Shared, made: "Sequence[Made]", output: Output) -> int:
     size = 0
 
     def fill(write: Write) -> None:
         nonlocal size
-        size = files.to_tar(shared.paths, layers, write)
+        parts = [("" if len(made) == 1 else _folder(one), one.layers) for one in made]
+        size = files.to_tar(shared.paths, parts, write)
 
     write_file(output.dest, fill)
     return size
 
 
-def _archive(shared: Shared, output: Output, result: BuildResult, tags: Sequence[str]) -> None:
+def _folder(made: "Made") -> str:
+    return str(made.platform).replace("/", "_")
+
+
+def _archive(shared: Shared, output: Output, made: "Sequence[Made]", tags: Sequence[str]) -> None:
     """The image as an archive, or as a layout in a folder."""
     from sampan.images.archive import saving
 
     work = shared.reporter.start(f"exporting to {_FORMATS.get(output.kind, 'archive')}")
-    image = saving.select(shared.database, [result.image_id])[0]._replace(tags=tuple(tags))
+    if output.kind == "docker" and len(made) > 1:
+        message = "docker exporter does not currently support exporting manifest lists"
+        work.failed(message)
+        raise InvalidArgument(message, hint="-o type=oci,dest=FILE holds several platforms")
+    chosen = [images.get(shared.database, one.image_id)._replace(tags=tuple(tags)) for one in made]
 
     def fill(write: Write) -> None:
-        saving.write_images(shared.database, shared.paths, [image], write)
+        saving.write_images(shared.database, shared.paths, chosen, write, is_one=len(made) > 1)
 
     try:
         if output.is_folder:

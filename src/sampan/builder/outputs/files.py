@@ -48,21 +48,37 @@ def to_folder(paths: Paths, snapshots: Sequence[str], folder: str) -> int:
         os.close(target)
 
 
-def to_tar(paths: Paths, snapshots: Sequence[str], write: Callable[[bytes], object]) -> int:
-    """The merged files of `snapshots` as one tar; its bytes. What `write` raises goes through."""
-    size = 0
+def to_tar(paths: Paths, parts: Sequence[tuple[str, Sequence[str]]], write: Callable[[bytes], object]) -> int:
+    """One tar of merged files: for each part those of its snapshots, below its folder where it has one. Its bytes. What
+    `write` raises goes through."""
+    body = _Body(write)
+    for folder, snapshots in parts:
+        if snapshots:
+            view = mount.lower_root(paths.layers, snapshots)
+            try:
+                layers.pack_folder(view, body.add, top=folder)
+            finally:
+                os.close(view)
+            body.cut_end()
+    write(tar.END)
+    return body.size + len(tar.END)
 
-    def counted(piece: bytes) -> None:
-        nonlocal size
-        size += len(piece)
-        write(piece)
 
-    if not snapshots:
-        counted(tar.END)
-        return size
-    view = mount.lower_root(paths.layers, snapshots)
-    try:
-        layers.pack_folder(view, counted)
-    finally:
-        os.close(view)
-    return size
+class _Body:
+    """Members of several archives in a row: the end of each is left out."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+        self._last = b""
+        self.size = 0
+
+    def add(self, piece: bytes) -> None:
+        whole = self._last + piece
+        kept = max(0, len(whole) - len(tar.END))
+        self._last = whole[kept:]
+        self.size += kept
+        if kept:
+            self._write(whole[:kept])
+
+    def cut_end(self) -> None:
+        self._last = b""

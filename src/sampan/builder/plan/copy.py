@@ -8,6 +8,7 @@ from sampan.builder.plan.state import Globals, State, absolute, shown, step_of
 from sampan.builder.plan.steps import CopyFiles, Inline, Remote, Step
 from sampan.dockerfile import words
 from sampan.dockerfile.instructions import Copy
+from sampan.dockerfile.stages import Origin
 from sampan.errors import InvalidArgument
 
 _MAY_BE_REMOTE = re.compile(r"://|@")
@@ -32,13 +33,14 @@ def copy(instruction: Copy, state: State, around: Globals, expand: Callable[[str
         )
         for heredoc in instruction.heredocs
     )
-    stage = around.find_stage(instruction.from_) if instruction.from_ else -1
+    origin = around.find_origin(instruction.from_) if instruction.from_ else Origin(None)
     action = CopyFiles(
         sources=local,
         destination=_destination(destination, state.config.working_dir),
         inline=inline,
-        stage=stage,
-        image=instruction.from_ if stage < 0 else "",
+        stage=-1 if origin.stage is None else origin.stage,
+        image=origin.image,
+        context=origin.context,
         chown=chown,
         chmod=chmod,
         parents=instruction.parents,

@@ -4,12 +4,25 @@ from collections.abc import Callable, Iterator, Mapping
 
 from sampan.builder.failures import AtLine
 from sampan.builder.options import BuildOptions
-from sampan.builder.plan import evaluate
+from sampan.builder.plan import evaluate, named
 from sampan.builder.plan.state import PROXY_ARGUMENTS, Globals, State
-from sampan.builder.plan.steps import Base, Note, Plan, PlannedStage, Step, readings
+from sampan.builder.plan.steps import (
+    Action,
+    Base,
+    CopyFiles,
+    Note,
+    Plan,
+    PlannedStage,
+    RunCommand,
+    Step,
+    image_key,
+    named_by,
+    readings,
+)
 from sampan.dockerfile import parser, stages, words
 from sampan.dockerfile.instructions import Arg, Copy, Dockerfile, Instruction, Line, Run, Stage, Workdir
 from sampan.errors import SampanError
+from sampan.oci import platform as platforms
 from sampan.oci import reference
 from sampan.oci.config import ContainerConfig
 from sampan.oci.platform import Platform
@@ -35,8 +48,8 @@ _BUILT_IN = frozenset(
 def plan(dockerfile: Dockerfile, options: BuildOptions, target: Platform, host: Platform, load: Load) -> Plan:
     """Decide which stages are built and what each of their instructions means.
 
-    `load` answers with the configuration of a FROM's image and raises NotFound when there is none. Raises AtLine and
-    ParseError with the instruction's place, NotFound for an unknown target stage.
+    `load` answers with the configuration of a FROM's image, by its image_key(), and raises NotFound when there is none.
+    Raises AtLine and ParseError with the instruction's place, NotFound for an unknown target stage.
     """
     return _Planning(dockerfile, options, target, host, load).run()
 
@@ -81,7 +94,10 @@ class _Planning:
     def __init__(
         self, dockerfile: Dockerfile, options: BuildOptions, target: Platform, host: Platform, load: Load
     ) -> None:
+        if options.contexts:
+            dockerfile = named.without_replaced(dockerfile, options.contexts)
         self._dockerfile, self._options, self._target, self._load = dockerfile, options, target, load
+        self._host = host
         self._build_args = {name: value for name, value in options.build_args.items() if value is not None}
         self._arguments = global_arguments(
             dockerfile.arguments, self._build_args, platform_arguments(target, host), dockerfile.escape
@@ -94,10 +110,22 @@ class _Planning:
         self._resolved = stages.resolve(
             self._dockerfile,
             self._options.target,
-            expand=lambda text: words.expand(text, self._arguments.get, self._dockerfile.escape),
+            expand=self._base_name,
         )
         self._plan_stages(self._resolved.target)
         return Plan(tuple(self._done.values()), self._target, self._unused())
+
+    def _base_name(self, text: str) -> str:
+        """What a FROM names, variables expanded, named contexts in the place of images."""
+        name = words.expand(text, self._arguments.get, self._dockerfile.escape)
+        origin = self._named(name)
+        if origin is None:
+            return name
+        return origin.image or named.PREFIX + origin.context
+
+    def _named(self, text: str) -> stages.Origin | None:
+        """What --build-context says that a name means."""
+        return named.origin(text, self._options.contexts) if self._options.contexts else None
 
     def _plan_stages(self, target: int) -> None:
         """Plan `target` after all that it needs. Not recursive: a hostile file may chain thousands of stages."""
@@ -122,25 +150,41 @@ class _Planning:
     def _begun(self, index: int) -> PlannedStage:
         """A stage whose base is planned, evaluated."""
         stage, origin = self._resolved.stages[index], self._resolved.bases[index]
+        runs_on = self._runs_on(index)
         triggers: tuple[Instruction, ...] = ()
         if origin.stage is not None:
             base = Base(origin.stage)
             state = evaluate.begin(ContainerConfig(), self._states[origin.stage])
-        elif origin.image == stages.SCRATCH:
+        elif origin.image == stages.SCRATCH or origin.image.startswith(named.PREFIX):
             base = Base()
             state = evaluate.begin(ContainerConfig(), None)
         else:
-            base = Base(image=origin.image, shown=reference.parse(origin.image).normalised())
-            config = self._loaded(origin.image, stage)
+            key = image_key(origin.image, runs_on, self._host)
+            base = Base(image=key, shown=reference.parse(origin.image).normalised())
+            config = self._loaded(key, stage)
             state = evaluate.begin(config, None)
             triggers = self._triggers(config, stage)
-        return self._evaluated(stage, base, state, triggers)
+        return self._evaluated(stage, base, state, triggers, runs_on)
 
-    def _loaded(self, image: str, stage: Stage) -> ContainerConfig:
+    def _runs_on(self, index: int) -> Platform:
+        """The platform of a stage: FROM's own, or that of the stage it is built on, or the build's. Raises AtLine."""
+        stage, origin = self._resolved.stages[index], self._resolved.bases[index]
+        if origin.stage is not None:
+            return self._done[origin.stage].runs_on or self._target
+        text = self._resolved.platforms[index]
+        if not text:
+            return self._target
         try:
-            return self._load(image)
+            return platforms.parse(text, self._host)
         except SampanError as error:
-            near = self._resolved.near_stage(image)
+            message = f"failed to parse platform {text}: {error.message}"
+            raise AtLine(message, stage.base.line, hint="such as linux/arm64", kind=error) from error
+
+    def _loaded(self, key: str, stage: Stage) -> ContainerConfig:
+        try:
+            return self._load(key)
+        except SampanError as error:
+            near = self._resolved.near_stage(named_by(key)[0])
             hint = f"did you mean the stage {near}?" if near else error.hint
             raise AtLine(error.message, stage.base.line, hint=hint, kind=error) from error
 
@@ -156,20 +200,24 @@ class _Planning:
             found.append(trigger._replace(line=place))
         return tuple(found)
 
-    def _evaluated(self, stage: Stage, base: Base, state: State, triggers: tuple[Instruction, ...]) -> PlannedStage:
+    def _evaluated(
+        self, stage: Stage, base: Base, state: State, triggers: tuple[Instruction, ...], runs_on: Platform
+    ) -> PlannedStage:
         around = Globals(
             self._options,
             self._build_args,
             self._arguments,
             self._dockerfile.escape,
-            find_stage=lambda text: _stage_index(self._resolved.copy_origin(stage.index, text)),
-            find_mounted=lambda text, target: _stage_index(self._resolved.mount_origin(stage.index, text, target)),
+            find_origin=lambda text: self._named(text) or self._resolved.copy_origin(stage.index, text),
+            find_mounted=lambda text, target: (
+                self._named(text) or self._resolved.mount_origin(stage.index, text, target)
+            ),
         )
         counted = sum(isinstance(instruction, Copy | Run | Workdir) for instruction in stage.instructions)
         planned = PlannedStage(
             index=stage.index,
             name=stages.display_name(stage),
-            label=stages.display_name(stage) if len(self._dockerfile.stages) > 1 else "",
+            label=self._label(stage, runs_on),
             base=base,
             base_line=stage.base.line,
             records=(),
@@ -177,19 +225,36 @@ class _Planning:
             author="",
             total=counted + (1 if base.image else 0),
             platform=self._resolved.platforms[stage.index],
+            runs_on=runs_on,
         )
         number = 1 if base.image else 0
         records: list[Step | Note] = []
+        folder = self._resolved.bases[stage.index].image
+        if folder.startswith(named.PREFIX):
+            number += 1
+            step = named.as_base(folder.removeprefix(named.PREFIX), stage.base.line)
+            records.append(step._replace(number=number, title=planned.prefix(number) + step.title))
         for instruction, is_trigger in _in_order(triggers, stage.instructions):
             state, record = evaluate.evaluate(instruction, state, around)
             if isinstance(record, Step):
                 number += 1
                 title = planned.prefix(number) + record.title
                 record = record._replace(number=number, title=title, is_trigger=is_trigger)
+                record = record._replace(action=_with_keys(record.action, runs_on, self._host))
             if record is not None:
                 records.append(record)
         self._states[stage.index] = state
         return planned._replace(records=tuple(records), config=state.config, author=state.author)
+
+    def _label(self, stage: Stage, runs_on: Platform) -> str:
+        """What stands before the numbers of a stage's steps: for which platform, where there are several, and its
+        name."""
+        name = stages.display_name(stage) if len(self._dockerfile.stages) > 1 else ""
+        if len(self._options.platforms) < 2:
+            return name
+        others = "/".join(part for part in self._target[1:] if part)
+        platform = str(runs_on) if runs_on == self._target else f"{runs_on}->{others}"
+        return f"{platform} {name}".rstrip()
 
     def _unused(self) -> tuple[str, ...]:
         declared = {name for instruction in self._dockerfile.arguments for name, _ in instruction.pairs}
@@ -200,8 +265,19 @@ class _Planning:
         return tuple(sorted(name for name in self._build_args if name not in known and name not in automatic))
 
 
-def _stage_index(origin: stages.Origin) -> int:
-    return -1 if origin.stage is None else origin.stage
+def _with_keys(action: Action, platform: Platform, host: Platform) -> Action:
+    """An action whose images are called by their keys: those that it reads are for the stage's platform."""
+    if platform == host:
+        return action
+    if isinstance(action, CopyFiles) and action.image:
+        return action._replace(image=image_key(action.image, platform, host))
+    if isinstance(action, RunCommand):
+        keyed = (
+            mount._replace(image=image_key(mount.image, platform, host)) if mount.image else mount
+            for mount in action.mounts
+        )
+        return action._replace(mounts=tuple(keyed))
+    return action
 
 
 def _in_order(

@@ -33,20 +33,21 @@ def planned(texts: tuple[str, ...], state: State, around: Globals) -> tuple[Moun
 
 
 def _bind(given: written.Mount, state: State, around: Globals, agents: int) -> Mount:
-    stage, image = _origin(given, around)
+    stage, image, context = _origin(given, around)
     return Mount(
         "bind",
         _target(given.target, state),
         source=posixpath.normpath("/" + given.source).replace("//", "/"),
         stage=stage,
         image=image,
+        context=context,
         read_only=given.read_only,
     )
 
 
 def _cache(given: written.Mount, state: State, around: Globals, agents: int) -> Mount:
     """A cache is told from others by its namespace and id, which is the target as written where it has none."""
-    stage, image = _origin(given, around)
+    stage, image, context = _origin(given, around)
     namespace = around.build_args.get("BUILDKIT_CACHE_MOUNT_NS", "")
     if given.source and not given.from_:
         raise MountError(
@@ -59,6 +60,7 @@ def _cache(given: written.Mount, state: State, around: Globals, agents: int) -> 
         source=posixpath.normpath("/" + given.source).replace("//", "/"),
         stage=stage,
         image=image,
+        context=context,
         is_empty=not given.from_,
         read_only=given.read_only,
         id=f"{namespace}/{given.id or posixpath.normpath(given.target)}",
@@ -104,14 +106,14 @@ def _target(target: str, state: State) -> str:
     return path
 
 
-def _origin(given: written.Mount, around: Globals) -> tuple[int, str]:
-    """(stage, image) that `from` names; neither for the build context."""
+def _origin(given: written.Mount, around: Globals) -> tuple[int, str, str]:
+    """(stage, image, context) that `from` names; none of them for the build context."""
     if not given.from_:
-        return -1, ""
-    stage = around.find_mounted(given.from_, given.target)
-    if stage < 0:
-        reference.parse(given.from_)
-    return stage, "" if stage >= 0 else given.from_
+        return -1, "", ""
+    origin = around.find_mounted(given.from_, given.target)
+    if origin.image:
+        reference.parse(origin.image)
+    return -1 if origin.stage is None else origin.stage, origin.image, origin.context
 
 
 _KINDS: dict[str, Callable[[written.Mount, State, Globals, int], Mount]] = {

@@ -9,6 +9,7 @@ from sampan.builder.options import BuildOptions
 from sampan.builder.plan.steps import Action, Step
 from sampan.dockerfile import words
 from sampan.dockerfile.instructions import Command, Line
+from sampan.dockerfile.stages import Origin
 from sampan.oci.config import ContainerConfig
 
 DEFAULT_SHELL = ("/bin/sh", "-c")
@@ -26,8 +27,8 @@ class Globals(NamedTuple):
     build_args: Mapping[str, str]
     arguments: Mapping[str, str]
     escape: str
-    find_stage: Callable[[str], int]  # index of a stage that COPY --from may mean, -1 when it is none
-    find_mounted: Callable[[str, str], int]  # the same of from= of a mount with that target
+    find_origin: Callable[[str], Origin]  # what COPY --from means
+    find_mounted: Callable[[str, str], Origin]  # the same of from= of a mount with that target
 
 
 class State(NamedTuple):

@@ -123,6 +123,19 @@ class RunCommand(NamedTuple):
 
 
 Action = MakeWorkdir | CopyFiles | RunCommand
+
+
+def image_key(image: str, platform: Platform, host: Platform) -> str:
+    """What a plan calls an image that has to be for `platform`: by its name alone where that is the host's."""
+    return image if platform == host else f"{image} for {platform}"
+
+
+def named_by(key: str) -> tuple[str, str]:
+    """(image, platform or "" for the host's) of an image_key()."""
+    image, _, platform = key.partition(" for ")
+    return image, platform
+
+
 Reading = CopyFiles | Mount
 """What takes files from elsewhere."""
 
@@ -162,7 +175,7 @@ class Note(NamedTuple):
 class Base(NamedTuple):
     """What a stage begins with: the stage `stage`, or the image `image`, or with neither an empty root.
 
-    `shown` is the image's whole reference.
+    Images are called by their image_key() here and in all that reads; `shown` is the image's whole reference.
     """
 
     stage: int = -1
@@ -174,6 +187,7 @@ class PlannedStage(NamedTuple):
     """A stage, evaluated. `records` holds its history in order; `config` is what it ends with.
 
     `total` is what its steps are counted up to. `label` is what stands before the number, "" when there is one stage.
+    `platform` is what its FROM says, `runs_on` the platform that its commands are for.
     """
 
     index: int  # type: ignore[assignment]  # hides the method of tuple
@@ -186,6 +200,7 @@ class PlannedStage(NamedTuple):
     author: str
     total: int
     platform: str = ""
+    runs_on: Platform | None = None
 
     @property
     def base_title(self) -> str:

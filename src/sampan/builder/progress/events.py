@@ -151,3 +151,13 @@ class Reporter:
 
     def advise(self, message: str) -> None:
         self.emit(Advised(message))
+
+
+def size_text(size: int) -> str:
+    """Bytes as BuildKit prints them: 92B, 1.24kB, 123.5kB."""
+    if size < 1000:
+        return f"{size}B"
+    value, units = size / 1000, ["kB", "MB", "GB"]
+    while value >= 1000 and len(units) > 1:
+        value, units = value / 1000, units[1:]
+    return f"{value:.3g}{units[0]}" if value < 100 else f"{value:.1f}{units[0]}"

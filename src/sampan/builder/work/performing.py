@@ -83,7 +83,7 @@ class _Performing:
         self._perform(step, inputs, keys, began)
 
     def _found(self, inputs: StepInputs) -> Result | None:
-        if self.shared.options.no_cache:
+        if self.stage.is_uncached:
             return None
         with self.shared.database.transaction():
             result = store.find(self.shared.database, inputs.key)
@@ -109,10 +109,11 @@ class _Performing:
         return cachekey.content_of(tree, selection.taken(tree, reading), keeps_owner=True)
 
     def _place(self) -> str:
-        return f"{self.shared.place}/{self.stage.planned.name}"
+        planned = self.stage.planned
+        return f"{self.shared.place}/{planned.label or planned.name}"
 
     def _explain(self, step: Step, inputs: StepInputs) -> explain.Miss:
-        if self.shared.options.no_cache:
+        if self.stage.is_uncached:
             return explain.NO_CACHE
         pruned = store.pruned_ns(self.shared.database, inputs.key)
         if pruned:

@@ -188,7 +188,9 @@ class Shared:
             for snapshot_id in dict.fromkeys((*self.held, *self.made)):
                 snapshots.release(self.database, snapshot_id)
             if self.is_reported:
-                reports.record(self.database, self.place, self.journal.report(self.options.context))
+                reports.record(
+                    self.database, self.place, self.journal.report(self.options.origin or self.options.context)
+                )
 
 
 def image_identity(image: Image) -> str:
@@ -215,6 +217,12 @@ class StageWork:
     def is_finished(self) -> bool:
         return len(self.results) == len(self.planned.steps) and self._has_begun
 
+    @property
+    def is_uncached(self) -> bool:
+        """Whether its steps are done again, stored or not."""
+        options = self.shared.options
+        return options.no_cache or self.planned.name.lower() in options.uncached
+
     def made(self, diff_ids: dict[str, str]) -> tuple[Layer, ...]:
         """The stage's own layers; `diff_ids` are those that were computed since."""
         return tuple(
@@ -238,7 +246,7 @@ class StageWork:
     def take_cached(self) -> list[str]:
         """Take stored results as far as they reach; the titles of their steps. Joins the caller's transaction."""
         titles: list[str] = []
-        while not self.is_finished and not self.shared.options.no_cache:
+        while not self.is_finished and not self.is_uncached:
             step = self.planned.steps[len(self.results)]
             try:
                 inputs = self.inputs(step)

@@ -42,8 +42,9 @@ FLAGS = (
 )
 
 # Flags that are read for docker's sake: without effect, or asking for what is always done.
-WITHOUT_EFFECT = ("builder", "load", "debug")
+WITHOUT_EFFECT = ("builder", "debug")
 SUPPORTED = (
-    "add-host", "allow", "build-arg", "call", "cgroup-parent", "check", "file", "iidfile", "label", "network",
-    "no-cache", "platform", "progress", "pull", "quiet", "secret", "shm-size", "ssh", "tag", "target", "ulimit",
+    "add-host", "allow", "build-arg", "build-context", "call", "cgroup-parent", "check", "file", "iidfile", "label",
+    "load", "network", "no-cache", "no-cache-filter", "output", "platform", "progress", "pull", "push", "quiet",
+    "secret", "shm-size", "ssh", "tag", "target", "ulimit",
 )  # fmt: skip

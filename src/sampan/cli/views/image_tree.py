@@ -48,7 +48,7 @@ def grouped(images: Sequence[Image]) -> list[list[Image]]:
 
 
 def _lines(group: Sequence[Image], in_use: Collection[str]) -> list[_Line]:
-    names = list(dict.fromkeys(name for image in group for name in _names(image))) or ["<untagged>"]
+    names = _names(group) or ["<untagged>"]
     facts = group[0] if len(group) == 1 else None
     size = sum(image.size for image in group)
     is_used = any(image.id in in_use for image in group)
@@ -63,11 +63,13 @@ def _lines(group: Sequence[Image], in_use: Collection[str]) -> list[_Line]:
     return lines
 
 
-def _names(image: Image) -> list[str]:
-    tags = [parse(tag) for tag in image.tags]
+def _names(group: Sequence[Image]) -> list[str]:
+    """The tags of a group, and the digests in repositories where it has no tag."""
+    tags = [parse(tag) for image in group for tag in image.tags]
     named = {tag.name for tag in tags}
-    bare = [parse(digest) for digest in image.digests]
-    return [tag.familiar() for tag in tags] + [digest.familiar() for digest in bare if digest.name not in named]
+    bare = [parse(digest) for image in group for digest in image.digests]
+    names = [tag.familiar() for tag in tags] + [digest.familiar() for digest in bare if digest.name not in named]
+    return list(dict.fromkeys(names))
 
 
 def _platform(image: Image) -> str:

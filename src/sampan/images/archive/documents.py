@@ -83,6 +83,38 @@ def compose(images: Sequence[Saved], artifact: "Artifact | None" = None) -> dict
     return {**documents, **blobs}
 
 
+def compose_one(images: Sequence[Saved]) -> dict[str, bytes]:
+    """compose() for the images of one index, a platform each: an OCI layout alone, which has the first one's tags."""
+    blobs: dict[str, bytes] = {}
+    entries = []
+    for image in images:
+        manifest = msgspec.json.encode(_manifest(image))
+        for content in (manifest, image.config):
+            blobs[blob_path(_digest(content))] = content
+        fields = json.loads(image.config)
+        platform = manifests.PlatformFields(
+            architecture=fields.get("architecture") or "",
+            os=fields.get("os") or "",
+            variant=fields.get("variant") or "",
+        )
+        entries.append(
+            manifests.Descriptor(
+                media_type=manifests.OCI_MANIFEST, digest=_digest(manifest), size=len(manifest), platform=platform
+            )
+        )
+    inner = msgspec.json.encode(manifests.Index(media_type=manifests.OCI_INDEX, manifests=tuple(entries)))
+    named = _named(
+        manifests.Descriptor(media_type=manifests.OCI_INDEX, digest=_digest(inner), size=len(inner)), images[0].tags
+    )
+    outer = manifests.Index(media_type=manifests.OCI_INDEX, manifests=tuple(named))
+    return {
+        "oci-layout": b'{"imageLayoutVersion": "1.0.0"}',
+        "index.json": msgspec.json.encode(outer),
+        blob_path(_digest(inner)): inner,
+        **blobs,
+    }
+
+
 def _line(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode() + b"\n"
 
@@ -117,11 +149,15 @@ def _artifact_manifest(artifact: Artifact) -> manifests.Manifest:
 
 
 def _entries(image: Saved, manifest: bytes) -> list[manifests.Descriptor]:
-    """One entry of index.json for each tag; one without a name for an image that has none."""
     plain = manifests.Descriptor(media_type=manifests.OCI_MANIFEST, digest=_digest(manifest), size=len(manifest))
+    return _named(plain, image.tags)
+
+
+def _named(plain: manifests.Descriptor, tags: Sequence[str]) -> list[manifests.Descriptor]:
+    """One entry of index.json for each tag; one without a name where there is none."""
     named = [
         msgspec.structs.replace(plain, annotations={_IMAGE_NAME: tag, _REF_NAME: reference.parse(tag).tag})
-        for tag in image.tags
+        for tag in tags
     ]
     return named or [plain]
 

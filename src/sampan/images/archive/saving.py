@@ -86,15 +86,18 @@ def document(database: Database, image_id: str) -> bytes:
     return str(row[0]).encode()
 
 
-def write_images(database: Database, paths: Paths, chosen: Sequence[Image], write: Write) -> None:
-    """An archive of images that the caller holds, under the tags that they have in `chosen`. Raises Corrupt."""
-    _write(database, paths, chosen, write)
+def write_images(
+    database: Database, paths: Paths, chosen: Sequence[Image], write: Write, *, is_one: bool = False
+) -> None:
+    """An archive of images that the caller holds, under the tags that they have in `chosen`; with `is_one` they are
+    those of one index, which has the tags of the first. Raises Corrupt."""
+    _write(database, paths, chosen, write, is_one=is_one)
 
 
-def _write(database: Database, paths: Paths, chosen: Sequence[Image], write: Write) -> None:
+def _write(database: Database, paths: Paths, chosen: Sequence[Image], write: Write, *, is_one: bool = False) -> None:
     places = Places(paths)
     saved = [saved_image(database, image, places) for image in chosen]
-    write_documents(documents.compose(saved), write)
+    write_documents(documents.compose_one(saved) if is_one else documents.compose(saved), write)
     write_layers(database, paths, places, write)
     write(tar.END)
 
