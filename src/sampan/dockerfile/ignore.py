@@ -49,6 +49,14 @@ class Patterns:
             return None
         return self._judge(path)[1]
 
+    def decisive(self, path: str) -> Rule | None:
+        """The rule that has the last word on `path`, one that keeps it out or one that takes it back in; None when
+        nothing is said of it."""
+        if not self.rules or path in ("", "."):
+            return None
+        hits = self._judge(path)[0]
+        return next((rule for rule, is_hit in zip(reversed(self.rules), reversed(hits), strict=True) if is_hit), None)
+
     def _judge(self, path: str) -> tuple[_Hits, Rule | None]:
         """Which rules match `path` or its parents, and the one that keeps it out."""
         inherited: _Hits = (False,) * len(self.rules)
