@@ -1,9 +1,12 @@
 """What a build needs from elsewhere, before any step is done: files of the context, remote sources, stored results."""
 
 from sampan.builder.plan.steps import CopyFiles, Mount, Plan, PlannedStage, Reading, Step, readings
+from sampan.builder.progress.events import size_text
 from sampan.builder.project import Source
 from sampan.builder.work.stages import ContextFiles, Shared, StageWork
 from sampan.errors import NotFound, SampanError
+
+_LARGE = 50 << 20  # bytes of a context that is looked at for what is seldom meant
 
 Wanted = tuple[PlannedStage, Step, Reading]
 
@@ -40,7 +43,23 @@ def _look_at(context: ContextFiles, readers: "list[Wanted]", shared: Shared, nam
         except SampanError:
             continue  # the step itself tells it, when its turn comes
     context.tree.remember()
+    size = sum({entry.path: entry.size for entry in context.entries() if entry.kind == "f"}.values())
+    work.status(f"transferring context: {size_text(size)} done")
     work.done()
+    if size > _LARGE:
+        _warn_of_folders(context, shared)
+
+
+def _warn_of_folders(context: ContextFiles, shared: Shared) -> None:
+    from sampan.builder.files import sizes
+
+    found = sizes.measure(context.entries())
+    heavy = sizes.heavy(found)
+    if heavy is not None:
+        shared.reporter.warn(
+            f"{heavy.path} is {size_text(heavy.bytes)} of the {size_text(found.bytes)} that steps take from the context:"
+            f" if none needs it, write {heavy.path} into .dockerignore"
+        )
 
 
 def load_remotes(plan: Plan, shared: Shared) -> None:

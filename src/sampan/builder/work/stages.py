@@ -4,7 +4,7 @@ A build whose steps are all stored needs nothing else: what does steps stands in
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from sampan.builder.assemble import Layer
@@ -25,7 +25,7 @@ from sampan.storage.paths import Paths
 
 if TYPE_CHECKING:
     from sampan.builder.files.selection import Selected
-    from sampan.builder.files.trees import Tree
+    from sampan.builder.files.trees import Entry, Tree
     from sampan.builder.remote.sources import Remotes
     from sampan.builder.work.mounting import Given
     from sampan.builder.work.recording import Recorder
@@ -61,6 +61,13 @@ class ContextFiles:
                 content = cachekey.content_of(self.tree, chosen, keeps_owner=self.keeps_owner)
             found = self._found[place] = (chosen, content)
         return found
+
+    def entries(self) -> "Iterator[Entry]":
+        """What steps take; what several take comes several times."""
+        for found, _ in self._found.values():
+            for one in found:
+                yield one.entry
+                yield from one.below
 
 
 class Shared:
