@@ -1,7 +1,7 @@
 """The end of a build: its images put together, stored under their names, and delivered to where they are wanted."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sampan.builder import assemble
 from sampan.builder.cache import store
@@ -10,7 +10,7 @@ from sampan.builder.options import BuildResult
 from sampan.builder.plan.steps import Plan
 from sampan.builder.work.stages import Shared
 from sampan.errors import InvalidArgument, SampanError
-from sampan.images import happenings
+from sampan.images import happenings, tag_documents
 from sampan.images import store as images
 from sampan.linux import fault, files
 from sampan.oci.config import ImageConfig
@@ -53,21 +53,20 @@ def finish(plans: Sequence[Plan], shared: Shared, send: Send | None) -> BuildRes
 
             digest = delivery.deliver(shared, outputs, made, send)
             result = result._replace(digest=digest)
-        return result._replace(metadata=_metadata(result, names))
+        return result._replace(metadata=_metadata(result))
     finally:
         if not is_kept and made[0].image_id:
             _forget(shared, [one.image_id for one in made if one.image_id not in was_here])
 
 
-def _metadata(result: BuildResult, names: Sequence[str]) -> dict[str, str]:
-    """What --metadata-file says, with the fields that buildx has."""
-    found = {}
-    if result.image_id:
-        found["containerimage.config.digest"] = result.image_id
-        found["containerimage.digest"] = result.digest or result.image_id
-    if names and result.image_id:
-        found["image.name"] = ",".join(names)
-    return found
+def _metadata(result: BuildResult) -> dict[str, Any]:
+    """What --metadata-file says of the image, with the fields that buildx has."""
+    if not result.image_id:
+        return {}
+    return {
+        "containerimage.config.digest": result.image_id,
+        "containerimage.digest": result.digest or result.image_id,
+    }
 
 
 def _known(shared: Shared) -> set[str]:
@@ -109,13 +108,15 @@ def _stored(plans: Sequence[Plan], shared: Shared, tags: Sequence[str]) -> tuple
     configs = [_config(plan, shared, diff_ids) for plan in plans]
     work.status("exporting layers done")
     found = []
+    own = tags if len(plans) == 1 and not shared.options.annotations else ()
     with shared.database.transaction():
         for plan, config in zip(plans, configs, strict=True):
             layers = shared.stages[plan.result.index].layers
-            own = tags if len(plans) == 1 and not shared.options.annotations else ()
             image_id = images.add(shared.database, config, layers, tags=own)
             happenings.record(shared.database, image_id, "create")
             found.append(Made(plan.platform, layers, image_id))
+        for tag in own:
+            tag_documents.forget(shared.database, tag)
         store.mark_used(shared.database, tuple(shared.used_keys))
     fault.point("build.image-added")
     for made in found:

@@ -72,11 +72,29 @@ def _by_name(database: Database, image: Image, text: str, force: bool, in_use: I
     gone = _names_that_go(image, wanted)
     # One event for all: the digests only follow the tag.
     removed: Removed = [_untag(database, image.id, name, is_told=name is gone[0]) for name in gone]
+    removed += _delete_siblings(database, image, gone, in_use)
     if not set(image.tags + image.digests) - set(gone):
         _check_mounts(database, image, force)
     if set(image.tags + image.digests) - set(gone) or any(running for _, running in users):
         return removed  # other names, or a running container, keep the image
     return removed + _delete(database, image, users)
+
+
+def _delete_siblings(database: Database, image: Image, gone: Sequence[str], in_use: InUse) -> Removed:
+    """Images of other platforms that were only known as parts of an index whose name goes, and that nothing uses."""
+    removed: Removed = []
+    for name in gone:
+        repository, at, digest = name.partition("@")
+        rows = database.rows(
+            "SELECT image_id FROM repo_digest WHERE repository = ? AND digest = ? AND image_id != ?",
+            (repository, digest, image.id),
+        )
+        for row in rows if at else ():
+            sibling = store.get(database, str(row[0]))
+            alone = all(other.partition("@")[0] == repository for other in sibling.digests)
+            if alone and not sibling.tags and not in_use(sibling.id) and not _mounts(database, sibling):
+                removed += _delete(database, sibling, [])
+    return removed
 
 
 def _names_that_go(image: Image, wanted: reference.Reference) -> list[str]:

@@ -4,12 +4,15 @@ They are made with a build, and pushed as they are. A tag that was moved to anot
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from sampan.images.origins import Stored
 from sampan.storage.database import Database
 
+if TYPE_CHECKING:
+    from sampan.images.origins import Stored
 
-def record(database: Database, reference: str, image_id: str, stored: Stored, blobs: Mapping[str, bytes]) -> None:
+
+def record(database: Database, reference: str, image_id: str, stored: "Stored", blobs: Mapping[str, bytes]) -> None:
     """Let a normalised tag, which means `image_id` here, mean a document elsewhere. `blobs` are manifests of what is no
     image, and what these name, by digest."""
     with database.transaction():
@@ -25,8 +28,8 @@ def record(database: Database, reference: str, image_id: str, stored: Stored, bl
 def forget(database: Database, reference: str) -> None:
     """The tag means its image alone from here on."""
     with database.transaction():
-        database.execute("DELETE FROM tag_document WHERE reference = ?", (reference,))
-        _tidy(database)
+        if database.execute("DELETE FROM tag_document WHERE reference = ?", (reference,)):
+            _tidy(database)
 
 
 def _tidy(database: Database) -> None:
@@ -38,7 +41,7 @@ def _tidy(database: Database) -> None:
     database.execute("DELETE FROM document_blob WHERE document NOT IN (SELECT digest FROM tag_document)")
 
 
-def find(database: Database, reference: str) -> Stored | None:
+def find(database: Database, reference: str) -> "Stored | None":
     """The document of a normalised tag; None where it means its image alone."""
     row = database.row(
         "SELECT digest, media_type, content FROM tag_document JOIN tag USING (reference, image_id) WHERE reference = ?",
@@ -46,6 +49,8 @@ def find(database: Database, reference: str) -> Stored | None:
     )
     if row is None:
         return None
+    from sampan.images.origins import Stored  # not on the way of a build without such documents
+
     content = row[2]
     assert isinstance(content, bytes)
     return Stored(str(row[0]), str(row[1]), content)

@@ -20,6 +20,7 @@ from sampan.builder.work.recording import Finished
 from sampan.builder.work.stages import StageWork
 from sampan.errors import InvalidArgument, SampanError, Unavailable
 from sampan.linux import cgroup, fault, files
+from sampan.oci import platform
 from sampan.runtime import bundle
 from sampan.storage import snapshots
 
@@ -224,7 +225,23 @@ class _Performing:
         sources = mounting.sources(self.stage, step)
         return staging.Mounts(self.shared.database, self.shared.paths, action, sources)
 
+    def _check_emulation(self) -> None:
+        """Raises InvalidArgument where commands of the stage's platform do not run on this host."""
+        wanted = self.stage.planned.runs_on
+        host = platform.host_platform(os.uname().machine)
+        if wanted is None or wanted.architecture == host.architecture:
+            return
+        from sampan.linux import emulation
+
+        if not emulation.can_run(wanted.architecture, host.architecture):
+            raise InvalidArgument(
+                f"cannot run commands for {wanted} on {host}: no emulator is registered with binfmt_misc",
+                hint="register one: apt-get install qemu-user-static binfmt-support; or do what needs a command in a"
+                " stage FROM --platform=$BUILDPLATFORM",
+            )
+
     def _run(self, step: Step, action: RunCommand, snapshot_id: str, work: Work) -> None:
+        self._check_emulation()
         process = f'process "{" ".join(action.args)}" did not complete successfully'
         mounts = self._mounts(step, action) if action.mounts else None
         try:

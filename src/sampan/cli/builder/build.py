@@ -32,8 +32,10 @@ def execute(invocation: Invocation) -> int:
     _refuse_unsupported(parsed)
     progress, is_quiet = parsed.string("progress"), parsed.boolean("quiet")
     if progress not in MODES:
-        raise ClientError(f"ERROR: invalid progress mode {progress}", hint="auto, plain, tty and quiet are known")
-    if is_quiet and progress in ("plain", "tty"):
+        raise ClientError(
+            f"ERROR: invalid progress mode {progress}", hint="auto, plain, tty, quiet and rawjson are known"
+        )
+    if is_quiet and progress in ("plain", "tty", "rawjson"):
         raise ClientError(f"ERROR: progress={progress} and quiet cannot be used together")
     options = build_options(parsed, invocation.settings)
     engine = Engine(invocation.settings.root or None)
@@ -43,7 +45,11 @@ def execute(invocation: Invocation) -> int:
 
         return calls.execute(engine, options, call, progress, invocation.settings.config)
     result = _build(engine, options, "quiet" if is_quiet else progress, invocation.settings.config)
-    if is_quiet or progress == "quiet":
+    if parsed.is_given("metadata-file"):
+        from sampan.cli.builder import metadata
+
+        metadata.write(parsed.string("metadata-file"), result, parsed.strings("tag"))
+    if (is_quiet or progress == "quiet") and result.image_id:
         print(result.image_id)
     return 0
 

@@ -27,7 +27,7 @@ FLAGS = (
     Flag("no-cache-filter", STRINGS, "Run every step of these stages again"),
     Flag("output", STRINGS, "Where the result goes, type=local|tar|oci|docker,dest=PATH", "o"),
     Flag("platform", STRINGS, "Platform to build for, os[/arch[/variant]]"),
-    Flag("progress", STRING, 'How progress looks: "auto", "plain", "tty" or "quiet"', shown_default="auto"),
+    Flag("progress", STRING, 'How progress looks: "auto", "plain", "tty", "quiet" or "rawjson"', shown_default="auto"),
     Flag("provenance", STRING, "Provenance attestation, true or false"),
     Flag("pull", BOOL, "Look for newer base images"),
     Flag("push", BOOL, "Send the image to its registry"),
@@ -44,7 +44,7 @@ FLAGS = (
 # Flags that are read for docker's sake: without effect, or asking for what is always done.
 WITHOUT_EFFECT = ("builder", "debug")
 SUPPORTED = (
-    "add-host", "allow", "build-arg", "build-context", "call", "cgroup-parent", "check", "file", "iidfile", "label",
-    "load", "network", "no-cache", "no-cache-filter", "output", "platform", "progress", "pull", "push", "quiet",
-    "secret", "shm-size", "ssh", "tag", "target", "ulimit",
+    "add-host", "allow", "annotation", "build-arg", "build-context", "call", "cgroup-parent", "check", "file",
+    "iidfile", "label", "load", "metadata-file", "network", "no-cache", "no-cache-filter", "output", "platform",
+    "progress", "pull", "push", "quiet", "secret", "shm-size", "ssh", "tag", "target", "ulimit",
 )  # fmt: skip

@@ -29,6 +29,10 @@ def build_options(parsed: Parsed, settings: Settings) -> BuildOptions:
             options = options._replace(contexts=named.parse(parsed.strings("build-context")))
         except InvalidArgument as error:
             raise ClientError(f"ERROR: {error.message}", hint=error.hint) from error
+    if parsed.is_given("annotation"):
+        from sampan.cli.builder.annotations import annotations_of
+
+        options = options._replace(annotations=annotations_of(parsed.strings("annotation")))
     if any(parsed.is_given(name) for name in _PERMISSIONS):
         from sampan.cli.builder.permissions import with_permissions
 
