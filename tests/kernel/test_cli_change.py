@@ -141,6 +141,7 @@ def test_check_df_version_and_info_describe_the_store(sampan: Sampan) -> None:
         ("Containers", "1", "1"),
         ("Local Volumes", "0", "0"),
         ("Build Cache", "0", "0"),
+        ("Store", "1", "1"),
     ]
     assert "Images space usage:" in sampan("system", "df", "-v").out
     assert sampan("info", "-f", "{{.ContainersRunning}} {{.Swarm.LocalNodeState}}").out == "1 inactive\n"

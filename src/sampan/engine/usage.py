@@ -1,13 +1,20 @@
-"""What the store takes on disk (`system df`). Sizes are in bytes of regular files."""
+"""What the store takes on disk (`system df`).
+
+Sizes of single objects are in bytes of regular files, as everywhere; what they take together is in blocks of the disk.
+"""
 
 from typing import NamedTuple
 
 from sampan.builder.cache.pruning import Cached, cached
 from sampan.containers import store as containers
 from sampan.containers.model import Container
+from sampan.engine import disk
+from sampan.engine.listing import prunable
 from sampan.images import store as images
 from sampan.images.model import Image
+from sampan.linux import process
 from sampan.registry import partial
+from sampan.storage import blocks, leases, snapshots
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 from sampan.volumes import store as volumes
@@ -42,47 +49,68 @@ class VolumeUsage(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """The whole. `layers` is what the images' layers take together, each counted once; `unused_layers` those of them
-    that no container, and no image with a container, needs; layers that interrupted pulls left are among both."""
+    """The whole: each object, and `disk`, what they take together and what prunes would free."""
 
     images: tuple[ImageUsage, ...]
     containers: tuple[ContainerUsage, ...]
     volumes: tuple[VolumeUsage, ...]
     cache: tuple[Cached, ...]
-    layers: int
-    unused_layers: int
+    disk: disk.Disk
 
 
 def measure(database: Database, paths: Paths) -> Usage:
-    """Look at everything; walks the folders of containers and volumes."""
-    total = database.row(
-        """
-        WITH needed(id) AS (
-            SELECT json_each.value FROM container, json_each(container.layers)
-            UNION SELECT layer.value FROM container, json_each(container.spec, '$.mounts') AS mount,
-                json_each(mount.value, '$.layers') AS layer
-            UNION SELECT snapshot_id FROM image_layer WHERE image_id IN (SELECT image_id FROM container)
-        )
-        SELECT sum(size + recipe_size),
-            sum(CASE WHEN id IN (SELECT id FROM needed) THEN 0 ELSE size + recipe_size END) FROM snapshot
-        WHERE id IN (SELECT snapshot_id FROM image_layer)
-        """
+    """Look at everything; walks the whole store."""
+    made = tuple(
+        ContainerUsage(container, written(paths, container)) for container in containers.all_containers(database)
     )
-    begun = partial.clean(paths.downloads, 0, dry_run=True)
-    return Usage(
-        images=_images(database),
-        containers=tuple(
-            ContainerUsage(container, written(paths, container)) for container in containers.all_containers(database)
-        ),
-        volumes=tuple(
-            VolumeUsage(volume, volumes.size(paths, volume.name), len(volumes.users(database, volume.name)))
-            for volume in volumes.all_volumes(database, paths)
-            if not volume.options  # as in Docker: what one with options holds lies elsewhere
-        ),
-        cache=tuple(cached(database, paths)),
-        layers=begun + (int(total[0] or 0) if total else 0),
-        unused_layers=begun + (int(total[1] or 0) if total else 0),
+    kept = tuple(
+        VolumeUsage(volume, volumes.size(paths, volume.name), len(volumes.users(database, volume.name)))
+        for volume in volumes.all_volumes(database, paths)
+        if not volume.options  # as in Docker: what one with options holds lies elsewhere
     )
+    steps = tuple(cached(database, paths))
+    owners = _owners(database, paths, made, kept, steps)
+    # The walk last: measuring caches writes to the database.
+    return Usage(_images(database), made, kept, steps, disk.rows(blocks.measure(paths), owners))
+
+
+def _owners(
+    database: Database,
+    paths: Paths,
+    made: tuple[ContainerUsage, ...],
+    kept: tuple[VolumeUsage, ...],
+    steps: tuple[Cached, ...],
+) -> disk.Owners:
+    return disk.Owners(
+        recorded={str(row[0]) for row in database.rows("SELECT id FROM snapshot")},
+        cached={entry.snapshot_id for entry in steps if not entry.is_shared and not entry.is_mount},
+        needed=_needed(database),
+        containers={entry.container.id for entry in made},
+        stopped={record.id for record in prunable([entry.container for entry in made], {})},
+        volumes={str(row[0]) for row in database.rows("SELECT name FROM volume")},
+        unused_volumes={entry.volume.name for entry in kept if not entry.links},
+        caches={entry.keys[0] for entry in steps if entry.is_mount},
+        idle_caches={entry.keys[0] for entry in steps if entry.is_mount and not entry.is_used},
+        begun_reclaimable=partial.clean(paths.downloads, 0, dry_run=True),
+    )
+
+
+def _needed(database: Database) -> set[str]:
+    """Snapshots that stay whatever is pruned but containers: those of containers and of their images, of images that
+    are mounted, and those that a living process has leased."""
+    rows = database.rows(
+        """
+        SELECT json_each.value FROM container, json_each(container.layers)
+        UNION SELECT layer.value FROM container, json_each(container.spec, '$.mounts') AS mount,
+            json_each(mount.value, '$.layers') AS layer
+        UNION SELECT snapshot_id FROM image_layer WHERE image_id IN (SELECT image_id FROM container)
+        UNION SELECT json_each.value FROM image_mount, json_each(image_mount.layers) WHERE boot_id = ?
+        """,
+        (process.boot_id(),),
+    )
+    prefix = snapshots.lease_of("")
+    leased = {name.removeprefix(prefix) for name in leases.held(database) if name.startswith(prefix)}
+    return leased | {str(row[0]) for row in rows}
 
 
 def written(paths: Paths, container: Container) -> int:

@@ -1,10 +1,11 @@
-"""`system df`: the four lines of totals."""
+"""`system df`: the lines of totals, in blocks of the disk: what `du` says of the root."""
 
 from collections.abc import Sequence
 
 from sampan.builder.cache.pruning import Cached
 from sampan.cli.format import Listing, Row
 from sampan.cli.output import human_size
+from sampan.engine.disk import Room
 from sampan.engine.usage import Usage
 
 LISTING = Listing(
@@ -23,36 +24,39 @@ LISTING = Listing(
 
 
 def rows(usage: Usage) -> list[Row]:
-    """What there is, what is in use, and what a prune would free: with its share, but for the cache."""
-    written = sum(entry.size for entry in usage.containers)
-    stopped = sum(entry.size for entry in usage.containers if not entry.container.is_running)
-    in_volumes = sum(entry.size for entry in usage.volumes)
-    dangling = sum(entry.size for entry in usage.volumes if not entry.links)
-    cached = human_size(own_size(usage.cache))
-    reclaimable = human_size(own_size([entry for entry in usage.cache if not entry.is_used]))
+    """What there is, what is in use, and what a prune would free: with its share, but for the cache. Last what belongs
+    to none of the kinds, so that all sizes together are the store's."""
+    disk = usage.disk
     return [
         _row(
             "Images",
             len(usage.images),
             sum(1 for entry in usage.images if entry.containers),
-            human_size(usage.layers),
-            _share(usage.unused_layers, usage.layers),
+            human_size(disk.images.taken),
+            _share(disk.images),
         ),
         _row(
             "Containers",
             len(usage.containers),
             sum(1 for entry in usage.containers if entry.container.is_running),
-            human_size(written),
-            _share(stopped, written),
+            human_size(disk.containers.taken),
+            _share(disk.containers),
         ),
         _row(
             "Local Volumes",
             len(usage.volumes),
             sum(1 for entry in usage.volumes if entry.links),
-            human_size(in_volumes),
-            _share(dangling, in_volumes),
+            human_size(disk.volumes.taken),
+            _share(disk.volumes),
         ),
-        _row("Build Cache", len(usage.cache), sum(entry.is_used for entry in usage.cache), cached, reclaimable),
+        _row(
+            "Build Cache",
+            len(usage.cache),
+            sum(entry.is_used for entry in usage.cache),
+            human_size(disk.cache.taken),
+            human_size(disk.cache.reclaimable),
+        ),
+        _row("Store", 1, 1, human_size(disk.store.taken), _share(disk.store)),
     ]
 
 
@@ -71,5 +75,6 @@ def _row(kind: str, total: int, active: int, size: str, reclaimable: str) -> Row
     }
 
 
-def _share(part: int, whole: int) -> str:
-    return f"{human_size(part)} ({part * 100 // whole}%)" if whole else human_size(part)
+def _share(room: Room) -> str:
+    free = human_size(room.reclaimable)
+    return f"{free} ({room.reclaimable * 100 // room.taken}%)" if room.taken else free
