@@ -57,8 +57,8 @@ def _warn_of_folders(context: ContextFiles, shared: Shared) -> None:
     heavy = sizes.heavy(found)
     if heavy is not None:
         shared.reporter.warn(
-            f"{heavy.path} is {size_text(heavy.bytes)} of the {size_text(found.bytes)} that steps take from the context:"
-            f" if none needs it, write {heavy.path} into .dockerignore"
+            f"{heavy.path} is {size_text(heavy.bytes)} of the {size_text(found.bytes)} that steps take from the"
+            f" context: if none needs it, write {heavy.path} into .dockerignore"
         )
 
 
