@@ -150,7 +150,6 @@ def write_file(dest: str, fill: Callable[[Write], None]) -> None:
 
 def _whole(path: str, fill: Callable[[Write], None]) -> None:
     folder, name = os.path.split(path)
-    os.makedirs(folder, exist_ok=True)
     temporary = f"{folder}/.tmp-{name}{os.getpid()}"
     try:
         with open(temporary, "xb") as file:
@@ -164,8 +163,9 @@ def _whole(path: str, fill: Callable[[Write], None]) -> None:
 
 def _lay_out(folder: str, fill: Callable[[Write], None]) -> None:
     """An archive of our own laid out in a folder. Raises Unavailable."""
-    import tarfile
     import threading
+
+    from sampan.storage import unpacking
 
     reading, writing = os.pipe()
     failures: list[BaseException] = []
@@ -180,9 +180,13 @@ def _lay_out(folder: str, fill: Callable[[Write], None]) -> None:
     thread = threading.Thread(target=write, name="layout")
     thread.start()
     try:
-        with open(reading, "rb") as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
+        with open(reading, "rb") as stream:
             os.makedirs(folder, exist_ok=True)
-            archive.extractall(folder, filter="data")
+            target = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                unpacking.extract(stream, target)
+            finally:
+                os.close(target)
     except OSError as error:
         raise Unavailable(f"cannot write to {folder}: {(error.strerror or '').lower()}") from error
     finally:

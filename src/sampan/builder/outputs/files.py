@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from sampan.builder.files import copying, selection
 from sampan.builder.files.copying import Part
+from sampan.builder.files.selection import Selected
 from sampan.builder.files.trees import Tree
 from sampan.builder.plan.steps import CopyFiles
 from sampan.errors import InvalidArgument, Unavailable
@@ -18,8 +19,8 @@ _EVERYTHING = CopyFiles(sources=("/",), destination="/")
 def to_folder(paths: Paths, snapshots: Sequence[str], folder: str) -> int:
     """Lay the merged files of `snapshots` out in a folder, which is made where it is missing; what is there stays.
 
-    They belong to the caller, and keep their modes and times. Returns the bytes of their content. Raises
-    InvalidArgument for what is no folder, Unavailable for a full disk.
+    They belong to the caller, and keep their modes and times; devices are left out. Returns the bytes of their content.
+    Raises InvalidArgument for what is no folder, Unavailable for a full disk.
     """
     try:
         os.makedirs(folder, 0o700, exist_ok=True)
@@ -35,7 +36,7 @@ def to_folder(paths: Paths, snapshots: Sequence[str], folder: str) -> int:
             return 0
         tree = Tree(mount.lower_root(paths.layers, snapshots))
         try:
-            chosen = selection.select(tree, _EVERYTHING)
+            chosen = [_without_devices(one) for one in selection.select(tree, _EVERYTHING)]
             copying.copy(target, [Part(tree, chosen)], _EVERYTHING, None)
             return sum(entry.size for one in chosen for entry in one.below if entry.kind == "f")
         finally:
@@ -46,6 +47,11 @@ def to_folder(paths: Paths, snapshots: Sequence[str], folder: str) -> int:
         ) from error
     finally:
         os.close(target)
+
+
+def _without_devices(selected: Selected) -> Selected:
+    """An image must not put devices onto the host."""
+    return selected._replace(below=tuple(entry for entry in selected.below if entry.kind not in ("c", "b")))
 
 
 def to_tar(paths: Paths, parts: Sequence[tuple[str, Sequence[str]]], write: Callable[[bytes], object]) -> int:

@@ -58,6 +58,8 @@ def _output(text: str) -> Output:
         raise _mistake("tar=false needs a folder: dest=FOLDER", "it is for type=oci and type=docker")
     if kind in ("tar", "oci", "docker") and not is_folder and dest not in ("", "-") and os.path.isdir(dest):
         raise _mistake(f"destination file is a directory: {dest}", "dest=FILE names a file")
+    if dest and fields.get("compression", "uncompressed") != "uncompressed":
+        raise _mistake("archives hold layers uncompressed", "leave compression out, or push: pushes use gzip")
     names = tuple(reference.parse(name).normalised() for name in fields.get("name", "").split(",") if name)
     pushes = kind == "registry" or fields.get("push", "false").lower() == "true"
     return Output(kind, dest, names, is_folder, pushes)
