@@ -45,7 +45,8 @@ class BuildOptions(NamedTuple):
     `allow` are entitlements: network.host, security.insecure. `add_hosts` are (name, address or "host-gateway"),
     `ulimits` (name, soft, hard); a `shm_bytes` of 0 is the usual size of /dev/shm. Without `outputs` the image goes to
     this store. `platforms` are those that it is built for, none means this host's. `uncached` are names of stages whose
-    steps are done again.
+    steps are done again. With `on_error` "shell" a RUN that fails opens a shell; `shell_at` (STAGE, STAGE:STEP or STEP)
+    opens one there instead of making an image. Both need a terminal.
     """
 
     context: str = "."
@@ -71,6 +72,8 @@ class BuildOptions(NamedTuple):
     annotations: tuple[Annotation, ...] = ()
     uncached: tuple[str, ...] = ()
     outputs: tuple[Output, ...] = ()
+    on_error: str = ""
+    shell_at: str = ""
     contexts: Mapping[str, str] = {}
     stdin: "BinaryIO | None" = None
     origin: str = ""

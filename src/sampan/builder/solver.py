@@ -11,7 +11,7 @@ from sampan.builder.finishing import Send
 from sampan.builder.options import BuildOptions, BuildResult
 from sampan.builder.plan import graph
 from sampan.builder.plan.steps import Plan, readings
-from sampan.builder.progress.events import Event, Reporter
+from sampan.builder.progress.events import Event, Opened, Reporter
 from sampan.builder.project import Source
 from sampan.builder.work.stages import Shared
 from sampan.dockerfile import parser
@@ -111,6 +111,11 @@ class _Build:
 
     def run(self, send: Send | None) -> BuildResult:
         dockerfile = self._read()
+        if self._options.shell_at:
+            from sampan.dockerfile import cutting
+
+            dockerfile = cutting.cut(dockerfile, self._options.shell_at, self._options.target)
+            self._options = self._options._replace(target="")
         shared = self._shared()
         try:
             with project.placed(self._source):
@@ -126,9 +131,22 @@ class _Build:
                 self._check(dockerfile, plans[0], shared)
                 gathering.look_up(whole, shared)
                 self._execute(whole, shared)
+                if self._options.shell_at:
+                    return self._shell(whole, shared)
                 return finishing.finish(plans, shared, send)
         finally:
             shared.close()
+
+    def _shell(self, plan: Plan, shared: Shared) -> BuildResult:
+        """A shell in place of the image."""
+        from sampan.builder.work import shells
+
+        shared.diff_ids()  # all that was made is recorded
+        self._reporter.emit(Opened())
+        shells.announce(f"a shell after {self._options.shell_at}")
+        shells.after(shared, plan.result.config, shared.stages[plan.result.index].layers)
+        self._reporter.emit(Opened(is_closed=True))
+        return BuildResult("", (), shared.cached, shared.executed)
 
     def examine(self) -> Examined:
         try:

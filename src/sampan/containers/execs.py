@@ -115,9 +115,9 @@ def spawn(paths: Paths, container: Container, options: ExecOptions, streams: Str
             pid = os.posix_spawn(runtime.path, [*command, container.id], _ENV, file_actions=_stdio(chosen))
             piping.started()
             return Running(pid, -1, folder, piping)
-        from sampan.containers import exec_terminal
+        from sampan.runtime import console
 
-        pid, terminal = exec_terminal.spawn(runtime.path, [*command, "--tty"], container.id, folder)
+        pid, terminal = console.spawn(runtime.path, [*command, "--tty"], [container.id], folder)
         return Running(pid, terminal, folder, piping)
     except BaseException:
         piping.close()
@@ -245,9 +245,11 @@ def run(
         raise
     identity = tell_started(database, container, options.command)
     if running.terminal >= 0:
-        from sampan.containers import exec_terminal
+        from sampan.containers.streams import DetachFilter
+        from sampan.runtime import console
 
-        if not exec_terminal.relay(running.terminal, streams, detach_sequence(detach_keys)):
+        keys = DetachFilter(detach_sequence(detach_keys))
+        if not console.relay(running.terminal, streams.stdin, streams.stdout, keys.feed):
             return None
     code = wait(paths, container, running, options.command[0])
     tell_ended(database, container, identity, code)

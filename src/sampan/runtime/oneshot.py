@@ -52,6 +52,7 @@ class Step(NamedTuple):
     cgroup_parent: str = ""
     shm_size: int = SHM_BYTES
     stdin: int = -1  # a descriptor to read from, -1 = /dev/null
+    is_terminal: bool = False  # it has a terminal, which is copied to and from our stdin and stdout
 
 
 def run(
@@ -94,8 +95,10 @@ def _run(
     upper = paths.layer(step.snapshot_id)
     left: list[stubs.Stub] = []
     pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(2)]
+    master = -1
 
     def inside(root: int) -> int:
+        nonlocal master
         place = _Place(folder, folder, paths.runtime, run_id, cgroups_path)
         if step.is_confidential:
             place = place._replace(bundle=_memory(folder), state=_memory(folder) + "/state")
@@ -103,6 +106,11 @@ def _run(
         mounts = step.stage(folder)
         left.extend(stubs.missing(root, step.destinations))
         _write_bundle(paths, runtime, step, place, root, mounts)
+        if step.is_terminal:
+            from sampan.runtime import console
+
+            pid, master = console.spawn(runtime.path, _command(runtime, place), [run_id], folder)
+            return pid
         return _spawn(runtime, place, step.stdin, pipes[0][1], pipes[1][1])
 
     try:
@@ -118,6 +126,11 @@ def _run(
         os.close(writer)
     fault.point("step.started")
     try:
+        if master >= 0:
+            from sampan.runtime import console
+
+            console.relay(master, 0, 1)
+            os.close(master)
         tail = _pump(pipes[0][0], pipes[1][0], on_output, pid, cgroups_path)
     except BaseException:
         cgroup.kill(cgroups_path)
@@ -190,6 +203,7 @@ def _spec_options(step: Step, who: users.Identity, place: _Place, mounts: tuple[
         cgroup="host" if probe.cgroup_version() == 1 else "private",
         capabilities=step.capabilities,
         rlimits=step.rlimits,
+        terminal=step.is_terminal,
         oom_score_adj=None,
     )
     if step.is_privileged:
@@ -208,11 +222,16 @@ def _compile_filter(runtime: probe.Program, place: _Place, filter_: seccomp.Filt
 
 
 def _spawn(runtime: probe.Program, place: _Place, stdin: int, stdout: int, stderr: int) -> int:
-    command = [runtime.path, "--root", place.state, "run", "--bundle", place.bundle]
     first = (os.POSIX_SPAWN_DUP2, stdin, 0) if stdin >= 0 else (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)
     actions = [first, (os.POSIX_SPAWN_DUP2, stdout, 1), (os.POSIX_SPAWN_DUP2, stderr, 2)]
-    command += ["--pid-file", place.folder + "/pid", place.run_id]
+    command = [*_command(runtime, place), place.run_id]
     return os.posix_spawn(runtime.path, command, {"PATH": defaults.DEFAULT_PATH}, file_actions=actions)
+
+
+def _command(runtime: probe.Program, place: _Place) -> list[str]:
+    """The runtime's command, less the step's name."""
+    command = [runtime.path, "--root", place.state, "run", "--bundle", place.bundle]
+    return [*command, "--pid-file", place.folder + "/pid"]
 
 
 def _pump(stdout: int, stderr: int, on_output: Callable[[int, bytes], None], runtime: int, cgroups_path: str) -> bytes:

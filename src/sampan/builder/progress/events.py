@@ -60,13 +60,19 @@ class Warned(NamedTuple):
     message: str
 
 
+class Opened(NamedTuple):
+    """A shell has the terminal, or with `is_closed` has it no more."""
+
+    is_closed: bool = False
+
+
 class Advised(NamedTuple):
     """How the next build could be faster."""
 
     message: str
 
 
-Event = Started | Status | Output | Cached | Missed | Done | Failed | Warned | Advised
+Event = Started | Status | Output | Cached | Missed | Done | Failed | Warned | Advised | Opened
 
 
 class Work:

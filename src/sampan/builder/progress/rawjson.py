@@ -10,7 +10,18 @@ import time
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from sampan.builder.progress.events import Advised, Cached, Done, Event, Failed, Missed, Output, Started, Status, Warned
+from sampan.builder.progress.events import (
+    Advised,
+    Cached,
+    Done,
+    Event,
+    Failed,
+    Missed,
+    Output,
+    Started,
+    Status,
+    Warned,
+)
 from sampan.builder.progress.plain import reason_line
 
 _SECOND_NS = 10**9

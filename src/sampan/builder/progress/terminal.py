@@ -5,7 +5,19 @@ import threading
 import time
 from typing import TextIO
 
-from sampan.builder.progress.events import Advised, Cached, Done, Event, Failed, Missed, Output, Started, Status, Warned
+from sampan.builder.progress.events import (
+    Advised,
+    Cached,
+    Done,
+    Event,
+    Failed,
+    Missed,
+    Opened,
+    Output,
+    Started,
+    Status,
+    Warned,
+)
 from sampan.builder.progress.plain import reason_line
 from sampan.dockerfile.errors import visible
 
@@ -41,6 +53,7 @@ class TerminalPrinter:
         self._warnings: list[str] = []
         self._advice: list[str] = []
         self._drawn = 0
+        self._is_hidden = False
         self._began = time.monotonic()
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -72,6 +85,10 @@ class TerminalPrinter:
         if isinstance(event, Warned):
             self._warnings.append(event.message)
             return
+        if isinstance(event, Opened):
+            self._is_hidden = not event.is_closed
+            self._drawn = 0  # what is on the screen is the shell's
+            return
         if isinstance(event, Advised):
             self._advice.append(event.message)
             return
@@ -97,6 +114,8 @@ class TerminalPrinter:
 
     def _draw(self, *, is_last: bool = False) -> None:
         with self._lock:
+            if self._is_hidden:
+                return
             size = self._size()
             picture = self._picture(size.columns, is_last)
         if not is_last:

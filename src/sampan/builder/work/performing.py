@@ -13,7 +13,7 @@ from sampan.builder.cache.store import Result
 from sampan.builder.failures import AtLine
 from sampan.builder.files import owners, selection
 from sampan.builder.plan.steps import CopyFiles, MakeWorkdir, Reading, RunCommand, Step, readings
-from sampan.builder.progress.events import Work
+from sampan.builder.progress.events import Opened, Work
 from sampan.builder.report import DONE, FAILED, StepReport, Times
 from sampan.builder.work import copies, running, views
 from sampan.builder.work.recording import Finished
@@ -218,6 +218,30 @@ class _Performing:
             except NotADirectoryError as error:
                 raise InvalidArgument(f"mkdir {action.path}: not a directory") from error
 
+    def _open_shell(self, step: Step, action: RunCommand, snapshot_id: str, mounts: "Mounts | None") -> None:
+        """A shell where a step failed, with what the step had; what it changes goes with the step's files."""
+        from sampan.builder.work import shells
+
+        self.shared.cancelled.set()
+        self.shared.reporter.emit(Opened())
+        shells.announce(f"{step.title} failed: a shell in its file system")
+        try:
+            running.run(
+                self.shared.paths,
+                self.shared.database,
+                shells.command_of(action),
+                lower=self.stage.layers,
+                snapshot_id=snapshot_id,
+                network=self._network,
+                script_path="",
+                on_output=lambda stream, data: None,
+                runtime=self.shared.options.runtime,
+                mounts=mounts,
+                is_terminal=True,
+            )
+        finally:
+            self.shared.reporter.emit(Opened(is_closed=True))
+
     def _mounts(self, step: Step, action: RunCommand) -> "Mounts":
         from sampan.builder.mounts import staging
         from sampan.builder.work import mounting
@@ -257,6 +281,8 @@ class _Performing:
                 runtime=self.shared.options.runtime,
                 mounts=mounts,
             )
+            if code != 0 and self.shared.options.on_error == "shell":
+                self._open_shell(step, action, snapshot_id, mounts)
         except SampanError as error:
             if isinstance(error, Unavailable):
                 raise

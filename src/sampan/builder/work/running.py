@@ -75,8 +75,10 @@ def run(
     on_output: Callable[[int, bytes], None],
     runtime: str = "",
     mounts: "Mounts | None" = None,
+    is_terminal: bool = False,
 ) -> int:
-    """Run a command on the snapshots `lower`; its changes go to `snapshot_id`. Returns its exit code.
+    """Run a command on the snapshots `lower`; its changes go to `snapshot_id`. Returns its exit code. With
+    `is_terminal` it has our terminal.
 
     A script of a heredoc is written to `script_path`, a name in a folder of the caller's. The engine's settings choose
     name servers, and the runtime where none is asked for. Raises as oneshot.run() does.
@@ -102,6 +104,7 @@ def run(
         rlimits=tuple(Rlimit(name, soft, hard) for name, soft, hard in action.ulimits),
         shm_size=action.shm_bytes or oneshot.SHM_BYTES,
         cgroup_parent=action.cgroup_parent.rstrip("/"),
+        is_terminal=is_terminal,
     )
     if action.is_insecure:
         step = _insecure(step)

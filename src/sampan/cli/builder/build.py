@@ -4,7 +4,7 @@ import sys
 
 from sampan.builder.failures import BuildFailed
 from sampan.builder.options import BuildOptions, BuildResult
-from sampan.cli.builder.build_flags import FLAGS, SUPPORTED, WITHOUT_EFFECT
+from sampan.cli.builder.build_flags import FLAGS, REPORTS, SUPPORTED, WITHOUT_EFFECT
 from sampan.cli.builder.build_options import build_options
 from sampan.cli.builder.printing import MODES, printer
 from sampan.cli.command import Command, Example, Invocation
@@ -44,7 +44,13 @@ def execute(invocation: Invocation) -> int:
         from sampan.cli.builder import calls
 
         return calls.execute(engine, options, call, progress, invocation.settings.config)
-    result = _build(engine, options, "quiet" if is_quiet else progress, invocation.settings.config)
+    try:
+        result = _build(engine, options, "quiet" if is_quiet else progress, invocation.settings.config)
+    finally:
+        if any(parsed.is_given(name) for name in REPORTS):
+            from sampan.cli.builder import reporting
+
+            reporting.tell(parsed, engine, options)
     if parsed.is_given("metadata-file"):
         from sampan.cli.builder import metadata
 

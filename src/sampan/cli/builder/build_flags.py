@@ -17,6 +17,7 @@ FLAGS = (
     Flag("call", STRING, "What to do: build, check, outline or targets", default="build"),
     Flag("cgroup-parent", STRING, "Parent of the cgroup of RUN"),
     Flag("check", BOOL, "Look for bad practice instead of building"),
+    Flag("explain-json", STRING, "Write what each step did, and why, to this file"),
     Flag("file", STRING, "The Dockerfile; PATH/Dockerfile by default, - for stdin", "f"),
     Flag("iidfile", STRING, "Write the image's ID to this file"),
     Flag("label", STRINGS, "Label of the image, KEY=VALUE or KEY"),
@@ -25,6 +26,7 @@ FLAGS = (
     Flag("network", STRING, "Network of RUN: default, none or host", default="default"),
     Flag("no-cache", BOOL, "Run every step again"),
     Flag("no-cache-filter", STRINGS, "Run every step of these stages again"),
+    Flag("on-error", STRING, 'What a RUN that fails does besides: "shell" opens one in its file system'),
     Flag("output", STRINGS, "Where the result goes, type=local|tar|oci|docker,dest=PATH", "o"),
     Flag("platform", STRINGS, "Platform to build for, os[/arch[/variant]]"),
     Flag("progress", STRING, 'How progress looks: "auto", "plain", "tty", "quiet" or "rawjson"', shown_default="auto"),
@@ -34,17 +36,22 @@ FLAGS = (
     Flag("quiet", BOOL, "Print only the image's ID", "q"),
     Flag("sbom", STRING, "Bill of materials, true or false"),
     Flag("secret", STRINGS, "File that RUN may read, id=NAME[,src=PATH]"),
+    Flag("shell-at", STRING, "Open a shell after this step instead of making an image, STAGE, STAGE:STEP or STEP"),
     Flag("shm-size", BYTES, "Size of /dev/shm in RUN"),
     Flag("ssh", STRINGS, "SSH agent for RUN, default or ID=SOCKET"),
     Flag("tag", STRINGS, "Name of the image, NAME[:TAG]", "t"),
     Flag("target", STRING, "Stage to build, a name or a number"),
+    Flag("timings", BOOL, "Print how long each step waited, was looked up, ran and was hashed"),
+    Flag("trace", STRING, "Write a trace to this file, for chrome://tracing or Perfetto"),
     Flag("ulimit", ULIMIT, "Limit of RUN, NAME=SOFT[:HARD]"),
 )
 
 # Flags that are read for docker's sake: without effect, or asking for what is always done.
 WITHOUT_EFFECT = ("builder", "debug")
 SUPPORTED = (
-    "add-host", "allow", "annotation", "build-arg", "build-context", "call", "cgroup-parent", "check", "file",
-    "iidfile", "label", "load", "metadata-file", "network", "no-cache", "no-cache-filter", "output", "platform",
-    "progress", "pull", "push", "quiet", "secret", "shm-size", "ssh", "tag", "target", "ulimit",
+    "add-host", "allow", "annotation", "build-arg", "build-context", "call", "cgroup-parent", "check", "explain-json",
+    "file", "iidfile", "label", "load", "metadata-file", "network", "no-cache", "no-cache-filter", "on-error",
+    "output", "platform", "progress", "pull", "push", "quiet", "secret", "shell-at", "shm-size", "ssh", "tag",
+    "target", "timings", "trace", "ulimit",
 )  # fmt: skip
+REPORTS = ("explain-json", "timings", "trace")

@@ -37,7 +37,21 @@ def build_options(parsed: Parsed, settings: Settings) -> BuildOptions:
         from sampan.cli.builder.permissions import with_permissions
 
         options = with_permissions(options, parsed)
+    if parsed.is_given("on-error") or parsed.is_given("shell-at"):
+        options = _with_shells(options, parsed)
     return options
+
+
+def _with_shells(options: BuildOptions, parsed: Parsed) -> BuildOptions:
+    """--on-error and --shell-at. Raises ClientError."""
+    on_error, shell_at = parsed.string("on-error"), parsed.string("shell-at")
+    if on_error not in ("", "fail", "shell"):
+        raise ClientError(f"ERROR: invalid value {on_error} of --on-error", hint="shell, or fail, which is the default")
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise ClientError(
+            "ERROR: the input device is not a TTY", hint="--on-error=shell and --shell-at open a shell on a terminal"
+        )
+    return options._replace(on_error=on_error, shell_at=shell_at)
 
 
 def _options(parsed: Parsed) -> BuildOptions:

@@ -1,20 +1,23 @@
-"""The terminal of an exec: made by the runtime in the container, its master sent to us, and copied to and from ours."""
+"""A process's terminal: made by the runtime in the container, its master sent to us, and copied to and from ours."""
 
 import os
 import select
 import signal
 import socket
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
-from sampan.containers.streams import DetachFilter, Streams
 from sampan.linux import files, tty
 from sampan.runtime import defaults
 
 _ENV = {"PATH": defaults.DEFAULT_PATH}
+Keys = Callable[[bytes], tuple[bytes, bool]]
+"""What is typed, to (what goes through, whether the terminal is left)."""
 
 
-def spawn(program: str, command: list[str], container_id: str, folder: str) -> tuple[int, int]:
-    """Start the runtime's exec with a console socket in `folder`: (pid, master), the master -1 when it ended before."""
+def spawn(program: str, command: Sequence[str], last: Sequence[str], folder: str) -> tuple[int, int]:
+    """Start the runtime as `command`, a console socket in `folder`, and `last`: (pid, master), the master -1 when it
+    ended before it sent one."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     place = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -23,14 +26,14 @@ def spawn(program: str, command: list[str], container_id: str, folder: str) -> t
         listener.listen(1)
         console = f"/proc/{os.getpid()}/fd/{place}/console"
         actions = [(os.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_RDWR, 0) for number in range(3)]
-        pid = os.posix_spawn(program, [*command, "--console-socket", console, container_id], _ENV, file_actions=actions)
-        return pid, _receive_terminal(listener, pid)
+        pid = os.posix_spawn(program, [*command, "--console-socket", console, *last], _ENV, file_actions=actions)
+        return pid, _receive(listener, pid)
     finally:
         listener.close()
         os.close(place)
 
 
-def _receive_terminal(listener: socket.socket, pid: int) -> int:
+def _receive(listener: socket.socket, pid: int) -> int:
     """The master's descriptor; -1 when the runtime ended without sending one."""
     watched = os.pidfd_open(pid)
     poll = select.poll()
@@ -47,27 +50,28 @@ def _receive_terminal(listener: socket.socket, pid: int) -> int:
     return descriptors[0] if descriptors else -1
 
 
-def relay(master: int, streams: Streams, detach_keys: bytes) -> bool:
-    """Copy between a terminal's master and our stdio until it is closed (True) or the detach keys are typed (False)."""
+def relay(master: int, stdin: int, stdout: int, keys: Keys = lambda typed: (typed, False)) -> bool:
+    """Copy between a terminal's master and our descriptors (-1: no input) until it is closed (True) or `keys` says that
+    it is left (False). A terminal of ours is raw meanwhile, and the other one has its size."""
     with ExitStack() as undo:
-        if streams.stdin >= 0 and tty.is_terminal(streams.stdin):
+        if stdin >= 0 and tty.is_terminal(stdin):
 
             def resize(*_: object) -> None:
-                rows, columns = tty.size(streams.stdin)
+                rows, columns = tty.size(stdin)
                 tty.set_size(master, rows, columns)
 
             previous = signal.signal(signal.SIGWINCH, resize)
             undo.callback(signal.signal, signal.SIGWINCH, previous)
             resize()
-            undo.enter_context(tty.Raw(streams.stdin))
-        return _relay(master, streams, DetachFilter(detach_keys))
+            undo.enter_context(tty.Raw(stdin))
+        return _copy(master, stdin, stdout, keys)
 
 
-def _relay(master: int, streams: Streams, keys: DetachFilter) -> bool:
+def _copy(master: int, stdin: int, stdout: int, keys: Keys) -> bool:
     poll = select.poll()
     poll.register(master, select.POLLIN)
-    if streams.stdin >= 0:
-        poll.register(streams.stdin, select.POLLIN)
+    if stdin >= 0:
+        poll.register(stdin, select.POLLIN)
     while True:
         for descriptor, _ in poll.poll():
             try:
@@ -77,13 +81,13 @@ def _relay(master: int, streams: Streams, keys: DetachFilter) -> bool:
             if descriptor == master:
                 if not data:
                     return True
-                files.write_all(streams.stdout, data)
+                files.write_all(stdout, data)
                 continue
             if not data:
                 poll.unregister(descriptor)
                 files.write_all(master, b"\x04")
                 continue
-            passed, detached = keys.feed(data)
-            if detached:
+            passed, is_left = keys(data)
+            if is_left:
                 return False
             files.write_all(master, passed)
