@@ -11,10 +11,11 @@ import sys
 from statistics import median
 
 from bench import imports, memory, report
+from bench.builds import BUILDS, classic_build
 from bench.engines import HERE, CommandFailed, Engine, engines, peer_pid
 from bench.life import LIFE
-from bench.report import Row
-from bench.scenarios import IMAGE, SCENARIOS, Scenario, classic_build
+from bench.report import BARE, Row
+from bench.scenarios import IMAGE, SCENARIOS, Scenario
 from bench.transfers import Transfers
 from sampan.testing import busybox
 from sampan.testing.roots import private_folder
@@ -56,6 +57,8 @@ def measure(scenario: Scenario, found: list[Engine], rounds: int) -> Row:
     for _ in range(max(3, rounds // scenario.rounds)):
         for engine in able:
             seconds[engine.name].append(scenario.run(engine))
+        if scenario.bare is not None:
+            seconds.setdefault(BARE, []).append(scenario.bare())
     for engine in able:
         engine.try_to("rm", "-f", *scenario.containers)
     scenario.tidy()
@@ -84,7 +87,7 @@ def main() -> int:
     transfers = Transfers(peer_pid(options.peer) if options.peer else 0)
     rows = []
     print(report.HEAD, end="")
-    for scenario in (*SCENARIOS, *transfers.scenarios(), *LIFE):
+    for scenario in (*SCENARIOS, *BUILDS, *transfers.scenarios(), *LIFE):
         if options.only in scenario.name:
             row = measure(scenario, found, options.rounds)
             rows.append(row)

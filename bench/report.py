@@ -17,6 +17,8 @@ class Row(NamedTuple):
     seconds: dict[str, list[float]]
 
 
+BARE = "bare"  # among the engines: the same work without one
+
 HEAD = "| scenario | sampan | docker | podman | sampan / docker | bar | |\n|---|---|---|---|---|---|---|\n"
 
 
@@ -26,9 +28,13 @@ def line(row: Row) -> str:
     cells = [f"{middle[name]:.0f} ms" if name in middle else "" for name in ("sampan", "docker", "podman")]
     ratio = middle["sampan"] / middle["docker"] if "docker" in middle else None
     measured = middle["sampan"] if row.scenario.is_absolute else ratio
+    if BARE in middle:
+        measured = middle["sampan"] / middle[BARE]
     bar = f"{row.scenario.bar:.0f} ms" if row.scenario.is_absolute else f"{row.scenario.bar:.2f}"
     verdict = "" if measured is None else "kept" if measured <= row.scenario.bar else "**missed**"
     shown = "" if ratio is None else f"{ratio:.2f}"
+    if BARE in middle:
+        bar, verdict = f"{bar} of {middle[BARE]:.0f} ms bare: {measured:.2f}", verdict
     return f"| {row.scenario.name} | {' | '.join(cells)} | {shown} | {bar} | {verdict} |\n"
 
 

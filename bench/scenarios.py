@@ -7,7 +7,6 @@ from typing import NamedTuple
 from bench.engines import Engine
 
 IMAGE = "busybox:latest"
-FILES = 2000
 
 
 class Scenario(NamedTuple):
@@ -24,6 +23,8 @@ class Scenario(NamedTuple):
     """What is removed afterwards."""
     tidy: Callable[[], None] = lambda: None
     """Called after the last round."""
+    bare: Callable[[], float] | None = None
+    """The same work with no engine around it: where it is given, `bar` is the largest ratio to its time."""
 
 
 def nothing(_engine: Engine) -> None:
@@ -42,41 +43,6 @@ def write(folder: str, name: str, text: str) -> None:
         file.write(text)
 
 
-def ten_steps(engine: Engine) -> None:
-    """A Dockerfile of ten steps, built once: metadata, copies and commands as people mix them."""
-    steps = ["ENV A=1", "WORKDIR /srv", "COPY one.txt ./", "RUN cat one.txt", "COPY two.txt ./", "RUN cat two.txt"]
-    steps += ["RUN echo 1 > number", "ENV B=2", "RUN echo 2 > number", "LABEL a=b"]
-    folder = engine.folder + "/ten"
-    write(folder, "Dockerfile", f"FROM {IMAGE}\n" + "\n".join(steps) + "\n")
-    write(folder, "one.txt", "one\n")
-    write(folder, "two.txt", "two\n")
-    engine("build", "-t", "ten", folder)
-
-
-def ten_runs(engine: Engine) -> None:
-    folder = engine.folder + "/runs"
-    write(folder, "Dockerfile", f"FROM {IMAGE}\n" + "".join(f"RUN echo {number} > /number\n" for number in range(10)))
-    engine("build", "-t", "runs", folder)
-
-
-def many_files(engine: Engine) -> None:
-    folder = engine.folder + "/many"
-    write(folder, "Dockerfile", f"FROM {IMAGE}\nWORKDIR /srv\nRUN true\nCOPY . .\nRUN ls | wc -l\n")
-    for number in range(FILES):
-        write(folder, f"part{number % 20}/file{number}.txt", f"content of file {number}\n" * 20)
-    engine("build", "-t", "many", folder)
-
-
-_changes = 0
-
-
-def one_file_changed(engine: Engine) -> float:
-    global _changes
-    _changes += 1
-    write(engine.folder + "/many", "part7/file7.txt", f"change {_changes}\n")
-    return engine("build", "-t", "many", engine.folder + "/many").seconds
-
-
 def run(*options: str) -> Callable[[Engine], float]:
     return lambda engine: engine("run", "--rm", *options, IMAGE, "true").seconds
 
@@ -91,18 +57,4 @@ SCENARIOS = (
     Scenario("exec", lambda e: e("exec", "bench", "true").seconds, running, 0.5),
     Scenario("ps", lambda e: e("ps").seconds, running, 80, is_absolute=True),
     Scenario("images", lambda e: e("images").seconds, running, 80, is_absolute=True),
-    Scenario("build, 10 unchanged steps", lambda e: e("build", "-t", "ten", e.folder + "/ten").seconds, ten_steps, 0.4),
-    Scenario(
-        "build --no-cache, 10 RUN steps",
-        lambda e: e("build", "--no-cache", "-t", "runs", e.folder + "/runs").seconds,
-        ten_runs,
-        0.5,
-        rounds=3,
-    ),
-    Scenario(f"build, one of {FILES:,} files changed", one_file_changed, many_files, 0.6, rounds=2),
 )
-
-
-def classic_build(engine: Engine) -> float:
-    """docker's old builder on ten unchanged steps: reported, no bar."""
-    return engine("build", "-t", "ten-classic", engine.folder + "/ten", env={"DOCKER_BUILDKIT": "0"}).seconds
