@@ -62,7 +62,6 @@ def test_what_was_built_before_a_failure_stays_cached(sampan: Sampan, context: P
             "",
         ),
         ('FROM busybox\nRUN ["/nope"]\n', 'process "/nope" did not complete successfully', ""),
-        ("FROM busybox\nRUN --mount=type=ssh id\n", "RUN --mount=type=ssh is not supported", ""),
     ],
 )
 def test_a_mistake_is_named_with_its_line(
