@@ -1,5 +1,6 @@
 """RUN's mounts, network and security, row by row as spec/dockerfile.tsv names them."""
 
+import json
 import os
 import re
 import signal
@@ -38,10 +39,29 @@ def printed(text: str) -> list[str]:
     return [line for _, line in re.findall(r"^#\d+ (\d+\.\d+) (.*)$", text, re.MULTILINE)]
 
 
+EMPTY = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"  # diff ID without any file
 _SECRET = "--mount=type=secret,"
 _SECRET_VALUE = "hush-hush-42"
 
 ROWS = [
+    ("RUN shell form", 'RUN echo "a  b" \\\n  c && echo $0', ["a  b c", "/bin/sh"]),
+    (
+        "RUN exec form",
+        'RUN ["echo", "$HOME", "a b"]\nRUN [\'echo\', x] || echo shell',
+        ["$HOME a b", "/bin/sh: [echo,: not found", "shell"],
+    ),
+    (
+        "RUN heredoc",
+        "RUN <<E1 cat && cat <<'E2' 5<<-E3\nfirst $0\nE1\nsecond $0\nE2\n\tthird\n\tE3\n"
+        'RUN <<EOF\n#!/bin/cat\nscript $0\nEOF\nRUN <<EOF\nx=1\necho "$x$0"\nEOF',
+        ["first /bin/sh", "second $0", "#!/bin/cat", "script $0", "1/bin/sh"],
+    ),
+    (
+        "RUN environment",
+        "ARG A=1\nENV B=2\nUSER 7\nRUN echo $A$B $HOME $PWD $PATH\nUSER root\nWORKDIR /w/d\nRUN echo $HOME $PWD",
+        ["12 / / /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "/root /w/d"],
+    ),
+    ("ARG in RUN", "ARG A=1\nRUN echo $A\nARG A=2\nRUN echo $A", ["1", "2"]),
     ("RUN --mount form", "RUN --mount=TARGET=/b,ReadOnly cat /b/a.txt", ["bound"]),
     (
         "RUN --mount=type=bind target|dst|destination",
@@ -168,15 +188,8 @@ ROWS = [
 def test_row(sampan: Sampan, context: Path, dockerfile: str, lines: list[str]) -> None:
     (context.parent / "secret").write_text(_SECRET_VALUE)
     secret = f"id=s,src={context.parent / 'secret'}"
-    text = build(
-        sampan,
-        context,
-        dockerfile + "\n",
-        "--secret",
-        secret,
-        "--build-arg",
-        "BUILDKIT_SANDBOX_HOSTNAME=boxname" if "boxname" in dockerfile else "A=",
-    )
+    hostname = ("--build-arg", "BUILDKIT_SANDBOX_HOSTNAME=boxname") if "boxname" in dockerfile else ()
+    text = build(sampan, context, dockerfile + "\n", "--secret", secret, *hostname)
     assert printed(text) == lines
 
 
@@ -224,10 +237,28 @@ def test_mounts_leave_nothing_in_the_layer(sampan: Sampan, context: Path) -> Non
         "id=s,env=HOME",
     )
     layers = sampan("inspect", "--format", "{{index .RootFS.Layers 2}}", "made").out.strip()
-    # The diff ID of a layer without any file.
-    assert layers == "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
+    assert layers == EMPTY
     sampan("build", "-q", "--no-cache", str(context), "--secret", "id=s,env=HOME")
     assert os.listdir(sampan.root + "/tmp") == []
+
+
+def test_a_layer_for_each_run(sampan: Sampan, context: Path) -> None:
+    """RUN result: also where nothing changes; a status that is not zero fails; what is supplied is not committed."""
+    build(sampan, context, "RUN touch /f\nRUN true\nRUN cat /etc/hosts /etc/resolv.conf /etc/hostname || true\n")
+    layers = json.loads(sampan("inspect", "made").out)[0]["RootFS"]["Layers"]
+    assert len(layers) == 4 and layers[2] == layers[3] == EMPTY
+    text = build(sampan, context, "RUN exit 42\n", code=1)
+    assert 'process "/bin/sh -c exit 42" did not complete successfully: exit code: 42' in text
+
+
+def test_what_decides_a_run(sampan: Sampan, context: Path) -> None:
+    """RUN cache key: parent, command line, used ARG values, mount sources; not what is in a cache or a secret."""
+    dockerfile = "ARG A\nRUN --mount=type=cache,target=/c echo run $A; date >> /c/f\n"
+    assert printed(build(sampan, context, dockerfile)) == ["run"]
+    assert printed(build(sampan, context, dockerfile)) == []
+    assert printed(build(sampan, context, dockerfile, "--build-arg", "A=1")) == ["run 1"]
+    assert printed(build(sampan, context, dockerfile, "--no-cache")) == ["run"]
+    assert printed(build(sampan, context, "RUN true\n" + dockerfile)) == ["run"]
 
 
 def test_what_a_step_puts_beside_a_mount_point_stays(sampan: Sampan, context: Path) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sampan.errors import Corrupt
 from sampan.oci.config import ImageConfig, image_config_from_json
-from sampan.storage import foreign, leases
+from sampan.storage import caches, foreign, leases
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
@@ -45,6 +45,9 @@ def check(database: Database, paths: Paths, *, deep: bool = False) -> list[Probl
         found.append(Problem(paths.layer(name), "no snapshot has this folder", _SWEEP))
     for name in set(os.listdir(paths.tmp)) - temporary - _freshly_leased(database):
         found.append(Problem(f"{paths.tmp}/{name}", "was left by a process that is gone", _SWEEP))
+    for name in caches.orphans(database, paths):
+        if f"removed-cache-{name}" not in _freshly_leased(database):
+            found.append(Problem(paths.cache_mount(name), "no cache mount has this folder", _SWEEP))
     if deep:
         for snapshot_id in sorted(rows.keys() & present):
             found += _content(database, paths, snapshot_id, rows[snapshot_id])
