@@ -91,7 +91,7 @@ class Remotes:
                 f"{remote.kind}\0{remote.name}\0{identity}\0{remote.subdir}\0{remote.keep_git_dir}\0{remote.submodules}"
             )
             digest.update(line.encode(errors="surrogateescape") + b"\0\0")
-            facts.append((redacted(remote.url), identity))
+            facts.append((redacted(remote.url), f"f 600 {identity[-40:]}"))
         return Content(digest.hexdigest(), tuple(facts))
 
     def parts(self, action: CopyFiles) -> list[Part]:
