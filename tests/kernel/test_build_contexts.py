@@ -351,3 +351,20 @@ def test_nothing_of_a_context_from_elsewhere_stays(sampan: Sampan, site: Site, r
     build(sampan, f"{site.url}/r.git#v1", "")
     left = [name for name in os.listdir(f"{sampan.root}/tmp") if name.startswith("build-")]
     assert left == []
+
+
+def test_a_named_context_is_an_image_in_a_layout(sampan: Sampan, context: Path) -> None:
+    """The layout's names are not set here."""
+    layout = context.parent / "layout"
+    layout.mkdir()
+    saved = subprocess.run(sampan.command("save", "busybox"), capture_output=True, check=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(saved)) as stream:
+        stream.extractall(layout, filter="data")
+    sampan("rmi", "busybox")
+    text = "FROM base\nRUN --network=none echo built\n"
+    for value in (f"base=oci-layout://{layout}", f"base=oci-layout://{layout}:latest"):
+        out = build(sampan, context, text, "--no-cache", "--build-context", value)
+        assert printed(out) == ["built"]
+    assert "busybox" not in sampan("images").out
+    wrong = f"base=oci-layout://{layout}:other"
+    assert "other is not in the oci-layout" in build(sampan, context, text, "--build-context", wrong, code=1)

@@ -12,6 +12,7 @@ from sampan.errors import NotFound
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
+_LAYOUT = "oci-layout://"
 _MAY_BE_REMOTE = re.compile(r"://|@|^github\.com/")
 
 
@@ -23,6 +24,10 @@ def laid_out(database: Database, paths: Paths, options: BuildOptions, reporter: 
     """
     if options.contexts:
         _check_named(options.contexts)
+        if any(value.startswith(_LAYOUT) for value in options.contexts.values()):
+            from sampan.builder.remote import layouts
+
+            options = options._replace(contexts=layouts.loaded(database, paths, options.contexts))
     is_stream = options.context == "-" and options.stdin is not None
     if not is_stream and (os.path.isdir(options.context) or not _MAY_BE_REMOTE.search(options.context)):
         project.check_context(options)

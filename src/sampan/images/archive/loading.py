@@ -38,12 +38,13 @@ def load(
     choose_ids: ChooseIds = lambda documents: {},
     complete: Callable[[], object] = lambda: None,
     afterwards: Callable[[Members, Sequence[Loaded]], object] = lambda members, loaded: None,
+    is_tagged: bool = True,
 ) -> list[Loaded]:
     """Load a docker-archive or OCI layout, compressed or not, from a stream that is read once.
 
     `on_progress` gets the path of the layer that is read, the bytes read of it, and its size; for `choose_ids` see
     Members; `complete` is called when all is read and no image is made yet, `afterwards` while what was read is still
-    held. Every digest is checked.
+    held. Without `is_tagged` no tag is set. Every digest is checked.
     Raises Corrupt for a damaged or hostile archive, NotFound where it has nothing for the platform, Unavailable when
     the disk is full: images that were whole by then stay, nothing else does.
     """
@@ -58,7 +59,7 @@ def load(
         fault.point("load.read")
         if members.layers:
             snapshots.sync(paths)
-        loaded = [_add(database, image, members) for image in found]
+        loaded = [_add(database, image if is_tagged else image._replace(tags=()), members) for image in found]
         afterwards(members, loaded)
         return loaded
     except OSError as error:
