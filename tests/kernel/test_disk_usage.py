@@ -146,3 +146,33 @@ def test_what_is_reclaimable_is_what_the_prunes_free(sampan: Sampan, tmp_path: P
         assert before - held(sampan.root) == expected, words
     assert all(room.reclaimable == 0 for room in usage(sampan.root))
     assert_true(sampan, "prunes")
+
+
+def test_nothing_survives_a_prune_of_everything(sampan: Sampan, tmp_path: Path) -> None:
+    life = Life(sampan, tmp_path, 4)
+    for verb in (life.build, life.run, life.running, life.commit, life.volume, life.load, life.build):
+        verb()
+    (tmp_path / "Dockerfile").write_text("FROM busybox\nCOPY Dockerfile /\n")
+    sampan("build", "-q", str(tmp_path))
+    for container in sampan("ps", "-q").out.split():
+        sampan("kill", container)
+        sampan("wait", container)
+    sampan("system", "prune", "-af", "--volumes")
+    sampan("volume", "prune", "-af")
+    survivors = sorted(
+        os.path.relpath(f"{top}/{name}", sampan.root) for top, _, names in os.walk(sampan.root) for name in names
+    )
+    assert [name for name in survivors if not name.startswith("state.db")] == ["reserve"]
+    assert all(os.listdir(f"{sampan.root}/{name}") == [] for name in HELD if os.path.isdir(f"{sampan.root}/{name}"))
+    assert os.listdir(f"{sampan.root}/tmp") == []
+    assert sampan("system", "check").out == "No problems found.\n"
+
+
+@pytest.mark.parametrize("stray", ["forgotten", "downloads/notes.txt", "build-contexts/x", "recipes/0123456789abcdef"])
+def test_a_file_that_is_nobodys_is_told_by_check(sampan: Sampan, stray: str) -> None:
+    path = Path(sampan.root, stray)
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    assert stray in sampan("system", "check", code=1).out
+    path.unlink()
+    assert sampan("system", "check").out == "No problems found.\n"

@@ -11,7 +11,7 @@ from sampan.linux.netlink import Netlink
 from sampan.networks import endpoints, upkeep
 from sampan.networks import store as networks
 from sampan.storage import check as storage_check
-from sampan.storage import leases, locks
+from sampan.storage import leases, locks, strays
 from sampan.storage.check import Problem
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -26,6 +26,9 @@ def diagnose(database: Database, paths: Paths, *, deep: bool = False) -> list[Pr
     What other processes make and remove meanwhile is no problem: names are read before the rows that explain them.
     """
     found = storage_check.check(database, paths, deep=deep)
+    found += [
+        Problem(path, "nothing of the store has this name", "move it away, or remove it") for path in strays.find(paths)
+    ]
     found += _folders(database, paths)
     found += _mounts(database, paths)
     found += _cgroups(database, paths)

@@ -8,7 +8,7 @@ from sampan.containers.model import Container
 from sampan.engine.listing import prunable
 from sampan.engine.usage import written
 from sampan.errors import Conflict, InvalidArgument, NotFound
-from sampan.linux import fault
+from sampan.linux import fault, files
 from sampan.storage import gc, leases
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
@@ -104,6 +104,9 @@ def _perform(
         pruned = volumes.prune(database, paths, accept=accepting(filters))
     images = Images(database, paths).prune(all_unused=all_unused, filters=filters)
     built = cache.prune(database, paths, all_unused=all_unused, filters=_of_cache(filters))
+    if all_unused and not filters:
+        # What builds remember of contexts is digests only: a build that goes on at this moment loses time at most.
+        files.remove_below(paths.root, "build-contexts")
     freed = sum(size for _, size in (*gone, *pruned)) + images.bytes + built.bytes
     return SystemPruned(tuple(gone), tuple(networks), tuple(pruned), images.removed, built.removed, freed)
 
