@@ -252,3 +252,20 @@ def test_arbitrary_characters_do_no_harm(text: str) -> None:
             read(text)
         except ParseError as error:
             assert error.message
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "below"),
+    [
+        ("RNU echo", "unknown instruction: RNU (did you mean RUN?)", "^^^"),
+        ("COPY --form=a b c", "unknown flag: --form (did you mean from?)", "     ^^^^^^"),
+        ("EXPOSE 80 9x9", 'invalid port: "9x9"', "          ^^^"),
+        ("COPY a nope /x", 'failed to compute cache key: "/nope": not found', "       ^^^^"),
+        ("\tRUN --network=far id", 'invalid network mode "far"', "\t              ^^^"),
+        ("FROM scratch", "no such thing", ""),
+        ("COPY nopes /x", '"nope": not found', ""),
+    ],
+)
+def test_an_excerpt_points_at_the_word_that_a_message_is_about(line: str, message: str, below: str) -> None:
+    shown = excerpt(line, "Dockerfile", 1, message=message).split("\n")
+    assert shown[3] == (f"     |     {below}" if below else "-" * 20)

@@ -8,16 +8,17 @@ from sampan.errors import SampanError
 
 
 class Excerpt(NamedTuple):
-    """Lines of a Dockerfile around `first`..`last` (from 1). `name` is the file's."""
+    """Lines of a Dockerfile around `first`..`last` (from 1). `name` is the file's, `message` what is wrong in them."""
 
     name: str
     text: str
     first: int
     last: int
+    message: str = ""
 
     def render(self) -> str:
         """The excerpt as BuildKit's clients print it, with >>> before the lines that are meant."""
-        return excerpt(self.text, self.name, self.first, self.last)
+        return excerpt(self.text, self.name, self.first, self.last, self.message)
 
 
 class BuildFailed(SampanError):

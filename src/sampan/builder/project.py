@@ -36,7 +36,7 @@ def placed(source: Source) -> Iterator[None]:
     try:
         yield
     except AtLine as error:
-        excerpt = Excerpt(source.name, source.text, error.line.first, error.line.last)
+        excerpt = Excerpt(source.name, source.text, error.line.first, error.line.last, error.message)
         raise BuildFailed(
             error.message,
             hint=error.hint,
@@ -46,7 +46,7 @@ def placed(source: Source) -> Iterator[None]:
             output=error.output,
         ) from error
     except ParseError as error:
-        place = Excerpt(source.name, source.text, error.line, error.last) if error.line else None
+        place = Excerpt(source.name, source.text, error.line, error.last, error.message) if error.line else None
         raise BuildFailed(error.message, hint=error.hint, kind=error, excerpt=place) from error
 
 

@@ -72,19 +72,39 @@ def _edit_distance(left: str, right: str) -> int:
     return previous[-1]
 
 
-def excerpt(text: str, name: str, first: int, last: int = 0) -> str:
+def excerpt(text: str, name: str, first: int, last: int = 0, message: str = "") -> str:
     """Lines `first` to `last` of a Dockerfile marked with >>> among their neighbours, as docker build prints them.
 
-    One line is shown with two neighbours on each side, several with one. The result ends without a newline.
+    One line is shown with two neighbours on each side, several with one. Below the word that `message` is about, where
+    it names one of these lines, stands a line of ^. The result ends without a newline.
     """
     lines = [line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n")]
     first = min(max(first, 1), len(lines))
     last = min(max(last, first), len(lines))
     neighbours = 2 if first == last else 1
+    place = _pointer(lines, first, last, message) if message else (0, "")
     rule = "-" * 20
     shown = [f"{name}:{first}", rule]
     for number in range(max(1, first - neighbours), min(len(lines), last + neighbours) + 1):
         mark = ">>>" if first <= number <= last else "   "
         shown.append(f"{number:4d} | {mark} {visible(lines[number - 1])}")
+        if number == place[0]:
+            shown.append(f"     |     {place[1]}")
     shown.append(rule)
     return "\n".join(shown)
+
+
+def _pointer(lines: list[str], first: int, last: int, message: str) -> tuple[int, str]:
+    """(number of the line, blanks and ^ to stand below it) for what a message is about; (0, "") where it does not say.
+
+    A message names it between quotes, as a flag, or behind "unknown instruction:".
+    """
+    named = re.findall(r'unknown instruction: (\S+)|"((?:[^"\\]|\\.)+)"|(?<!\w)(--[\w-]+)', message)
+    for word in filter(None, (part for parts in named for part in parts)):
+        for text in (word, word.lstrip("/")):
+            for number in range(first, last + 1):
+                found = re.search(rf"(?<![\w.-]){re.escape(text)}(?![\w.-])", lines[number - 1]) if text else None
+                if found is not None:
+                    before = re.sub(r"[^\t]", " ", visible(lines[number - 1][: found.start()]))
+                    return number, before + "^" * len(visible(text))
+    return 0, ""
