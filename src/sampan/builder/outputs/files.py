@@ -36,7 +36,7 @@ def to_folder(paths: Paths, snapshots: Sequence[str], folder: str) -> int:
             return 0
         tree = Tree(mount.lower_root(paths.layers, snapshots))
         try:
-            chosen = [_without_devices(one) for one in selection.select(tree, _EVERYTHING)]
+            chosen = tuple(_without_devices(one) for one in selection.select(tree, _EVERYTHING))
             copying.copy(target, [Part(tree, chosen)], _EVERYTHING, None)
             return sum(entry.size for one in chosen for entry in one.below if entry.kind == "f")
         finally:
