@@ -1,7 +1,7 @@
 """The end of a build: its images put together, stored under their names, and delivered to where they are wanted."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sampan.builder import assemble
 from sampan.builder.cache import store
@@ -15,6 +15,9 @@ from sampan.images import store as images
 from sampan.linux import fault, files
 from sampan.oci.config import ImageConfig
 from sampan.oci.platform import Platform
+
+if TYPE_CHECKING:
+    from sampan.builder.attestations.attaching import Attaching
 
 Send = Callable[[str, Callable[[str], object]], str]
 """Pushes what a tag means; the digest that it has there. The second argument is told how it goes."""
@@ -38,25 +41,41 @@ def finish(plans: Sequence[Plan], shared: Shared, send: Send | None) -> BuildRes
     outputs = options.outputs
     is_kept = not outputs or any(output.goes_to_store for output in outputs)
     names = tuple(dict.fromkeys((*options.tags, *(name for output in outputs for name in output.names))))
+    attaching = _attaching(plans, shared, names) if options.attestations.has_any else None
     if not is_kept and all(output.kind in ("local", "tar", "cacheonly") for output in outputs):
         _recorded(shared)
         _mark_used(shared)
         made = tuple(Made(plan.platform, shared.stages[plan.result.index].layers) for plan in plans)
     else:
         was_here = set() if is_kept else _known(shared)
-        made = _stored(plans, shared, names if is_kept else ())
+        made = _stored(plans, shared, names if is_kept else (), attaching)
     image_id = made[0].image_id if is_kept else ""
     result = BuildResult(made[0].image_id, options.tags if image_id else (), shared.cached, shared.executed)
     try:
         if outputs:
             from sampan.builder.outputs import delivery
 
-            digest = delivery.deliver(shared, outputs, made, send)
+            digest = delivery.deliver(shared, outputs, made, send, attaching)
             result = result._replace(digest=digest)
         return result._replace(metadata=_metadata(result))
     finally:
         if not is_kept and made[0].image_id:
             _forget(shared, [one.image_id for one in made if one.image_id not in was_here])
+
+
+def _attaching(plans: Sequence[Plan], shared: Shared, names: Sequence[str]) -> "Attaching":
+    """Raises InvalidArgument where attestations have no place to stand."""
+    from sampan.builder.attestations.attaching import Attaching
+
+    for output in shared.options.outputs:
+        if output.kind in ("local", "tar") or (output.kind == "docker" and output.dest):
+            raise InvalidArgument(
+                f"attestations are not supported by the {output.kind} exporter",
+                hint="they stand beside an image: -t NAME, --push, or -o type=oci,dest=FILE",
+            )
+    if not names and not any(output.dest for output in shared.options.outputs):
+        shared.reporter.warn("attestations are kept with a name of the image: give it one with -t")
+    return Attaching(plans, shared, names)
 
 
 def _metadata(result: BuildResult) -> dict[str, Any]:
@@ -97,7 +116,9 @@ def _mark_used(shared: Shared) -> None:
         store.mark_used(shared.database, tuple(shared.used_keys))
 
 
-def _stored(plans: Sequence[Plan], shared: Shared, tags: Sequence[str]) -> tuple[Made, ...]:
+def _stored(
+    plans: Sequence[Plan], shared: Shared, tags: Sequence[str], attaching: "Attaching | None"
+) -> tuple[Made, ...]:
     """Enter the images; of several the one that this host runs comes first, or else the first, and has the tags."""
     work = shared.reporter.start("exporting to image")
     try:
@@ -108,7 +129,8 @@ def _stored(plans: Sequence[Plan], shared: Shared, tags: Sequence[str]) -> tuple
     configs = [_config(plan, shared, diff_ids) for plan in plans]
     work.status("exporting layers done")
     found = []
-    own = tags if len(plans) == 1 and not shared.options.annotations else ()
+    has_documents = len(plans) > 1 or bool(shared.options.annotations) or attaching is not None
+    own = () if has_documents else tags
     with shared.database.transaction():
         for plan, config in zip(plans, configs, strict=True):
             layers = shared.stages[plan.result.index].layers
@@ -121,10 +143,10 @@ def _stored(plans: Sequence[Plan], shared: Shared, tags: Sequence[str]) -> tuple
     fault.point("build.image-added")
     for made in found:
         work.status(f"writing image {made.image_id} done")
-    if tags and (len(plans) > 1 or shared.options.annotations):
+    if tags and has_documents:
         from sampan.builder.outputs import several
 
-        found = several.tag(shared, found, tags, work)
+        found = several.tag(shared, found, tags, work, attaching)
     for tag in tags:
         work.status(f"naming to {tag} done")
     work.done()

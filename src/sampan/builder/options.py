@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sampan.builder.attestations.wanted import NONE, Attestations
 from sampan.builder.outputs.wanted import Output
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class BuildOptions(NamedTuple):
     on_error: str = ""
     shell_at: str = ""
     contexts: Mapping[str, str] = {}
+    attestations: Attestations = NONE
     stdin: "BinaryIO | None" = None
     origin: str = ""
 

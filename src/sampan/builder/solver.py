@@ -172,6 +172,7 @@ class _Build:
         place = project.place_of(self._source)
         shared = Shared(self._database, self._paths, self._options, self._reporter, place)
         shared.images = self._bases.found
+        shared.source = self._source
         return shared
 
     def _read(self) -> Dockerfile:

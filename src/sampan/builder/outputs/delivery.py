@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sampan.builder.outputs import files
@@ -14,7 +14,9 @@ from sampan.images import store as images
 from sampan.oci import reference
 
 if TYPE_CHECKING:
+    from sampan.builder.attestations.attaching import Attaching
     from sampan.builder.finishing import Made
+    from sampan.oci.manifest import Descriptor
 
 Write = Callable[[bytes], object]
 STDOUT = "-"
@@ -26,8 +28,11 @@ def deliver(
     outputs: Sequence[Output],
     made: "Sequence[Made]",
     send: Callable[[str, Callable[[str], object]], str] | None,
+    attaching: "Attaching | None" = None,
 ) -> str:
-    """Bring the results to every place that is wanted. Returns the digest of what was pushed last, "" for nothing.
+    """Bring the results to every place that is wanted, images with what is attached to them.
+
+    Returns the digest of what was pushed last, "" for nothing.
 
     Raises InvalidArgument, Unavailable, what a registry refuses.
     """
@@ -38,7 +43,7 @@ def deliver(
         elif output.kind == "tar":
             _files(shared, "exporting to client tarball", "sending tarball", _to_tar, made, output)
         elif output.dest:
-            _archive(shared, output, made, (*tags, *output.names))
+            _archive(shared, output, made, (*tags, *output.names), attaching)
         if output.pushes:
             for name in (*tags, *output.names):
                 digest = _push(shared, name, send)
@@ -86,7 +91,9 @@ def _folder(made: "Made") -> str:
     return str(made.platform).replace("/", "_")
 
 
-def _archive(shared: Shared, output: Output, made: "Sequence[Made]", tags: Sequence[str]) -> None:
+def _archive(
+    shared: Shared, output: Output, made: "Sequence[Made]", tags: Sequence[str], attaching: "Attaching | None"
+) -> None:
     """The image as an archive, or as a layout in a folder."""
     from sampan.images.archive import saving
 
@@ -97,8 +104,15 @@ def _archive(shared: Shared, output: Output, made: "Sequence[Made]", tags: Seque
         raise InvalidArgument(message, hint="-o type=oci,dest=FILE holds several platforms")
     chosen = [images.get(shared.database, one.image_id)._replace(tags=tuple(tags)) for one in made]
 
+    def beside(position: int, manifest: bytes) -> "tuple[Descriptor, Mapping[str, bytes]]":
+        assert attaching is not None
+        return attaching.attest(made[position], manifest)
+
     def fill(write: Write) -> None:
-        saving.write_images(shared.database, shared.paths, chosen, write, is_one=len(made) > 1)
+        is_one = len(made) > 1 or attaching is not None
+        saving.write_images(
+            shared.database, shared.paths, chosen, write, is_one=is_one, beside=beside if attaching else None
+        )
 
     try:
         if output.is_folder:

@@ -21,10 +21,13 @@ from sampan.oci.manifest import Descriptor, Index, Manifest
 from sampan.oci.platform import Platform
 
 if TYPE_CHECKING:
+    from sampan.builder.attestations.attaching import Attaching
     from sampan.builder.finishing import Made
 
 
-def tag(shared: Shared, made: "Sequence[Made]", tags: Sequence[str], work: Work) -> "list[Made]":
+def tag(
+    shared: Shared, made: "Sequence[Made]", tags: Sequence[str], work: Work, attaching: "Attaching | None" = None
+) -> "list[Made]":
     """Give the images these tags: they mean the one that this host runs, or the first, which comes first in the answer,
     and in a registry an index of all. Raises OSError.
 
@@ -33,7 +36,9 @@ def tag(shared: Shared, made: "Sequence[Made]", tags: Sequence[str], work: Work)
     host = platforms.host_platform(os.uname().machine)
     ordered = sorted(made, key=lambda one: not platforms.satisfies(one.platform, host))
     stored = [(one, manifest_of(shared, one)) for one in made]
-    document = document_of(stored, shared.options.annotations)
+    attested = [attaching.attest(one, manifest.content) for one, manifest in stored] if attaching is not None else []
+    document = document_of(stored, shared.options.annotations, [said.entry for said in attested])
+    blobs = {digest: content for said in attested for digest, content in said.blobs.items()}
     with shared.database.transaction():
         for one, manifest in stored:
             origins.record_manifest(shared.database, one.image_id, manifest)
@@ -41,17 +46,21 @@ def tag(shared: Shared, made: "Sequence[Made]", tags: Sequence[str], work: Work)
             images.set_tag(shared.database, ordered[0].image_id, text)
             for one in made:
                 origins.record_digest(shared.database, reference.parse(text).name, document.digest, one.image_id)
-            tag_documents.record(shared.database, text, ordered[0].image_id, document, {})
+            tag_documents.record(shared.database, text, ordered[0].image_id, document, blobs)
     for _, manifest in stored:
         work.status(f"exporting manifest {manifest.digest} done")
-    if len(made) > 1:
+    for said in attested:
+        work.status(f"exporting attestation manifest {said.entry.digest} done")
+    if document.media_type == manifests.OCI_INDEX:
         work.status(f"exporting manifest list {document.digest} done")
     return ordered
 
 
-def document_of(stored: "Sequence[tuple[Made, Stored]]", annotations: Sequence[Annotation]) -> Stored:
-    """The index of several manifests; of one that manifest itself."""
-    if len(stored) == 1:
+def document_of(
+    stored: "Sequence[tuple[Made, Stored]]", annotations: Sequence[Annotation], others: Sequence[Descriptor] = ()
+) -> Stored:
+    """The index of several manifests, and of `others` behind them; of one alone that manifest itself."""
+    if len(stored) == 1 and not others:
         return stored[0][1]
     entries = tuple(
         Descriptor(
@@ -63,7 +72,11 @@ def document_of(stored: "Sequence[tuple[Made, Stored]]", annotations: Sequence[A
         )
         for made, manifest in stored
     )
-    index = Index(media_type=manifests.OCI_INDEX, manifests=entries, annotations=annotated(annotations, "index", None))
+    index = Index(
+        media_type=manifests.OCI_INDEX,
+        manifests=(*entries, *others),
+        annotations=annotated(annotations, "index", None),
+    )
     content = msgspec.json.format(msgspec.json.encode(index), indent=2)
     return Stored(digest_of(content), manifests.OCI_INDEX, content)
 

@@ -26,6 +26,7 @@ from sampan.storage.paths import Paths
 if TYPE_CHECKING:
     from sampan.builder.files.selection import Selected
     from sampan.builder.files.trees import Entry, Tree
+    from sampan.builder.project import Source
     from sampan.builder.remote.sources import Remotes
     from sampan.builder.work.mounting import Given
     from sampan.builder.work.recording import Recorder
@@ -75,6 +76,7 @@ class Shared:
 
     def __init__(self, database: Database, paths: Paths, options: BuildOptions, reporter: Reporter, place: str) -> None:
         self.database, self.paths, self.options, self.reporter, self.place = database, paths, options, reporter, place
+        self.source: Source | None = None  # the Dockerfile
         self.cancelled = threading.Event()
         self.stages: dict[int, StageWork] = {}
         self.images: dict[str, Image] = {}

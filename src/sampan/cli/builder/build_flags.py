@@ -30,11 +30,11 @@ FLAGS = (
     Flag("output", STRINGS, "Where the result goes, type=local|tar|oci|docker,dest=PATH", "o"),
     Flag("platform", STRINGS, "Platform to build for, os[/arch[/variant]]"),
     Flag("progress", STRING, 'How progress looks: "auto", "plain", "tty", "quiet" or "rawjson"', shown_default="auto"),
-    Flag("provenance", STRING, "Provenance attestation, true or false"),
+    Flag("provenance", STRING, "How it was built, said beside the image: true, false, mode=min|max"),
     Flag("pull", BOOL, "Look for newer base images"),
     Flag("push", BOOL, "Send the image to its registry"),
     Flag("quiet", BOOL, "Print only the image's ID", "q"),
-    Flag("sbom", STRING, "Bill of materials, true or false"),
+    Flag("sbom", STRING, "Bill of materials beside the image, true or false"),
     Flag("secret", STRINGS, "File that RUN may read, id=NAME[,src=PATH]"),
     Flag("shell-at", STRING, "Open a shell after this step instead of making an image, STAGE, STAGE:STEP or STEP"),
     Flag("shm-size", BYTES, "Size of /dev/shm in RUN"),
@@ -49,9 +49,9 @@ FLAGS = (
 # Flags that are read for docker's sake: without effect, or asking for what is always done.
 WITHOUT_EFFECT = ("builder", "debug")
 SUPPORTED = (
-    "add-host", "allow", "annotation", "build-arg", "build-context", "call", "cgroup-parent", "check", "explain-json",
-    "file", "iidfile", "label", "load", "metadata-file", "network", "no-cache", "no-cache-filter", "on-error",
-    "output", "platform", "progress", "pull", "push", "quiet", "secret", "shell-at", "shm-size", "ssh", "tag",
-    "target", "timings", "trace", "ulimit",
+    "add-host", "allow", "annotation", "attest", "build-arg", "build-context", "call", "cgroup-parent", "check",
+    "explain-json", "file", "iidfile", "label", "load", "metadata-file", "network", "no-cache", "no-cache-filter",
+    "on-error", "output", "platform", "progress", "provenance", "pull", "push", "quiet", "sbom", "secret",
+    "shell-at", "shm-size", "ssh", "tag", "target", "timings", "trace", "ulimit",
 )  # fmt: skip
 REPORTS = ("explain-json", "timings", "trace")

@@ -3,6 +3,7 @@
 import os
 import sys
 
+from sampan.builder.attestations.wanted import Attestations
 from sampan.builder.options import BuildOptions
 from sampan.cli import client_config
 from sampan.cli.command import Settings
@@ -12,6 +13,7 @@ from sampan.errors import InvalidArgument
 
 _PERMISSIONS = ("add-host", "allow", "cgroup-parent", "network", "secret", "shm-size", "ssh", "ulimit")
 _OUTPUTS = ("load", "output", "push")
+_ATTESTATIONS = ("attest", "provenance", "sbom")
 _LARGEST_STDIN = 16 << 20
 
 
@@ -29,6 +31,8 @@ def build_options(parsed: Parsed, settings: Settings) -> BuildOptions:
             options = options._replace(contexts=named.parse(parsed.strings("build-context")))
         except InvalidArgument as error:
             raise ClientError(f"ERROR: {error.message}", hint=error.hint) from error
+    if any(parsed.is_given(name) for name in _ATTESTATIONS):
+        options = options._replace(attestations=_attestations(parsed))
     if parsed.is_given("annotation"):
         from sampan.cli.builder.annotations import annotations_of
 
@@ -94,6 +98,15 @@ def _with_client_config(options: BuildOptions, settings: Settings) -> BuildOptio
     default = os.environ.get("DOCKER_DEFAULT_PLATFORM", "")
     platforms = options.platforms or ((default,) if default else ())
     return options._replace(build_args={**options.build_args, **proxies}, platforms=platforms)
+
+
+def _attestations(parsed: Parsed) -> Attestations:
+    from sampan.builder.attestations import wanted
+
+    try:
+        return wanted.parse(parsed.strings("attest"), parsed.string("provenance"), parsed.string("sbom"))
+    except InvalidArgument as error:
+        raise ClientError(f"ERROR: {error.message}", hint=error.hint) from error
 
 
 def _stdin() -> str:

@@ -7,7 +7,7 @@ blobs/sha256/DIGEST            configurations, manifests and layers, which are p
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -83,11 +83,16 @@ def compose(images: Sequence[Saved], artifact: "Artifact | None" = None) -> dict
     return {**documents, **blobs}
 
 
-def compose_one(images: Sequence[Saved]) -> dict[str, bytes]:
+Beside = Callable[[int, bytes], tuple[manifests.Descriptor, Mapping[str, bytes]]]
+"""What stands beside an image in its index: by its position and its manifest an entry, and blobs by digest."""
+
+
+def compose_one(images: Sequence[Saved], beside: Beside | None = None) -> dict[str, bytes]:
     """compose() for the images of one index, a platform each: an OCI layout alone, which has the first one's tags."""
     blobs: dict[str, bytes] = {}
     entries = []
-    for image in images:
+    others = []
+    for position, image in enumerate(images):
         manifest = msgspec.json.encode(_manifest(image))
         for content in (manifest, image.config):
             blobs[blob_path(_digest(content))] = content
@@ -102,7 +107,11 @@ def compose_one(images: Sequence[Saved]) -> dict[str, bytes]:
                 media_type=manifests.OCI_MANIFEST, digest=_digest(manifest), size=len(manifest), platform=platform
             )
         )
-    inner = msgspec.json.encode(manifests.Index(media_type=manifests.OCI_INDEX, manifests=tuple(entries)))
+        if beside is not None:
+            entry, contents = beside(position, manifest)
+            others.append(entry)
+            blobs.update((blob_path(digest), content) for digest, content in contents.items())
+    inner = msgspec.json.encode(manifests.Index(media_type=manifests.OCI_INDEX, manifests=(*entries, *others)))
     named = _named(
         manifests.Descriptor(media_type=manifests.OCI_INDEX, digest=_digest(inner), size=len(inner)), images[0].tags
     )

@@ -87,17 +87,27 @@ def document(database: Database, image_id: str) -> bytes:
 
 
 def write_images(
-    database: Database, paths: Paths, chosen: Sequence[Image], write: Write, *, is_one: bool = False
+    database: Database,
+    paths: Paths,
+    chosen: Sequence[Image],
+    write: Write,
+    *,
+    is_one: bool = False,
+    beside: documents.Beside | None = None,
 ) -> None:
     """An archive of images that the caller holds, under the tags that they have in `chosen`; with `is_one` they are
-    those of one index, which has the tags of the first. Raises Corrupt."""
-    _write(database, paths, chosen, write, is_one=is_one)
-
-
-def _write(database: Database, paths: Paths, chosen: Sequence[Image], write: Write, *, is_one: bool = False) -> None:
+    those of one index, which has the tags of the first, and what `beside` gives. Raises Corrupt."""
     places = Places(paths)
     saved = [saved_image(database, image, places) for image in chosen]
-    write_documents(documents.compose_one(saved) if is_one else documents.compose(saved), write)
+    write_documents(documents.compose_one(saved, beside) if is_one else documents.compose(saved), write)
+    write_layers(database, paths, places, write)
+    write(tar.END)
+
+
+def _write(database: Database, paths: Paths, chosen: Sequence[Image], write: Write) -> None:
+    places = Places(paths)
+    saved = [saved_image(database, image, places) for image in chosen]
+    write_documents(documents.compose(saved), write)
     write_layers(database, paths, places, write)
     write(tar.END)
 
