@@ -33,9 +33,7 @@ class Download(NamedTuple):
 
 def transport() -> Transport:
     """What asks for files: redirects limited, not from elsewhere to this host, proxies as the environment says."""
-    from sampan import __version__
-
-    return Transport(Options(user_agent=f"sampan/{__version__}"))
+    return Transport(Options(user_agent="sampan"))
 
 
 def look(database: Database, asking: Transport, remote: Remote, folder: Callable[[], str]) -> Download:
