@@ -8,14 +8,18 @@ What is named in `__all__` is public. It is imported on first use, so that `impo
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
 __all__ = ["Engine", "__version__"]
 
 if TYPE_CHECKING:
     from sampan.engine import Engine
+    from sampan.version import VERSION as __version__
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from sampan.version import VERSION
+
+        return VERSION
     if name == "Engine":
         from sampan.engine import Engine
 

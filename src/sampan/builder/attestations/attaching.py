@@ -54,9 +54,9 @@ class Attaching:
     def _bill(self, made: "Made") -> Predicate:
         """The packages in the image; its time is the image's, so that the same image gives the same document."""
         if made.image_id not in self._contents:
-            from sampan import __version__
             from sampan.images import inventory
             from sampan.inspection import spdx
+            from sampan.version import VERSION
 
             work = self._shared.reporter.start("generating sbom from the packages of the image")
             found = inventory.packages(self._shared.paths, made.layers)
@@ -65,7 +65,7 @@ class Attaching:
             image = images.get(self._shared.database, made.image_id)
             created = (image.created or "1970-01-01T00:00:00Z").partition(".")[0].rstrip("Z") + "Z"
             name = reference.parse(self._names[0]).familiar() if self._names else made.image_id
-            document = spdx.document(name, found, created, f"sampan-{__version__}")
+            document = spdx.document(name, found, created, f"sampan-{VERSION}")
             self._contents[made.image_id] = Predicate(statements.SPDX, document)
             work.status(f"{len(found.packages)} packages done")
             work.done()
