@@ -1,13 +1,13 @@
 # One command per need; `make help` lists them. Each one that needs the set-up does it first: a second time it is instant.
 .DEFAULT_GOAL := help
-.PHONY: help setup check lint test demo bench soak docs install clean
+.PHONY: help setup check lint test demo bench compare-docker soak docs install clean
 BIN := .venv/bin
 # Processes that run tests; they wait for the kernel more than they compute.
 WORKERS ?= 4
 PREFIX ?= /usr/local
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
 setup: ## install what is missing: system packages, .venv, sampan in it
 	@sh scripts/setup
@@ -30,6 +30,9 @@ demo: setup ## build, run, look at and remove a web service, step by step
 
 bench: setup ## measure beside docker and podman where they are; writes docs/benchmarks.md
 	@$(BIN)/python -m bench $(BENCH)
+
+compare-docker: setup ## build the corpus of Dockerfiles here and with the reference Docker in PEER_DIR; lists differences
+	@$(BIN)/python scripts/compare-docker $(CASES)
 
 soak: setup ## random verbs for SOAK_SECONDS (900) and 1,000 short containers; fails when anything is left
 	@$(BIN)/python scripts/soak

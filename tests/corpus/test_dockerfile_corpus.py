@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from sampan.dockerfile import ignore, ports, words
+from sampan.builder.plan.state import absolute
+from sampan.dockerfile import ignore, mounts, ports, words
 from sampan.dockerfile.errors import ParseError, excerpt
-from sampan.dockerfile.instructions import Arg, Env, Expose, Label, Volume
+from sampan.dockerfile.instructions import Arg, Env, Expose, Label, Run, Volume
 from sampan.dockerfile.parser import parse
 from sampan.dockerfile.stages import resolve
 from sampan.errors import InvalidArgument
@@ -52,6 +53,11 @@ def evaluate(instruction: object, values: dict[str, str], escape: str) -> None:
         for word in instruction.ports:
             for part in words.split_words(word, before.get, escape):
                 ports.exposed(part)
+    elif isinstance(instruction, Run):
+        for text in instruction.mounts:  # none of these files has a WORKDIR
+            mount = mounts.parse_mount(text, lambda word: words.expand(word, values.get, escape))
+            if mount.type not in ("secret", "ssh") and absolute(mount.target, "/") == "/":
+                raise InvalidArgument('invalid mount target "/"')
     elif isinstance(instruction, Volume):
         for path in instruction.paths:
             if not words.expand(path, before.get, escape):

@@ -203,7 +203,7 @@ def test_heredocs_of_run_go_to_the_shell_or_are_run_as_a_script() -> None:
     assert run_of("FROM busybox\nRUN <<E\nid\nE\n").args == ("/bin/sh", "-c", "id\n")
     assert run_of("FROM busybox\nRUN cat <<E && id\nx\nE\n").args == ("/bin/sh", "-c", "cat <<E && id\nx\nE")
     script = run_of("FROM busybox\nRUN <<E\n#!/bin/env x\nid\nE\n")
-    assert (script.args, script.script) == (("/dev/pipes/E",), "#!/bin/env x\nid\n")
+    assert (script.args, script.script) == (("/bin/sh", "-c", "/dev/pipes/E"), "#!/bin/env x\nid\n")
 
 
 def test_heredocs_of_copy_expand_unless_their_word_is_quoted() -> None:

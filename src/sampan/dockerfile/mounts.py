@@ -206,7 +206,7 @@ def _validated(mount: Mount) -> Mount:
         if mount.from_:
             raise MountError("ssh mount should not have a from")
         return mount._replace(id=mount.id or mount.source or "default", source="")
-    if _cleaned(mount.target) == "/":
+    if mount.target.startswith("/") and _cleaned(mount.target) == "/":  # others lie below WORKDIR
         raise MountError('invalid mount target "/"', hint="add target=PATH, the directory to mount on")
     return mount
 

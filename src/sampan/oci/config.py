@@ -31,6 +31,7 @@ class ContainerConfig(NamedTuple):
 
     `cmd`, `entrypoint`, `shell` and `on_build` are None when unset; env is a tuple of "KEY=VALUE".
     `exposed_ports` are "80/tcp" forms and `volumes` absolute paths, both sorted by the one who makes them.
+    `args_escaped` is BuildKit's mark that there was a CMD; on Linux it means nothing.
     """
 
     user: str = ""
@@ -45,6 +46,7 @@ class ContainerConfig(NamedTuple):
     healthcheck: HealthConfig | None = None
     shell: tuple[str, ...] | None = None
     on_build: tuple[str, ...] | None = None
+    args_escaped: bool = False
 
 
 class History(NamedTuple):
@@ -151,6 +153,7 @@ def container_config_from_json(document: Any) -> ContainerConfig:
         healthcheck=health_from_json(fields.get("Healthcheck")),
         shell=_optional_strings(fields.get("Shell"), "Shell"),
         on_build=_optional_strings(fields.get("OnBuild"), "OnBuild"),
+        args_escaped=bool(fields.get("ArgsEscaped")),
     )
 
 
@@ -169,6 +172,8 @@ def container_config_to_json(config: ContainerConfig) -> dict[str, Any]:
         document["Cmd"] = list(config.cmd)
     if config.healthcheck is not None:
         document["Healthcheck"] = health_to_json(config.healthcheck)
+    if config.args_escaped:
+        document["ArgsEscaped"] = True
     if config.volumes:
         document["Volumes"] = {path: {} for path in config.volumes}
     document["WorkingDir"] = config.working_dir

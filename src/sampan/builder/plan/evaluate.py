@@ -45,7 +45,7 @@ Outcome = tuple[State, Record | None]
 def begin(config: ContainerConfig, inherited: State | None) -> State:
     """The state right after FROM an image or scratch, or, with `inherited`, FROM a stage that ended so."""
     if inherited is not None:
-        return inherited._replace(has_cmd=False)
+        return inherited._replace(config=inherited.config._replace(on_build=None), has_cmd=False)
     if not any(entry.startswith("PATH=") for entry in config.env):
         config = config._replace(env=(*config.env, "PATH=" + DEFAULT_PATH))
     variables = dict(entry.split("=", 1) for entry in config.env if "=" in entry)
@@ -103,11 +103,12 @@ def _evaluate(instruction: Instruction, state: State, around: Globals) -> Outcom
             user = expand(instruction.user)
             return state._replace(config=config._replace(user=user)), Note("USER " + user)
         case Expose():
-            texts = [word for port in instruction.ports for word in words.split_words(port, lookup, around.escape)]
-            ports = {port for text in texts for port in exposing.exposed(text)}
+            written = sorted(instruction.ports)  # before variables are expanded, as Docker does
+            texts = [word for port in written for word in words.split_words(port, lookup, around.escape)]
+            ports = dict.fromkeys(port for text in texts for port in exposing.exposed(text))
             merged = tuple(sorted({*config.exposed_ports, *ports}))
             return state._replace(config=config._replace(exposed_ports=merged)), Note(
-                "EXPOSE " + wording.plain_words(sorted(ports))
+                "EXPOSE " + wording.plain_words(tuple(ports))
             )
         case Volume():
             return _volume(state, tuple(expand(path) for path in instruction.paths))
@@ -123,7 +124,7 @@ def _metadata(instruction: Instruction, state: State, expand: Callable[[str], st
     match instruction:
         case Cmd():
             args = command_line(instruction.command, config)
-            changed = state._replace(config=config._replace(cmd=args), has_cmd=True)
+            changed = state._replace(config=config._replace(cmd=args, args_escaped=True), has_cmd=True)
             return changed, Note("CMD " + wording.quoted_words(args))
         case Entrypoint():
             args = command_line(instruction.command, config)

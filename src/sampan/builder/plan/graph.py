@@ -154,10 +154,12 @@ class _Planning:
         triggers: tuple[Instruction, ...] = ()
         if origin.stage is not None:
             base = Base(origin.stage)
-            state = evaluate.begin(ContainerConfig(), self._states[origin.stage])
+            ended = self._states[origin.stage]
+            state = evaluate.begin(ContainerConfig(), ended)
+            triggers = self._triggers(ended.config, stage)
         elif origin.image == stages.SCRATCH or origin.image.startswith(named.PREFIX):
             base = Base()
-            state = evaluate.begin(ContainerConfig(), None)
+            state = evaluate.begin(ContainerConfig(working_dir="/"), None)
         else:
             key = image_key(origin.image, runs_on, self._host)
             base = Base(image=key, shown=reference.parse(origin.image).normalised())

@@ -101,8 +101,8 @@ def _made(given: written.Mount, target: str) -> Mount:
 
 def _target(target: str, state: State) -> str:
     path = absolute(target, state.config.working_dir)
-    if not target or path == "/":
-        raise MountError(f'invalid mount target "{target or "/"}"', hint="add target=PATH, the directory to mount on")
+    if path == "/":
+        raise MountError('invalid mount target "/"', hint="add target=PATH, the directory to mount on")
     return path
 
 

@@ -44,7 +44,7 @@ def run(instruction: Run, state: State, around: Globals) -> Step:
         cgroup_parent=options.cgroup_parent,
         is_insecure=is_insecure,
     )
-    texts = [f"{name}={state.variables.get(name, value)}" for name, value in state.declared]
+    texts = [f"{name}={state.variables.get(name, value)}" for name, value in dict(state.declared).items()]
     prefix = [f"|{len(texts)}", *texts] if texts else []
     created_by = "RUN " + " ".join((*prefix, *args)) + " # buildkit"
     return step_of(action, instruction.line, _title(instruction, state), created_by)
@@ -83,7 +83,7 @@ def _args(instruction: Run, config: ContainerConfig) -> tuple[tuple[str, ...], s
     if len(heredocs) == 1 and re.fullmatch(r"""\s*\d*<<-?["']?[^\s<>"']+["']?\s*""", command.shell):
         text = heredocs[0].text
         if text.startswith("#!"):
-            return ("/dev/pipes/" + heredocs[0].name,), text
+            return (*(config.shell or DEFAULT_SHELL), "/dev/pipes/" + heredocs[0].name), text
         return (*(config.shell or DEFAULT_SHELL), text), ""
     script = command.shell
     for heredoc in heredocs:

@@ -115,7 +115,7 @@ def _script(action: RunCommand, path: str) -> SpecMount:
     with open(path, "w") as file:
         file.write(action.script)
     os.chmod(path, 0o755)
-    return SpecMount(action.args[0], "bind", path, ("rbind", "rprivate", "ro"))
+    return SpecMount(action.args[-1], "bind", path, ("rbind", "rprivate", "ro"))
 
 
 def _insecure(step: oneshot.Step) -> oneshot.Step:

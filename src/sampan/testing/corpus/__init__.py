@@ -1,0 +1,1 @@
+"""Dockerfiles with their contexts, built and compared with what the reference Docker makes of them."""
