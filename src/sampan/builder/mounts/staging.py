@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from sampan.builder.cache.key import Content
-from sampan.builder.files import copying
+from sampan.builder.files import copying, digests
 from sampan.builder.files.selection import Selected
 from sampan.builder.files.trees import Tree
 from sampan.builder.mounts import agents, caching
@@ -28,14 +28,56 @@ _HIDDEN = ("rbind", "rprivate", "ro", "nosuid", "nodev", "noexec")
 _CONTENT = "content"
 
 
+class Direct(NamedTuple):
+    """A part of the context that can be shown as it lies there: it belongs to root, and nothing in it is kept out."""
+
+    tree: Tree
+    chosen: Selected
+
+    def open(self) -> int:
+        """A descriptor in the calling thread's mount namespace: what is open in another one cannot be bound."""
+        root = os.open(os.readlink(f"/proc/self/fd/{self.tree.root}"), files.DIRECTORY | os.O_NOFOLLOW)
+        try:
+            if not os.path.sameopenfile(root, self.tree.root):
+                raise InvalidArgument("the build context was replaced while it was read", hint="build again")
+            return files.open_beneath(root, self.chosen.entry.path or ".", os.O_PATH)
+        finally:
+            os.close(root)
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether it is what it was when it was looked at."""
+        for entry in (self.chosen.entry, *self.chosen.below):
+            try:
+                info = os.stat(entry.path or ".", dir_fd=self.tree.root, follow_symlinks=False)
+            except OSError:
+                return False
+            if digests.stamp_of(info) != entry.stamp:
+                return False
+        return True
+
+
+def direct_of(tree: Tree, found: tuple[tuple[Selected, ...], Content]) -> Direct | None:
+    """What a mount shows of the context as it lies there; None when only a copy would be what a build elsewhere has."""
+    chosen = found[0][0]
+    if tree.patterns is not None or chosen.entry.kind not in ("d", "f"):
+        return None
+    for entry in (chosen.entry, *chosen.below):
+        if entry.uid or entry.gid or entry.kind not in ("d", "f", "l"):
+            return None
+    return Direct(tree, chosen)
+
+
 class Sources(NamedTuple):
     """What a RUN's mounts come from. `layers` and `identity` are those of the stage or image that a mount names,
-    `copied` is the folder with a copy of what it shows of the context; `folder` makes one that is removed after the
+    `copied` is the folder with a copy of what it shows of the context, and `direct` that
+    itself, where it can be shown as it lies there; `folder` makes one that is removed after the
     build; `pause` is called while another build is waited for."""
 
     layers: Callable[[Mount], tuple[str, ...]]
     identity: Callable[[Mount], str]
     copied: Callable[[Mount], str]
+    direct: Callable[[Mount], "Direct | None"]
     folder: Callable[[], str]
     secret: Callable[[str], bytes | None]
     agents: agents.Agents
@@ -49,6 +91,7 @@ class Mounts:
         self._database, self._paths, self._sources = database, paths, sources
         self._caches: list[caching.Held] = []
         self._forwards: list[agents.Forward] = []
+        self._direct: dict[int, Direct] = {}
         self._folders: dict[int, str] = {}  # of caches and of copies, by the mount's place
         self.absent: tuple[str, ...] = ()  # what was not given, and need not be, for the hint of a step that fails
         self._mounts = tuple(self._wanted(action))
@@ -59,7 +102,11 @@ class Mounts:
             self._take_caches(action)
             for number, one in enumerate(self._mounts):
                 if one.type == "bind" and one.stage < 0 and not one.image:
-                    self._folders[number] = sources.copied(one)
+                    direct = sources.direct(one) if one.read_only and not action.is_insecure else None
+                    if direct is not None:
+                        self._direct[number] = direct
+                    else:
+                        self._folders[number] = sources.copied(one)
         except BaseException:
             self.close()
             raise
@@ -67,6 +114,11 @@ class Mounts:
     @property
     def is_confidential(self) -> bool:
         return any(one.type == "secret" for one in self._mounts)
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether what was shown as it lies in the context is still what it was."""
+        return all(direct.is_steady for direct in self._direct.values())
 
     @property
     def destinations(self) -> tuple[str, ...]:
@@ -184,6 +236,13 @@ class Mounts:
 
     def _shown(self, one: Mount, number: int, place: str) -> str:
         """Bind what the mount shows to a place of its own; what the step writes goes to a layer that is thrown away."""
+        if number in self._direct:
+            part = self._direct[number].open()
+            try:
+                mount.bind(part, place + "-part")
+            finally:
+                os.close(part)
+            return place + "-part"
         os.mkdir(place, 0o700)
         copy = self._folders.get(number)
         lower = self._sources.layers(one) if copy is None else ()

@@ -4,7 +4,7 @@ import threading
 
 from sampan.builder.mounts.agents import Agents
 from sampan.builder.mounts.secrets import Secrets
-from sampan.builder.mounts.staging import Sources, copy_of
+from sampan.builder.mounts.staging import Direct, Sources, copy_of, direct_of
 from sampan.builder.plan.steps import Mount, Step
 from sampan.builder.work.stages import Shared, StageWork
 from sampan.errors import InvalidArgument
@@ -19,6 +19,11 @@ class Given:
         self.agents = Agents(shared.options.agents)
         self._copies: dict[tuple[str, str], str] = {}
         self._lock = threading.Lock()
+
+    def direct(self, stage: StageWork, step: Step, mount: Mount) -> Direct | None:
+        """What the mount shows of the context, where it can be shown as it lies there."""
+        context = self._shared.context_of(mount)
+        return direct_of(context.tree, context.of(stage.planned, step, mount)) if context.tree is not None else None
 
     def copied(self, stage: StageWork, step: Step, mount: Mount) -> str:
         """The folder with a copy of what the mount shows of the context, made once."""
@@ -50,6 +55,7 @@ def sources(stage: StageWork, step: Step) -> Sources:
         layers=lambda mount: origin(stage, mount)[0],
         identity=lambda mount: origin(stage, mount)[1],
         copied=lambda mount: given.copied(stage, step, mount),
+        direct=lambda mount: given.direct(stage, step, mount),
         folder=shared.workspace.folder,
         secret=given.secrets.value,
         agents=given.agents,

@@ -204,7 +204,7 @@ class _Performing:
             case CopyFiles():
                 return copies.carry_out(self.stage, step, step.action, snapshot_id)
             case RunCommand():
-                self._run(step, step.action, snapshot_id, work)
+                return self._run(step, step.action, snapshot_id, work)
         return True
 
     def _make_workdir(self, action: MakeWorkdir, snapshot_id: str) -> None:
@@ -264,7 +264,7 @@ class _Performing:
                 " stage FROM --platform=$BUILDPLATFORM",
             )
 
-    def _run(self, step: Step, action: RunCommand, snapshot_id: str, work: Work) -> None:
+    def _run(self, step: Step, action: RunCommand, snapshot_id: str, work: Work) -> bool:
         self._check_emulation()
         process = f'process "{" ".join(action.args)}" did not complete successfully'
         mounts = self._mounts(step, action) if action.mounts else None
@@ -296,6 +296,7 @@ class _Performing:
             if mounts is not None and mounts.absent:
                 hint = "; ".join(mounts.absent)
             raise InvalidArgument(f"{process}: exit code: {code}", hint=hint)
+        return mounts is None or mounts.is_steady
 
 
 def _owner(root: int, text: str) -> owners.Owner:
