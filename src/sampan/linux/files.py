@@ -105,6 +105,20 @@ def open_regular(root_fd: int, path: str, *, follow: bool = True) -> int:
         os.close(found)
 
 
+def open_listed(root_fd: int, path: str) -> int:
+    """Open for reading what a listing said is a regular file, beneath the root. Raises OSError where it is another
+    kind by this time.
+
+    A third of the calls of open_regular(): nothing waits here (O_NONBLOCK), but a device that was put in a file's place
+    since is opened, and closed again. For trees in which nobody but root could do that.
+    """
+    fd = open_beneath(root_fd, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    return fd
+
+
 def _step(current: int, following: int) -> int:
     os.close(current)
     return following

@@ -227,9 +227,9 @@ class Tree:
     def open(self, entry: Entry) -> int:
         """A regular file, for reading. Raises OSError; InvalidArgument when it is a file no more."""
         try:
-            return files.open_regular(self.root, entry.path, follow=False)
+            return files.open_listed(self.root, entry.path)
         except OSError as error:
-            if error.errno in (errno.EINVAL, errno.ELOOP):
+            if error.errno in (errno.EINVAL, errno.ELOOP, errno.ENXIO):
                 raise InvalidArgument(f"{entry.path} changed while it was read") from error
             raise
 
