@@ -139,3 +139,26 @@ def test_what_nobody_asks_for_goes(tmp_path: Path) -> None:
     gone = command("registry", "gc", "--grace", "1m", "--cached", "1m", store)
     assert "1 manifest, 3 blobs" in gone.out
     assert verify(Directory(store)).problems == []
+
+
+def test_referrers_are_asked_for_upstream_and_served_while_it_is_gone(tmp_path: Path) -> None:
+    with cached(tmp_path) as (upstream, cache):
+        digest = upstream.push_image("team/app", "v1", LAYER)
+        subject = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest, "size": 1}
+        config = upstream.push_blob("team/app", b"{}")
+        signature = {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "artifactType": "application/vnd.example.signature",
+            "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": config, "size": 2},
+            "layers": [],
+            "subject": subject,
+        }
+        signed = upstream.push_manifest("team/app", digest_of(encode(signature)), signature)
+        path = f"/v2/team/app/referrers/{digest}"
+        for query, expected in (("", [signed]), ("?artifactType=application/vnd.example.other", [])):
+            listed = cache("GET", path + query).json()["manifests"]
+            assert [one["digest"] for one in listed] == expected
+        assert cache("GET", f"/v2/team/app/manifests/{signed}").status == 200
+        upstream.end()
+        assert [one["digest"] for one in cache("GET", path).json()["manifests"]] == [signed]

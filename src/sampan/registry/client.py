@@ -4,7 +4,7 @@ import hashlib
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
 from sampan.errors import Corrupt, NotFound, PermissionDenied, SampanError, Unavailable
@@ -142,6 +142,22 @@ class Repository:
             lambda content: listing.tags_of(content, self.name.registry),
         )
         return sorted(set(found))
+
+    def referrers(self, digest: str) -> list[dict[str, Any]]:
+        """The descriptors of what refers to a manifest; where the registry has no such list, those that clients keep
+        under a tag of its digest. Raises NotFound for a repository that is not there."""
+        try:
+            return listing.collect(
+                lambda query: self._page(self._read("GET", f"referrers/{digest}?{query}")),
+                lambda content: listing.referrers_of(content, self.name.registry),
+            )
+        except NotFound:
+            algorithm, _, encoded = digest.partition(":")
+            try:
+                kept = self.manifest(f"{algorithm[:32]}-{encoded[:64]}")
+            except NotFound:
+                return []
+            return listing.referrers_of(kept.content, self.name.registry)
 
     def catalog(self) -> list[str]:
         """The names of all repositories of the registry, where it tells them. Raises NotFound, PermissionDenied."""

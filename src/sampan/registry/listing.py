@@ -3,9 +3,10 @@
 import json
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sampan.errors import Corrupt
+from sampan.oci import manifest as manifests
 
 MOST_BYTES = 16 << 20
 _MOST_PAGES = 10_000
@@ -21,10 +22,13 @@ class Page(NamedTuple):
     following: str
 
 
-def collect(ask: Callable[[str], Page], read: Callable[[bytes], list[str]]) -> list[str]:
+_Item = TypeVar("_Item")
+
+
+def collect(ask: Callable[[str], Page], read: Callable[[bytes], list[_Item]]) -> list[_Item]:
     """What `read` finds on all pages, in their order; `ask` gets the query of each. Raises Corrupt for pages that lead
     back to one another, or do not end: part of a list is none."""
-    found: list[str] = []
+    found: list[_Item] = []
     query, asked = "n=1000", set[str]()
     while query:
         if query in asked:
@@ -55,6 +59,18 @@ def names_of(content: bytes, registry: str) -> list[str]:
     """The repositories on a page. Raises Corrupt."""
     names = _texts(content, "repositories", f"the catalog of {registry}")
     return [name for name in names if len(name) < 256 and name.isprintable()]
+
+
+def referrers_of(content: bytes, registry: str) -> list[dict[str, Any]]:
+    """The descriptors in an index of what refers to a manifest (distribution-spec, "Listing Referrers"). Raises
+    Corrupt."""
+    try:
+        found: Any = json.loads(content).get("manifests") or []
+    except (ValueError, AttributeError, RecursionError):
+        found = None
+    if not isinstance(found, list):
+        raise Corrupt(f"the list of referrers of {registry} cannot be read")
+    return [one for one in found if isinstance(one, dict) and manifests.is_digest(str(one.get("digest", "")))]
 
 
 def _texts(content: bytes, key: str, what: str) -> list[str]:

@@ -110,7 +110,7 @@ class Application:
         if route.kind == "uploads":
             may_mount = await self._may_mount(request)
             return await upload_requests.begin(self.registry, request, route, may_mount=may_mount)
-        if self.upstream is not None and route.kind in ("manifest", "blob", "tags"):
+        if self.upstream is not None and route.kind in ("manifest", "blob", "tags", "referrers"):
             response = await self._fetch(self.upstream, request, route)
             if response is not None:
                 return response
@@ -126,6 +126,10 @@ class Application:
         if route.kind == "tags":
             found = await upstream.tags(route.repository)
             return None if found is None else manifest_requests.tags_page(request, route.repository, found)
+        if route.kind == "referrers":
+            subject = layout.checked_digest(route.name)
+            listed = await upstream.referrers(route.repository, subject)
+            return None if listed is None else manifest_requests.referrers_page(request, route, subject, listed)
         return await upstream.blob(request, route, blob_requests.headers_of(route.name))
 
     def _check_mode(self, request: web.BaseRequest, route: Route) -> None:

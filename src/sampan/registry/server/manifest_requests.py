@@ -1,7 +1,7 @@
 """Requests for manifests, tags, referrers and the catalog: end-3, 7, 8, 9 and 12 of the specification."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -129,6 +129,15 @@ async def referrers(registry: Registry, request: web.BaseRequest, route: Route) 
     """An index of what refers to a manifest, which need not be here; in pages when it gets large."""
     subject, wanted = layout.checked_digest(route.name), request.query.get("artifactType", "")
     found = await registry.run(registry.manifests.referrers, route.repository, subject, wanted)
+    return referrers_page(request, route, subject, found)
+
+
+def referrers_page(
+    request: web.BaseRequest, route: Route, subject: str, found: Sequence[Mapping[str, Any]]
+) -> web.Response:
+    """The part of all referrers that a client asks for."""
+    wanted = request.query.get("artifactType", "")
+    found = [one for one in found if not wanted or one.get("artifactType") == wanted]
     by_digest = {descriptor["digest"]: descriptor for descriptor in found}
     path = f"/v2/{route.repository}/referrers/{subject}"
     chosen, link = paging.page(list(by_digest), request.query, path=path)
@@ -139,7 +148,7 @@ async def referrers(registry: Registry, request: web.BaseRequest, route: Route) 
     return answers.document({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": fitting}, headers=headers)
 
 
-def _fitting(descriptors: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _fitting(descriptors: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """As many as a client must be able to read in one document; one at least."""
     size = 0
     for number, descriptor in enumerate(descriptors):

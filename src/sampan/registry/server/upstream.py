@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from aiohttp import web
 
@@ -144,6 +145,17 @@ class Upstream:
             return sorted(await loop.run_in_executor(self._threads, self._repository(repository).tags))
         except NotFound:
             raise unknown_name(repository) from None
+        except Unavailable:
+            return None
+
+    async def referrers(self, repository: str, digest: str) -> list[dict[str, Any]] | None:
+        """What refers to a manifest in the upstream; None when it does not answer."""
+        loop = asyncio.get_running_loop()
+        subject = layout.checked_digest(digest)
+        try:
+            return await loop.run_in_executor(self._threads, lambda: self._repository(repository).referrers(subject))
+        except NotFound:
+            return []
         except Unavailable:
             return None
 
