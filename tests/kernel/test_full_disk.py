@@ -195,3 +195,48 @@ def test_a_pull_that_does_not_fit_leaves_the_store_as_it_was(small: Sampan, cont
         assert refused(small("pull", f"{registry.host}/a:1", code=None))
         assert os.listdir(small.root + "/downloads") == []
         assert_as_before(small, layers)
+
+
+@pytest.fixture
+def full_output(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A folder on a disk of its own that has no room for an image."""
+    folder = str(tmp_path_factory.mktemp("output"))
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_an_output_that_does_not_fit_is_told_with_a_hint_and_leaves_no_part(small: Sampan, full_output: str) -> None:
+    layers = os.listdir(small.root + "/layers")
+    small("create", "--name", "box", "busybox")
+    for words in (("save", "-o", f"{full_output}/a", "busybox"), ("export", "-o", f"{full_output}/a", "box")):
+        assert refused(small(*words, code=1)), words
+        assert os.listdir(full_output) == [], words
+    assert refused(small("bundle", "create", "-o", f"{full_output}/a", "busybox", code=1))
+    assert os.listdir(full_output) == []
+    with open(f"{full_output}/a", "wb") as output:
+        saved = subprocess.run(small.command("save", "busybox"), stdout=output, stderr=subprocess.PIPE, text=True)
+    assert saved.returncode == 1 and NO_SPACE in saved.stderr and "free some space" in saved.stderr
+    os.unlink(f"{full_output}/a")
+    Path(full_output, "Dockerfile").write_text("FROM busybox\n")
+    fill(full_output)
+    assert refused(small("lock", f"{full_output}/Dockerfile", code=1))
+    assert sorted(os.listdir(full_output)) == ["Dockerfile", "filler"]
+    small("rm", "box")
+    assert_as_before(small, layers)
+
+
+def test_a_copy_does_not_eat_the_space_that_is_kept_to_make_room(small: Sampan, disk: str, big: Path) -> None:
+    layers = os.listdir(small.root + "/layers")
+    small("run", "-d", "--name", "box", "busybox", "sleep", "100000")
+    filler = fill(disk)
+    for _ in range(5):
+        assert refused(small("cp", str(big / "big"), "box:/big", code=1))
+    assert small("exec", "box", "echo", "hi").out == "hi\n"
+    small("stop", "-t", "0", "box")
+    small("system", "prune", "-f")
+    assert small("ps", "-aq").out == ""
+    os.unlink(filler)
+    assert_as_before(small, layers)

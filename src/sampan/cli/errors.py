@@ -12,6 +12,8 @@
 | the reader of our output went away     | 141             | 141    | 141    |
 """
 
+import errno
+
 from sampan.errors import InvalidArgument, PermissionDenied, SampanError, StartFailed
 
 PROGRAM = "sampan"
@@ -25,6 +27,13 @@ class ClientError(SampanError):
     def __init__(self, message: str, *, hint: str = "", exit_code: int = 1) -> None:
         super().__init__(message, hint=hint)
         self.exit_code = exit_code
+
+
+def hint_of_space(error: OSError) -> str:
+    """What to do where a disk or a quota is full; "" where that is not the reason."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return ""
+    return f"free some space where the output goes; of the store's, '{PROGRAM} system df' says what takes it"
 
 
 class OptionError(InvalidArgument):

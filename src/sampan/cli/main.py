@@ -12,7 +12,7 @@ from typing import NoReturn, TextIO, cast
 
 from sampan.cli.catalog import ALIASES, COMMANDS, GROUPS
 from sampan.cli.command import Command, Invocation, Settings, Verb
-from sampan.cli.errors import INTERRUPTED, PIPE_CLOSED, PROGRAM, ClientError, UsageError, report
+from sampan.cli.errors import INTERRUPTED, PIPE_CLOSED, PROGRAM, ClientError, UsageError, hint_of_space, report
 from sampan.cli.flags import Flag, FlagConflict, FlagProblem, HelpWanted, Parsed, parse
 from sampan.cli.kinds import BOOL, STRING
 from sampan.errors import SampanError
@@ -113,9 +113,8 @@ def _report(error: SampanError, path: str, manner: str, debug: bool) -> int:
 def _from_system(error: OSError) -> SampanError:
     """What the kernel refused, where no one knew a better word for it."""
     place = f"{error.filename}: " if error.filename else ""
-    return SampanError(
-        f"{place}{(error.strerror or str(error)).lower()}", hint=f"'{PROGRAM} --debug' says where this comes from"
-    )
+    hint = hint_of_space(error) or f"'{PROGRAM} --debug' says where this comes from"
+    return SampanError(f"{place}{(error.strerror or str(error)).lower()}", hint=hint)
 
 
 def find(words: Sequence[str]) -> tuple[str, list[str]]:

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from sampan.cli.errors import ClientError
+from sampan.cli.errors import ClientError, hint_of_space
 
 Write = Callable[[bytes], object]
 Fill = Callable[[Write], None]
@@ -38,7 +38,8 @@ def write(path: str, what: str, fill: Fill) -> None:
             with open(path, "wb") as device:
                 fill(device.write)
         except OSError as error:
-            raise ClientError(f"failed to {what}: {path}: {(error.strerror or '').lower()}") from error
+            reason = (error.strerror or "").lower()
+            raise ClientError(f"failed to {what}: {path}: {reason}", hint=hint_of_space(error)) from error
     else:
         _write_file(path, what, fill)
 
@@ -55,5 +56,6 @@ def _write_file(path: str, what: str, fill: Fill) -> None:
         if os.path.lexists(temporary):
             os.unlink(temporary)
         if isinstance(error, OSError):
-            raise ClientError(f"failed to {what}: {path}: {(error.strerror or '').lower()}") from error
+            reason = (error.strerror or "").lower()
+            raise ClientError(f"failed to {what}: {path}: {reason}", hint=hint_of_space(error)) from error
         raise

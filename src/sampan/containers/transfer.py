@@ -86,6 +86,7 @@ def copy_in(
     With `keep_owners` (docker's -a) what arrives belongs to the container's user where it has one. The rules are
     those of copy_out(). Raises NotFound, InvalidArgument, Conflict for a file system that is read-only, Unavailable.
     """
+    database.require_room()
     with _host_source(source, follow_link) as given:
 
         def copy(root: int, container: Container) -> Copied:
@@ -127,6 +128,7 @@ def extract_archive(
 ) -> None:
     """Lay out a tar, compressed or not, in a folder of a container. Raises NotFound, InvalidArgument when there is no
     such folder, Corrupt for a damaged archive or one that leads out of the folder, Conflict, Unavailable."""
+    database.require_room()
 
     def extract(root: int, container: Container) -> None:
         with _target(root, side) as target:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from sampan.cli.command import Command, Example, Invocation
-from sampan.cli.errors import ClientError
+from sampan.cli.errors import ClientError, hint_of_space
 from sampan.cli.flags import Flag, quiet_flag
 from sampan.cli.kinds import BOOL, LIST, STRING
 from sampan.engine import locking
@@ -99,4 +99,5 @@ def _write(path: str, text: str) -> None:
     except OSError as error:
         if os.path.lexists(temporary):
             os.unlink(temporary)
-        raise ClientError(f"cannot write {path}: {(error.strerror or '').lower()}") from error
+        reason = (error.strerror or "").lower()
+        raise ClientError(f"cannot write {path}: {reason}", hint=hint_of_space(error)) from error
