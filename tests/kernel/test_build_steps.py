@@ -247,3 +247,9 @@ def test_a_multi_stage_build_leaves_the_tools_behind(sampan: Sampan, context: Pa
     )
     size = json.loads(sampan("inspect", "made").out)[0]["Size"]
     assert size == len("made\n")
+
+
+def test_a_syntax_directive_is_taken_and_the_built_in_frontend_named_once(sampan: Sampan, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("# syntax=docker/dockerfile:1.7-labs\nFROM busybox\n")
+    printed = sampan("build", "--progress", "plain", str(tmp_path)).err
+    assert printed.count("syntax docker/dockerfile:1.7-labs: read by the built-in frontend") == 1

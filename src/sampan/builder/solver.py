@@ -188,6 +188,9 @@ class _Build:
         try:
             with project.placed(self._source):
                 dockerfile = parser.parse(self._source.text, name=self._source.name)
+            syntax = self._options.build_args.get("BUILDKIT_SYNTAX") or dockerfile.syntax
+            if syntax:
+                work.status(f"syntax {syntax}: read by the built-in frontend")
         finally:
             work.done()
         return dockerfile
