@@ -18,6 +18,7 @@ from sampan.oci.platform import Platform
 
 if TYPE_CHECKING:
     from sampan.builder.attestations.attaching import Attaching
+    from sampan.builder.exchange.places import Connect
 
 Send = Callable[[str, Callable[[str], object]], str]
 """Pushes what a tag means; the digest that it has there. The second argument is told how it goes."""
@@ -32,13 +33,28 @@ class Made(NamedTuple):
     image_id: str = ""
 
 
-def finish(plans: Sequence[Plan], shared: Shared, send: Send | None) -> BuildResult:
+def finish(plans: Sequence[Plan], shared: Shared, send: Send | None, connect: "Connect | None" = None) -> BuildResult:
     """Store the results of a build whose stages are done, one for each plan, and deliver them.
 
     Raises BuildFailed, AtLine, SampanError; what was delivered before stays where it is.
     """
+    result = _delivered(plans, shared, send)
+    if shared.options.cache_to:
+        from sampan.builder.exchange import giving
+
+        giving.give(plans, shared, shared.options.cache_to, connect)
+    return result
+
+
+def _delivered(plans: Sequence[Plan], shared: Shared, send: Send | None) -> BuildResult:
     options = shared.options
     outputs = options.outputs
+    if outputs and all(output.kind == "cacheonly" for output in outputs):
+        _recorded(shared)
+        _mark_used(shared)
+        return BuildResult("", (), shared.cached, shared.executed)
+    for plan in plans:
+        shared.bring(shared.stages[plan.result.index].layers)
     is_kept = not outputs or any(output.goes_to_store for output in outputs)
     names = tuple(dict.fromkeys((*options.tags, *(name for output in outputs for name in output.names))))
     attaching = _attaching(plans, shared, names) if options.attestations.has_any else None
@@ -129,7 +145,8 @@ def _stored(
     configs = [_config(plan, shared, diff_ids) for plan in plans]
     work.status("exporting layers done")
     found = []
-    has_documents = len(plans) > 1 or bool(shared.options.annotations) or attaching is not None
+    is_inlined = any(place.kind == "inline" for place in shared.options.cache_to)
+    has_documents = len(plans) > 1 or bool(shared.options.annotations) or attaching is not None or is_inlined
     own = () if has_documents else tags
     with shared.database.transaction():
         for plan, config in zip(plans, configs, strict=True):
@@ -141,6 +158,11 @@ def _stored(
             tag_documents.forget(shared.database, tag)
         store.mark_used(shared.database, tuple(shared.used_keys))
     fault.point("build.image-added")
+    if is_inlined:
+        from sampan.builder.exchange import giving
+
+        work.status("preparing layers for inline cache done")
+        shared.inlined = {one.image_id: giving.inline(plan, shared) for plan, one in zip(plans, found, strict=True)}
     for made in found:
         work.status(f"writing image {made.image_id} done")
     if tags and has_documents:
@@ -158,7 +180,7 @@ def _stored(
 def _config(plan: Plan, shared: Shared, diff_ids: dict[str, str]) -> ImageConfig:
     made = {index: stage.made(diff_ids) for index, stage in shared.stages.items()}
     bases = {stage.index: shared.images[stage.base.image].config for stage in plan.stages if stage.base.image}
-    config = assemble.assemble(plan, bases, made, shared.options.labels)
+    config = assemble.assemble(plan, bases, made, shared.options.labels, shared.times.text if shared.times else "")
     if shared.options.secrets:
         _check_secrets(config, shared)
     return config

@@ -1,10 +1,15 @@
 """What a build needs from elsewhere, before any step is done: files of the context, remote sources, stored results."""
 
+from typing import TYPE_CHECKING
+
 from sampan.builder.plan.steps import CopyFiles, Mount, Plan, PlannedStage, Reading, Step, readings
 from sampan.builder.progress.events import size_text
 from sampan.builder.project import Source
 from sampan.builder.work.stages import ContextFiles, Shared, StageWork
 from sampan.errors import NotFound, SampanError
+
+if TYPE_CHECKING:
+    from sampan.builder.exchange.places import Connect
 
 _LARGE = 50 << 20  # bytes of a context that is looked at for what is seldom meant
 
@@ -67,6 +72,14 @@ def load_remotes(plan: Plan, shared: Shared) -> None:
     actions = (step.action for stage in plan.stages for step in stage.steps)
     if any(isinstance(action, CopyFiles) and action.remotes for action in actions):
         shared.remotes.find_all(plan)
+
+
+def load_caches(shared: Shared, connect: "Connect | None") -> None:
+    """Find out what the caches elsewhere have; their layers stay there until something needs them."""
+    from sampan.builder.exchange.taking import Elsewhere
+
+    shared.elsewhere = Elsewhere(shared, connect)
+    shared.elsewhere.load(shared.options.cache_from)
 
 
 def look_up(plan: Plan, shared: Shared) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sampan.builder.attestations.wanted import NONE, Attestations
+from sampan.builder.exchange.wanted import CachePlace
 from sampan.builder.outputs.wanted import Output
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class BuildOptions(NamedTuple):
     `ulimits` (name, soft, hard); a `shm_bytes` of 0 is the usual size of /dev/shm. Without `outputs` the image goes to
     this store. `platforms` are those that it is built for, none means this host's. `uncached` are names of stages whose
     steps are done again. With `on_error` "shell" a RUN that fails opens a shell; `shell_at` (STAGE, STAGE:STEP or STEP)
-    opens one there instead of making an image. Both need a terminal.
+    opens one there instead of making an image. Both need a terminal. With `reproducible` the time of the argument
+    SOURCE_DATE_EPOCH, or of 1970, is that of the image and of all files in its own layers.
     """
 
     context: str = "."
@@ -72,11 +74,14 @@ class BuildOptions(NamedTuple):
     cgroup_parent: str = ""
     annotations: tuple[Annotation, ...] = ()
     uncached: tuple[str, ...] = ()
+    cache_from: tuple[CachePlace, ...] = ()
+    cache_to: tuple[CachePlace, ...] = ()
     outputs: tuple[Output, ...] = ()
     on_error: str = ""
     shell_at: str = ""
     contexts: Mapping[str, str] = {}
     attestations: Attestations = NONE
+    reproducible: bool = False
     stdin: "BinaryIO | None" = None
     origin: str = ""
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from sampan.builder import checks, contexts, finishing, gathering, project
+from sampan.builder import checks, contexts, finishing, gathering, project, times
 from sampan.builder.bases import Bases, Fetch
 from sampan.builder.failures import AtLine, BuildFailed
 from sampan.builder.finishing import Send
@@ -25,6 +25,7 @@ from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
 if TYPE_CHECKING:
+    from sampan.builder.exchange.places import Connect
     from sampan.lint.findings import Finding
 
 
@@ -47,10 +48,11 @@ def build(
     on_event: Callable[[Event], None],
     fetch: Fetch | None = None,
     send: Send | None = None,
+    connect: "Connect | None" = None,
 ) -> BuildResult:
     """Build an image for each platform, and hand the results to the outputs. `on_event` gets what happens, one event at
     a time, from any thread. Images that are not here, or not for the platform, come by `fetch`; without it they are
-    errors. Results go to registries by `send`.
+    errors. Results go to registries by `send`, caches by what `connect` gives.
 
     Raises BuildFailed with the step and its place in the Dockerfile; InvalidArgument for a malformed tag or platform,
     NotFound for a context that is not there. What was built before a failure stays cached, nothing else stays. When
@@ -59,6 +61,7 @@ def build(
     tags = tuple(_checked_tag(tag) for tag in options.tags)
     for text in options.platforms:
         platform.parse(text, _host())
+    times.of(options)
     if options.secrets or options.agents:
         from sampan.builder.mounts import agents, secrets
 
@@ -66,7 +69,7 @@ def build(
         agents.check(options.agents)
     reporter = Reporter(on_event)
     with contexts.laid_out(database, paths, options._replace(tags=tags), reporter) as laid_out:
-        return _Build(database, paths, laid_out, reporter, fetch).run(send)
+        return _Build(database, paths, laid_out, reporter, fetch).run(send, connect)
 
 
 def examine(
@@ -109,7 +112,7 @@ class _Build:
         self._host = _host()
         self._bases = Bases(database, options, self._host, reporter, fetch)
 
-    def run(self, send: Send | None) -> BuildResult:
+    def run(self, send: Send | None, connect: "Connect | None") -> BuildResult:
         dockerfile = self._read()
         if self._options.shell_at:
             from sampan.dockerfile import cutting
@@ -129,11 +132,13 @@ class _Build:
                 gathering.load_context(whole, shared, self._source)
                 gathering.load_remotes(whole, shared)
                 self._check(dockerfile, plans[0], shared)
+                if self._options.cache_from:
+                    gathering.load_caches(shared, connect)
                 gathering.look_up(whole, shared)
                 self._execute(whole, shared)
                 if self._options.shell_at:
                     return self._shell(whole, shared)
-                return finishing.finish(plans, shared, send)
+                return finishing.finish(plans, shared, send, connect)
         finally:
             shared.close()
 

@@ -13,6 +13,8 @@ from sampan.storage import paths as layout
 from sampan.storage.database import Database
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from sampan.builder.bases import Fetch
     from sampan.builder.files.survey import Reason, Survey
     from sampan.builder.options import BuildOptions, BuildResult
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from sampan.engine.registries import Registries
     from sampan.engine.system import System
     from sampan.engine.volumes import Volumes
+    from sampan.registry.client import Client
     from sampan.storage.events import Event
 
 
@@ -151,8 +154,19 @@ class Engine:
 
             return transfers.send(self.database, self.paths, reference, config=config, tell=tell)
 
+        def connect() -> "AbstractContextManager[Client]":
+            from sampan.engine import transfers
+
+            return transfers.client(self.paths, config)
+
         return solver.build(
-            self.database, self.paths, options, on_event or (lambda event: None), self._fetch_with(config), send
+            self.database,
+            self.paths,
+            options,
+            on_event or (lambda event: None),
+            self._fetch_with(config),
+            send,
+            connect,
         )
 
     def examine(

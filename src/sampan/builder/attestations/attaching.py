@@ -87,7 +87,7 @@ class Attaching:
             host=str(host),
             started=clock.rfc3339(time.time_ns() - int(shared.journal.now * 1e9)),
             finished=self._finished,
-            invocation=self._invocation,
+            invocation="" if shared.options.reproducible else self._invocation,
             materials=sorted({_material(key, image, plan) for key, image in self._images(plan)}),
             layers=document.layers,
         )

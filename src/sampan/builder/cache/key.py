@@ -57,6 +57,12 @@ def inputs_of(step: Step, parent: str, content: Content | None = None, origin: s
     return StepInputs(step.words, canonical(step.action), facts_of(step), parent, content, origin)
 
 
+def dated(inputs: StepInputs, times: str) -> StepInputs:
+    """The same step where the times of its files are set, as `times` says."""
+    facts = (*inputs.facts, ("the times of files", times))
+    return inputs._replace(action=f"{inputs.action} times {times}", facts=facts)
+
+
 def canonical(action: MakeWorkdir | CopyFiles | RunCommand) -> str:
     """What an action does, in one fixed form: what is as usual is left out. Proxies do not count, nor the addresses of
     --add-host; an image's name does not, its content does."""

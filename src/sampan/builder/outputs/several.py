@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from sampan.builder.exchange.document import ANNOTATION
 from sampan.builder.options import Annotation
 from sampan.builder.progress.events import Work
 from sampan.builder.work.stages import Shared
@@ -96,7 +97,10 @@ def manifest_of(shared: Shared, made: "Made") -> Stored:
         layers=tuple(
             Descriptor(media_type=manifests.OCI_LAYER + "+gzip", digest=blob.digest, size=blob.size) for blob in blobs
         ),
-        annotations=annotated(shared.options.annotations, "manifest", made.platform),
+        annotations={
+            **annotated(shared.options.annotations, "manifest", made.platform),
+            **({ANNOTATION: shared.inlined[image.id]} if image.id in shared.inlined else {}),
+        },
     )
     content = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
     return Stored(digest_of(content), manifests.OCI_MANIFEST, content)

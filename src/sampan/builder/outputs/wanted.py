@@ -9,7 +9,8 @@ class Output(NamedTuple):
     """One place for the result: `kind` is local, tar, oci, docker, image, registry or cacheonly.
 
     `dest` is a folder or file of the caller's, "-" for standard output, "" for this store; `names` are further tags.
-    `is_folder` lays an oci archive out as a folder; `pushes` sends the image to its registry.
+    `is_folder` lays an oci archive out as a folder; `pushes` sends the image to its registry;
+    with `clamps_times` no file in a layer that is made is later than SOURCE_DATE_EPOCH.
     """
 
     kind: str
@@ -17,6 +18,7 @@ class Output(NamedTuple):
     names: tuple[str, ...] = ()
     is_folder: bool = False
     pushes: bool = False
+    clamps_times: bool = False
 
     @property
     def goes_to_store(self) -> bool:

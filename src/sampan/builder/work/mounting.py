@@ -4,9 +4,10 @@ import threading
 
 from sampan.builder.mounts.agents import Agents
 from sampan.builder.mounts.secrets import Secrets
-from sampan.builder.mounts.staging import Direct, Sources, copy_of, direct_of
+from sampan.builder.mounts.showing import Direct, copy_of, direct_of
+from sampan.builder.mounts.staging import Sources
 from sampan.builder.plan.steps import Mount, Step
-from sampan.builder.work.stages import Shared, StageWork
+from sampan.builder.work.stages import Shared, StageWork, image_identity
 from sampan.errors import InvalidArgument
 
 
@@ -52,8 +53,8 @@ def sources(stage: StageWork, step: Step) -> Sources:
             raise Interrupted("the build was cancelled")
 
     return Sources(
-        layers=lambda mount: origin(stage, mount)[0],
-        identity=lambda mount: origin(stage, mount)[1],
+        layers=lambda mount: stage.shared.layers_of(mount),
+        identity=lambda mount: _identity(stage, step, mount),
         copied=lambda mount: given.copied(stage, step, mount),
         direct=lambda mount: given.direct(stage, step, mount),
         folder=shared.workspace.folder,
@@ -63,12 +64,10 @@ def sources(stage: StageWork, step: Step) -> Sources:
     )
 
 
-def origin(stage: StageWork, mount: Mount) -> tuple[tuple[str, ...], str]:
-    """(layers, identity) of the stage or image that a mount names."""
-    from sampan.builder.work.stages import image_identity
-
+def _identity(stage: StageWork, step: Step, mount: Mount) -> str:
+    """What tells the files that a mount names from others."""
     if mount.stage >= 0:
-        below = stage.shared.stages[mount.stage]
-        return below.layers, below.identity
-    image = stage.shared.images[mount.image]
-    return image.layers, image_identity(image)
+        return stage.shared.stages[mount.stage].identity
+    if mount.image:
+        return image_identity(stage.shared.images[mount.image])
+    return stage.shared.context_of(mount).of(stage.planned, step, mount)[1].digest

@@ -15,6 +15,7 @@ from sampan.builder.files import owners, selection
 from sampan.builder.plan.steps import CopyFiles, MakeWorkdir, Reading, RunCommand, Step, readings
 from sampan.builder.progress.events import Opened, Work
 from sampan.builder.report import DONE, FAILED, StepReport, Times
+from sampan.builder.times import ARGUMENT
 from sampan.builder.work import copies, running, views
 from sampan.builder.work.recording import Finished
 from sampan.builder.work.stages import StageWork
@@ -87,8 +88,7 @@ class _Performing:
         if self.stage.is_uncached:
             return None
         with self.shared.database.transaction():
-            result = store.find(self.shared.database, inputs.key)
-            return result if result is not None and self.shared.hold(result.snapshot_id) else None
+            return self.stage.found(inputs.key)
 
     def _by_content(self, step: Step, inputs: StepInputs) -> tuple[StepInputs, Result | None, tuple[str, ...]]:
         """Look a step up by the files of stages that it takes: a stage that was built again may be the same there."""
@@ -99,13 +99,14 @@ class _Performing:
             raise _at(step, error) from error
         exact = inputs._replace(content=cachekey.merged(contents), origin="")
         result = self._found(exact)
-        if result is not None:
+        if result is not None and snapshots.find(self.shared.database, result.snapshot_id) is not None:
             store.add_key(self.shared.database, inputs.key, self._place(), exact, result)
         return exact, result, (exact.key, inputs.key)
 
     def _content(self, step: Step, reading: Reading) -> Content:
         if reading.stage < 0 and not reading.image:
             return self.shared.context_of(reading).of(self.stage.planned, step, reading)[1]
+        self.shared.bring(self.shared.layers_of(reading))
         tree = self.shared.tree(self.shared.layers_of(reading))
         return cachekey.content_of(tree, selection.taken(tree, reading), keeps_owner=True)
 
@@ -150,8 +151,10 @@ class _Performing:
         work.missed(miss.reason, miss.files)
         snapshot_id = snapshots.new(self.shared.database, self.shared.paths)
         try:
+            self._bring(step)
             self._take_root_mode(snapshot_id, is_alone=isinstance(step.action, CopyFiles) and step.action.link)
             is_steady = self._carry_out(step, snapshot_id, work)
+            self._date(snapshot_id)
             fault.point("build.step-done")
         except BaseException as error:
             snapshots.discard(self.shared.database, self.shared.paths, snapshot_id)
@@ -172,6 +175,19 @@ class _Performing:
         self.shared.journal.add(noted._replace(state=DONE, times=times), snapshot_id)
         self._advise(step, inputs, miss, times.run)
         work.done()
+
+    def _date(self, snapshot_id: str) -> None:
+        if self.shared.times is not None and self.shared.times.files:
+            from sampan.builder.work import dating
+
+            dating.date(self.shared.paths.layer(snapshot_id), self.shared.times)
+
+    def _bring(self, step: Step) -> None:
+        """Have everything here that the step stands on and takes from."""
+        self.shared.bring(self.stage.layers)
+        for reading in readings(step.action):
+            if reading.stage >= 0 or reading.image:
+                self.shared.bring(self.shared.layers_of(reading))
 
     def _times(self, began: float, looked: float) -> Times:
         """What a step took that ends at this moment; the next one can begin."""
@@ -268,6 +284,9 @@ class _Performing:
         self._check_emulation()
         process = f'process "{" ".join(action.args)}" did not complete successfully'
         mounts = self._mounts(step, action) if action.mounts else None
+        times = self.shared.times
+        if times is not None and times.fixes_files and ARGUMENT not in dict(action.env):
+            action = action._replace(secret_env=(*action.secret_env, (ARGUMENT, str(times.seconds))))
         try:
             code = running.run(
                 self.shared.paths,

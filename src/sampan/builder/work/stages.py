@@ -4,9 +4,10 @@ A build whose steps are all stored needs nothing else: what does steps stands in
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from sampan.builder import times
 from sampan.builder.assemble import Layer
 from sampan.builder.cache import key as cachekey
 from sampan.builder.cache import reports, store
@@ -24,6 +25,7 @@ from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
 if TYPE_CHECKING:
+    from sampan.builder.exchange.taking import Elsewhere
     from sampan.builder.files.selection import Selected
     from sampan.builder.files.trees import Entry, Tree
     from sampan.builder.project import Source
@@ -77,6 +79,7 @@ class Shared:
     def __init__(self, database: Database, paths: Paths, options: BuildOptions, reporter: Reporter, place: str) -> None:
         self.database, self.paths, self.options, self.reporter, self.place = database, paths, options, reporter, place
         self.source: Source | None = None  # the Dockerfile
+        self.times = times.of(options)
         self.cancelled = threading.Event()
         self.stages: dict[int, StageWork] = {}
         self.images: dict[str, Image] = {}
@@ -85,6 +88,8 @@ class Shared:
         self.used_keys: list[str] = []
         self.context = ContextFiles(None)
         self.named: dict[str, ContextFiles] = {}  # other contexts, by name
+        self.elsewhere: Elsewhere | None = None  # results in caches that were asked for
+        self.inlined: dict[str, str] = {}  # the cache that goes into an image's manifest, by image ID
         self.journal = Journal()
         self.is_reported = True  # whether what it did is kept for whoever asks
         self.cached = self.executed = 0
@@ -148,6 +153,11 @@ class Shared:
         """The layers of the stage or image that files come from."""
         return self.stages[reading.stage].layers if reading.stage >= 0 else self.images[reading.image].layers
 
+    def bring(self, layers: Sequence[str]) -> None:
+        """Have layers here that were found elsewhere. Raises what fetching them raises."""
+        if self.elsewhere is not None:
+            self.elsewhere.bring(layers)
+
     def diff_ids(self) -> dict[str, str]:
         """The diff IDs of the layers that were made, once all are recorded. Raises what went wrong with one."""
         return self._recorder.close() if self._recorder is not None else {}
@@ -176,6 +186,8 @@ class Shared:
             self._recorder.drain()
         if self.journal.advice:
             self.reporter.advise(self.journal.advice)
+        if self.elsewhere is not None:
+            self.elsewhere.close()
         if self._given is not None:
             self._given.close()
         if self._remotes is not None:
@@ -261,8 +273,8 @@ class StageWork:
                 inputs = self.inputs(step)
             except SampanError:
                 break  # the step itself tells it, when its turn comes
-            result = store.find(self.shared.database, inputs.key) if inputs is not None else None
-            if result is None or inputs is None or not self.shared.hold(result.snapshot_id):
+            result = self.found(inputs.key) if inputs is not None else None
+            if result is None or inputs is None:
                 break
             self.shared.used_keys.append(inputs.key)
             self.shared.cached += 1
@@ -270,6 +282,14 @@ class StageWork:
             titles.append(step.title)
             self.advance(result)
         return titles
+
+    def found(self, key: str) -> Result | None:
+        """The stored result of a step, held; or one that is elsewhere, and not here yet. Joins the caller's
+        transaction."""
+        result = store.find(self.shared.database, key)
+        if result is not None and self.shared.hold(result.snapshot_id):
+            return result
+        return self.shared.elsewhere.find(key) if self.shared.elsewhere is not None else None
 
     def advance(self, result: Result) -> None:
         self.results.append(result)
@@ -304,7 +324,9 @@ class StageWork:
                 contents.append(self.shared.remotes.content(step.action))
             if step.action.link and not _names_an_owner(step.action.chown):
                 parent = NOTHING  # such a layer is the same, whatever is below it
-        return cachekey.inputs_of(step, parent, cachekey.merged(contents), "\n".join(origins))
+        inputs = cachekey.inputs_of(step, parent, cachekey.merged(contents), "\n".join(origins))
+        dated = self.shared.times.files if self.shared.times is not None else ""
+        return cachekey.dated(inputs, dated) if dated else inputs
 
     def run(self) -> None:
         """Do what is left of the stage; those that it needs are done. Raises AtLine with the step that failed."""

@@ -12,8 +12,8 @@ FLAGS = (
     Flag("build-arg", STRINGS, "Value of an ARG, KEY=VALUE, or KEY for its value here"),
     Flag("build-context", STRINGS, "Another context, NAME=PATH"),
     Flag("builder", STRING, "Accepted for docker's sake, without effect"),
-    Flag("cache-from", STRINGS, "Cache to read, an image or type=local,src=PATH"),
-    Flag("cache-to", STRINGS, "Cache to write, type=local,dest=PATH"),
+    Flag("cache-from", STRINGS, "Cache to read: an image, or type=local,src=PATH"),
+    Flag("cache-to", STRINGS, "Cache to write: type=inline, type=registry,ref=NAME or type=local,dest=PATH"),
     Flag("call", STRING, "What to do: build, check, outline or targets", default="build"),
     Flag("cgroup-parent", STRING, "Parent of the cgroup of RUN"),
     Flag("check", BOOL, "Look for bad practice instead of building"),
@@ -34,6 +34,7 @@ FLAGS = (
     Flag("pull", BOOL, "Look for newer base images"),
     Flag("push", BOOL, "Send the image to its registry"),
     Flag("quiet", BOOL, "Print only the image's ID", "q"),
+    Flag("reproducible", BOOL, "Write fixed times, so that the same build gives the same digest"),
     Flag("sbom", STRING, "Bill of materials beside the image, true or false"),
     Flag("secret", STRINGS, "File that RUN may read, id=NAME[,src=PATH]"),
     Flag("shell-at", STRING, "Open a shell after this step instead of making an image, STAGE, STAGE:STEP or STEP"),
@@ -49,9 +50,10 @@ FLAGS = (
 # Flags that are read for docker's sake: without effect, or asking for what is always done.
 WITHOUT_EFFECT = ("builder", "debug")
 SUPPORTED = (
-    "add-host", "allow", "annotation", "attest", "build-arg", "build-context", "call", "cgroup-parent", "check",
-    "explain-json", "file", "iidfile", "label", "load", "metadata-file", "network", "no-cache", "no-cache-filter",
-    "on-error", "output", "platform", "progress", "provenance", "pull", "push", "quiet", "sbom", "secret",
-    "shell-at", "shm-size", "ssh", "tag", "target", "timings", "trace", "ulimit",
+    "add-host", "allow", "annotation", "attest", "build-arg", "build-context", "cache-from", "cache-to", "call",
+    "cgroup-parent", "check", "explain-json", "file", "iidfile", "label", "load", "metadata-file", "network",
+    "no-cache", "no-cache-filter", "on-error", "output", "platform", "progress", "provenance", "pull", "push",
+    "quiet", "reproducible", "sbom", "secret", "shell-at", "shm-size", "ssh", "tag", "target", "timings", "trace",
+    "ulimit",
 )  # fmt: skip
 REPORTS = ("explain-json", "timings", "trace")

@@ -3,6 +3,7 @@
 import os
 import sys
 
+from sampan.builder import times
 from sampan.builder.attestations.wanted import Attestations
 from sampan.builder.options import BuildOptions
 from sampan.cli import client_config
@@ -24,6 +25,10 @@ def build_options(parsed: Parsed, settings: Settings) -> BuildOptions:
         from sampan.cli.builder.outputs import outputs_of
 
         options = options._replace(outputs=outputs_of(parsed))
+    if os.environ.get(times.ARGUMENT) and times.ARGUMENT not in options.build_args:
+        options = options._replace(
+            build_args={**options.build_args, times.ARGUMENT: os.environ[times.ARGUMENT]},
+        )
     if parsed.is_given("build-context"):
         from sampan.builder.plan import named
 
@@ -33,6 +38,11 @@ def build_options(parsed: Parsed, settings: Settings) -> BuildOptions:
             raise ClientError(f"ERROR: {error.message}", hint=error.hint) from error
     if any(parsed.is_given(name) for name in _ATTESTATIONS):
         options = options._replace(attestations=_attestations(parsed))
+    is_inlined = options.build_args.get("BUILDKIT_INLINE_CACHE") == "1"
+    if parsed.is_given("cache-from") or parsed.is_given("cache-to") or is_inlined:
+        from sampan.cli.builder.caches import with_caches
+
+        options = with_caches(options, parsed)
     if parsed.is_given("annotation"):
         from sampan.cli.builder.annotations import annotations_of
 
@@ -88,6 +98,7 @@ def _options(parsed: Parsed) -> BuildOptions:
         uncached=tuple(name for text in parsed.strings("no-cache-filter") for name in text.split(",") if name),
         pull=parsed.boolean("pull"),
         iidfile=parsed.string("iidfile"),
+        reproducible=parsed.boolean("reproducible"),
     )
 
 

@@ -9,12 +9,12 @@ from sampan.cli.flags import Parsed
 from sampan.oci import reference
 
 _KINDS = ("local", "tar", "oci", "docker", "image", "registry", "cacheonly")
-_HONOURED = ("type", "dest", "name", "push", "tar", "compression")
+_HONOURED = ("type", "dest", "name", "push", "tar", "compression", "rewrite-timestamp")
 _WITHOUT_EFFECT = (
     "buildinfo", "compression-level", "force-compression", "name-canonical", "oci-mediatypes", "store", "unpack",
 )  # fmt: skip
 _REFUSED = (
-    "context", "dangling-name-prefix", "platform-split", "push-by-digest", "registry.insecure", "rewrite-timestamp",
+    "context", "dangling-name-prefix", "platform-split", "push-by-digest", "registry.insecure",
 )  # fmt: skip
 
 
@@ -62,7 +62,8 @@ def _output(text: str) -> Output:
         raise _mistake("archives hold layers uncompressed", "leave compression out, or push: pushes use gzip")
     names = tuple(reference.parse(name).normalised() for name in fields.get("name", "").split(",") if name)
     pushes = kind == "registry" or fields.get("push", "false").lower() == "true"
-    return Output(kind, dest, names, is_folder, pushes)
+    clamps_times = fields.get("rewrite-timestamp", "false").lower() == "true"
+    return Output(kind, dest, names, is_folder, pushes, clamps_times)
 
 
 def _fields(text: str) -> dict[str, str]:
