@@ -63,11 +63,6 @@ def dated(inputs: StepInputs, times: str) -> StepInputs:
     return inputs._replace(action=f"{inputs.action} times {times}", facts=facts)
 
 
-def dated(inputs: StepInputs, times: str) -> StepInputs:
-    """The same step where the times of its files are set, as `times` says."""
-    return inputs._replace(action=f"{inputs.action} times {times}", facts=(*inputs.facts, ("the times of files", times)))
-
-
 def canonical(action: MakeWorkdir | CopyFiles | RunCommand) -> str:
     """What an action does, in one fixed form: what is as usual is left out. Proxies do not count, nor the addresses of
     --add-host; an image's name does not, its content does."""

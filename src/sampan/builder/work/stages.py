@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from sampan.builder import times
 from sampan.builder.assemble import Layer
-from sampan.builder import times
 from sampan.builder.cache import key as cachekey
 from sampan.builder.cache import reports, store
 from sampan.builder.cache.key import Content, StepInputs
