@@ -185,3 +185,17 @@ def test_a_prune_that_is_killed_leaves_no_folder(sampan: Sampan, context: Path) 
         assert len(caches(sampan)) == 1
         assert os.listdir(sampan.root + "/tmp") == []
         sampan("builder", "prune", "-f")
+
+
+def test_a_named_context_is_bound_and_begins_a_cache(sampan: Sampan, tmp_path: Path) -> None:
+    more = tmp_path / "more"
+    more.mkdir()
+    (more / "f").write_text("of more\n")
+    (tmp_path / "Dockerfile").write_text(
+        "FROM busybox\nRUN --mount=from=more,target=/b --mount=type=cache,target=/c,from=more cat /b/f /c/f\n"
+    )
+    arguments = ("build", "--progress", "plain", "--build-context", f"more={more}", str(tmp_path))
+    assert sampan(*arguments).err.count(" of more\n") == 2
+    assert "CACHED" in sampan(*arguments).err.split("RUN", 1)[1]
+    (more / "f").write_text("changed\n")
+    assert sampan(*arguments).err.count(" changed\n") == 3  # the reason says "f changed"

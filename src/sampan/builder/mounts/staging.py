@@ -7,16 +7,12 @@ mounted for the step alone.
 
 import functools
 import os
-import stat
 from collections.abc import Callable
 from typing import NamedTuple
 
-from sampan.builder.cache.key import Content
-from sampan.builder.files import copying, digests
-from sampan.builder.files.selection import Selected
-from sampan.builder.files.trees import Tree
 from sampan.builder.mounts import agents, caching
-from sampan.builder.plan.steps import CopyFiles, Mount, Pairs, RunCommand
+from sampan.builder.mounts.showing import CONTENT, Direct
+from sampan.builder.plan.steps import Mount, Pairs, RunCommand
 from sampan.errors import InvalidArgument, NotFound
 from sampan.linux import files, mount
 from sampan.runtime.oneshot import MEMORY
@@ -25,59 +21,18 @@ from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
 _HIDDEN = ("rbind", "rprivate", "ro", "nosuid", "nodev", "noexec")
-_CONTENT = "content"
-
-
-class Direct(NamedTuple):
-    """A part of the context that can be shown as it lies there: it belongs to root, and nothing in it is kept out."""
-
-    tree: Tree
-    chosen: Selected
-
-    def open(self) -> int:
-        """A descriptor in the calling thread's mount namespace: what is open in another one cannot be bound."""
-        root = os.open(os.readlink(f"/proc/self/fd/{self.tree.root}"), files.DIRECTORY | os.O_NOFOLLOW)
-        try:
-            if not os.path.sameopenfile(root, self.tree.root):
-                raise InvalidArgument("the build context was replaced while it was read", hint="build again")
-            return files.open_beneath(root, self.chosen.entry.path or ".", os.O_PATH)
-        finally:
-            os.close(root)
-
-    @property
-    def is_steady(self) -> bool:
-        """Whether it is what it was when it was looked at."""
-        for entry in (self.chosen.entry, *self.chosen.below):
-            try:
-                info = os.stat(entry.path or ".", dir_fd=self.tree.root, follow_symlinks=False)
-            except OSError:
-                return False
-            if digests.stamp_of(info) != entry.stamp:
-                return False
-        return True
-
-
-def direct_of(tree: Tree, found: tuple[tuple[Selected, ...], Content]) -> Direct | None:
-    """What a mount shows of the context as it lies there; None when only a copy would be what a build elsewhere has."""
-    chosen = found[0][0]
-    if tree.patterns is not None or chosen.entry.kind not in ("d", "f"):
-        return None
-    for entry in (chosen.entry, *chosen.below):
-        if entry.uid or entry.gid or entry.kind not in ("d", "f", "l"):
-            return None
-    return Direct(tree, chosen)
 
 
 class Sources(NamedTuple):
-    """What a RUN's mounts come from. `layers` and `identity` are those of the stage or image that a mount names,
-    `copied` is the folder with a copy of what it shows of the context, and `direct` that
-    itself, where it can be shown as it lies there; `folder` makes one that is removed after the
-    build; `pause` is called while another build is waited for."""
+    """What a RUN's mounts come from. `layers` are those of the stage or image that a mount names, `identity` tells its
+    files from others. `copied` is the folder with a copy of what it shows of the context, and `direct` that itself,
+    where it can be shown as it lies there. `folder` makes one that is removed after the build; `pause` is called while
+    another build is waited for."""
 
     layers: Callable[[Mount], tuple[str, ...]]
     identity: Callable[[Mount], str]
     copied: Callable[[Mount], str]
-    direct: Callable[[Mount], "Direct | None"]
+    direct: Callable[[Mount], Direct | None]
     folder: Callable[[], str]
     secret: Callable[[str], bytes | None]
     agents: agents.Agents
@@ -185,9 +140,13 @@ class Mounts:
             return
         from sampan.linux import copying as trees
 
-        root = mount.lower_root(self._paths.layers, self._sources.layers(one))
+        is_context = one.stage < 0 and not one.image
+        if is_context:
+            root = os.open(self._sources.copied(one), files.DIRECTORY)
+        else:
+            root = mount.lower_root(self._paths.layers, self._sources.layers(one))
         try:
-            source = files.open_in_root(root, one.source, files.DIRECTORY)
+            source = files.open_in_root(root, CONTENT if is_context else one.source, files.DIRECTORY)
         except OSError as error:
             raise _unfit(one, error) from error
         finally:
@@ -255,7 +214,7 @@ class Mounts:
             mount.overlay(where, names, place + "-upper", place + "-work", place)
         root = os.open(place if copy is None or not one.read_only else copy, files.DIRECTORY)
         try:
-            part = files.open_in_root(root, one.source if copy is None else _CONTENT, os.O_PATH)
+            part = files.open_in_root(root, one.source if copy is None else CONTENT, os.O_PATH)
         except OSError as error:
             raise _unfit(one, error) from error
         finally:
@@ -281,25 +240,3 @@ def _unfit(one: Mount, error: OSError) -> NotFound:
 def _description(one: Mount, action: RunCommand) -> str:
     """As BuildKit describes a cache."""
     return f'cached mount {one.target} from exec {" ".join(action.args)} with id "{one.id}"'
-
-
-def copy_of(tree: Tree, found: tuple[tuple[Selected, ...], Content], folder: str) -> str:
-    """Copy what a mount shows of the context to `content` in a new folder: as in a build elsewhere it belongs to root,
-    and what .dockerignore keeps out is not there. Raises InvalidArgument when it changes meanwhile."""
-    one = found[0][0]._replace(name=_CONTENT)
-    os.chmod(folder, 0o755)
-    root = os.open(folder, files.DIRECTORY)
-    try:
-        action = CopyFiles(sources=(), destination="/" + _CONTENT)
-        copied = copying.copy(root, (copying.Part(tree, (one,)),), action, None)
-        if one.entry.kind == "d":
-            os.chmod(_CONTENT, one.entry.mode, dir_fd=root)
-            os.utime(_CONTENT, ns=(one.entry.atime_ns, one.entry.mtime_ns), dir_fd=root)
-        info = os.stat(_CONTENT, dir_fd=root, follow_symlinks=False)
-    finally:
-        os.close(root)
-    if not copied.is_steady:
-        raise InvalidArgument(f"{one.entry.path or '.'} changed while it was read", hint="build again")
-    if not (stat.S_ISDIR(info.st_mode) or stat.S_ISREG(info.st_mode)):
-        raise InvalidArgument(f"{one.entry.path} is neither a file nor a folder: it cannot be mounted")
-    return folder

@@ -54,6 +54,11 @@ def _cache(given: written.Mount, state: State, around: Globals, agents: int) -> 
             f"cache mount {given.target}: source={given.source} is a folder of from, which is not given",
             hint="add from=STAGE or from=IMAGE: the cache begins with what is there",
         )
+    name = f"{namespace}/{given.id or posixpath.normpath(given.target)}"
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise MountError(f"the id of cache mount {given.target} is not UTF-8 text") from None
     return Mount(
         "cache",
         _target(given.target, state),
@@ -63,7 +68,7 @@ def _cache(given: written.Mount, state: State, around: Globals, agents: int) -> 
         context=context,
         is_empty=not given.from_,
         read_only=given.read_only,
-        id=f"{namespace}/{given.id or posixpath.normpath(given.target)}",
+        id=name,
         sharing=given.sharing,
         mode=given.mode,
         uid=given.uid,
