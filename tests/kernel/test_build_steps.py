@@ -253,3 +253,28 @@ def test_a_syntax_directive_is_taken_and_the_built_in_frontend_named_once(sampan
     (tmp_path / "Dockerfile").write_text("# syntax=docker/dockerfile:1.7-labs\nFROM busybox\n")
     printed = sampan("build", "--progress", "plain", str(tmp_path)).err
     assert printed.count("syntax docker/dockerfile:1.7-labs: read by the built-in frontend") == 1
+
+
+def test_folders_that_a_copy_makes_hide_nothing_and_show_nothing_of_what_was_removed(
+    sampan: Sampan, context: Path
+) -> None:
+    build(
+        sampan,
+        context,
+        """FROM busybox
+RUN mkdir -p /gone/sub /stays /real && echo old > /gone/sub/old && echo old > /stays/old && ln -s /real /way
+RUN rm -rf /gone
+COPY --chown=7:8 d /gone
+COPY d /stays
+COPY d /way/in
+COPY a.txt /stays/sub/late
+""",
+    )
+    assert look(sampan, "find /gone /stays /real | sort")[:-1] == [
+        *("/gone", "/gone/dl", "/gone/sub", "/gone/sub/f"),
+        *("/real", "/real/in", "/real/in/dl", "/real/in/sub", "/real/in/sub/f"),
+        *("/stays", "/stays/dl", "/stays/old", "/stays/sub", "/stays/sub/f", "/stays/sub/late"),
+    ]
+    assert stats(sampan, "/gone", "/gone/sub/f", "/real/in/sub") == [
+        *("/gone 755 7:8", "/gone/sub/f 644 7:8", "/real/in/sub 750 0:0")
+    ]

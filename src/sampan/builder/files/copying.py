@@ -12,7 +12,8 @@ import stat
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sampan.builder.files import modes
+from sampan.builder.files import content, modes
+from sampan.builder.files.content import Reader
 from sampan.builder.files.digests import stamp_of
 from sampan.builder.files.modes import Change
 from sampan.builder.files.owners import Owner
@@ -25,7 +26,6 @@ from sampan.linux.copying import copy_bytes
 from sampan.storage import compression, tar, unpacking
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_CAPABILITY = "security.capability"
 _MAX_LINKS = 40
 
 
@@ -55,8 +55,11 @@ def copy(root: int, parts: Sequence[Part], action: CopyFiles, owner: Owner | Non
     try:
         for part in parts:
             copying = _Copying(root, part, action, owner, layer)
-            for one in part.selected:
-                copying.add(one)
+            try:
+                for one in part.selected:
+                    copying.add(one)
+            finally:
+                copying.reader.close()
             is_steady = is_steady and copying.is_steady
         if action.inline:
             copying = _Copying(root, Part(Tree(root), ()), action, owner)
@@ -71,6 +74,7 @@ def copy(root: int, parts: Sequence[Part], action: CopyFiles, owner: Owner | Non
 class _Copying:
     def __init__(self, root: int, part: Part, action: CopyFiles, owner: Owner | None, layer: int = -1) -> None:
         self._layer = layer
+        self.reader = Reader(part.tree)
         self._root, self._tree, self._action, self._unpacks = root, part.tree, action, part.unpacks
         self._owner, self._keeps_owner = owner, part.keeps_owner
         self._change: Change | None = modes.parse(action.chmod) if action.chmod else None
@@ -170,6 +174,8 @@ class _Copying:
             if is_made:
                 raise
             raise InvalidArgument(f"cannot copy to non-directory: {destination}") from error
+        if is_made:
+            target = content.in_layer(self._layer, target)
         try:
             self._below(one, target)
             os.utime(target, ns=(one.entry.atime_ns, one.entry.mtime_ns))
@@ -282,7 +288,7 @@ class _Copying:
 
     def _file(self, entry: Entry, parent: int, name: str) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        reader = self._tree.open(entry)
+        reader = self.reader.open(entry)
         try:
             try:
                 writer = os.open(name, flags, 0o600, dir_fd=parent)
@@ -294,7 +300,7 @@ class _Copying:
                 os.fchown(writer, *self._owner_of(entry))
                 # After the owner: chown takes setuid bits away.
                 os.fchmod(writer, self._mode(entry.mode, False))
-                self._copy_capability(reader, writer)
+                content.copy_capability(reader, writer)
                 os.utime(writer, ns=(entry.atime_ns, entry.mtime_ns))
             finally:
                 os.close(writer)
@@ -302,15 +308,6 @@ class _Copying:
                 self.is_steady = False
         finally:
             os.close(reader)
-
-    def _copy_capability(self, reader: int, writer: int) -> None:
-        try:
-            value = os.getxattr(reader, _CAPABILITY)
-        except OSError as error:
-            if error.errno in (errno.ENODATA, errno.ENOTSUP):
-                return
-            raise
-        os.setxattr(writer, _CAPABILITY, value)
 
     def _unpacked(self, entry: Entry) -> bool:
         """Lay a local archive out in the destination folder; False when the file is none."""

@@ -18,8 +18,12 @@ def carry_out(stage: StageWork, step: Step, action: CopyFiles, snapshot_id: str)
     parts = [_local(stage, step, action)] if action.sources else []
     if action.remotes:
         parts += stage.shared.remotes.parts(action)
-    with _root(stage, action, snapshot_id) as root:
-        return copying.copy(root, parts, action, _owner(stage, action, root)).is_steady
+    layer = os.open(stage.shared.paths.layer(snapshot_id), files.DIRECTORY)
+    try:
+        with _root(stage, action, snapshot_id) as root:
+            return copying.copy(root, parts, action, _owner(stage, action, root), layer).is_steady
+    finally:
+        os.close(layer)
 
 
 def _local(stage: StageWork, step: Step, action: CopyFiles) -> Part:
