@@ -103,3 +103,43 @@ def test_row_arg_source_date_epoch_has_to_be_a_number(sampan: Sampan, context: s
     """ARG built-in: SOURCE_DATE_EPOCH."""
     done = sampan("build", "--build-arg", f"SOURCE_DATE_EPOCH={text}", context, code=1)
     assert "invalid source-date-epoch" in done.err
+
+
+def test_verify_says_that_the_same_build_gives_the_same_image(sampan: Sampan, context: str) -> None:
+    sampan("build", "-t", "fixed", "--reproducible", "--build-arg", f"SOURCE_DATE_EPOCH={EPOCH}", context)
+    before = sampan("images", "-aq").out
+    assert sampan("build", "verify", "fixed", context).out.startswith("fixed is what building gives: sha256:")
+    assert sampan("images", "-aq").out == before
+
+
+def test_verify_lists_what_differs_and_why_and_leaves_no_image(sampan: Sampan, context: str) -> None:
+    Path(context, "Dockerfile").write_text(
+        "FROM busybox\nRUN cat /proc/sys/kernel/random/uuid | tee /etc/machine-id > /plain; mkdir /x; touch /x/file\n"
+    )
+    sampan("build", "-t", "drifting", "--reproducible", context)
+    before = sampan("images", "-aq").out
+    found = json.loads(sampan("build", "verify", "--format", "json", "drifting", context, code=1).out)
+    assert [(one["Path"], one["What"]) for one in found["Files"]] == [
+        ("/etc/machine-id", ["content"]),
+        ("/plain", ["content"]),
+    ]
+    assert "remove it in the same RUN" in found["Files"][0]["Reason"]
+    assert found["OnlyTimes"] == 0
+    assert found["Layer"].startswith("RUN /bin/sh -c cat /proc")
+    assert sampan("images", "-aq").out == before
+
+
+def test_verify_counts_files_that_differ_in_their_time_alone(sampan: Sampan, context: str) -> None:
+    sampan("build", "-t", "dated", "--build-arg", f"SOURCE_DATE_EPOCH={EPOCH}", context)
+    out = sampan(
+        "build", "verify", "--build-arg", "SOURCE_DATE_EPOCH=1500000000", "--reproducible", "dated", context, code=1
+    ).out
+    assert "differ in their time alone: build with --reproducible" in out
+    assert 'Created: "2020-09-13T12:26:40Z" -> "2017-07-14T02:40:00Z"' in out
+
+
+def test_verify_stores_and_sends_nothing(sampan: Sampan, context: str) -> None:
+    assert (
+        "--push is nothing that build verify takes" in sampan("build", "verify", "--push", "x", context, code=None).err
+    )
+    assert "No such image: x:latest" in sampan("build", "verify", "x", context, code=1).err

@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "wait": ("container.wait", "Wait until containers stop, and print their exit codes"),
     "why": ("container.why", "Say in plain words why a container is in its state"),
     "build explain": ("builder.explain", "Tell why the last build ran the steps that it ran"),
+    "build verify": ("builder.verify", "Build again, and list what differs from an image and why"),
     "builder build": ("builder.build", "Build an image from a Dockerfile"),
     "builder prune": ("builder.prune", "Remove results of build steps"),
     "buildx build": ("builder.build", "Build an image from a Dockerfile"),

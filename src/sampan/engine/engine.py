@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sampan.builder.options import BuildOptions, BuildResult
     from sampan.builder.report import BuildReport
     from sampan.builder.solver import Examined
+    from sampan.builder.verifying import Verdict
     from sampan.engine.images import Images
     from sampan.engine.manifest_lists import ManifestLists
     from sampan.engine.networks import Networks
@@ -167,6 +168,21 @@ class Engine:
             self._fetch_with(config),
             send,
             connect,
+        )
+
+    def verify_build(
+        self,
+        reference: str,
+        options: "BuildOptions",
+        on_event: Callable[[Any], None] | None = None,
+        *,
+        config: str = "",
+    ) -> "Verdict":
+        """Build again without the cache, and compare with an image. Raises as build() does; NotFound."""
+        from sampan.builder import verifying
+
+        return verifying.verify(
+            self.database, self.paths, reference, options, lambda plain: self.build(plain, on_event, config=config)
         )
 
     def examine(

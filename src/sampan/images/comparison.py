@@ -20,7 +20,7 @@ _PIECE = 1 << 18
 
 class FileChange(NamedTuple):
     """One path that differs, beginning with a slash. Sizes are those of regular files, else None; `what` says in what
-    a changed one differs: content, kind, mode, owner, target, device, capability."""
+    a changed one differs: content, kind, mode, owner, target, device, capability, time."""
 
     kind: str
     path: str
@@ -37,16 +37,19 @@ class FieldChange(NamedTuple):
     after: Any
 
 
-def compare_files(paths: Paths, before: tuple[str, ...], after: tuple[str, ...]) -> Iterator[FileChange]:
+def compare_files(
+    paths: Paths, before: tuple[str, ...], after: tuple[str, ...], *, with_times: bool = False
+) -> Iterator[FileChange]:
     """What differs between the merged views of two lists of layers, lowest first; sorted by path.
 
-    A folder that is there in one only is told of with everything in it. The layers must be kept meanwhile.
+    A folder that is there in one only is told of with everything in it. With `with_times` the time of a file, in whole
+    seconds, is a difference too. The layers must be kept meanwhile.
     """
     first = mount.lower_root(paths.layers, before) if before else -1
     try:
         second = mount.lower_root(paths.layers, after) if after else -1
         try:
-            yield from _Comparison(first, second).folder("")
+            yield from _Comparison(first, second, with_times).folder("")
         finally:
             _close(second)
     finally:
@@ -85,8 +88,8 @@ def _close(fd: int) -> None:
 class _Comparison:
     """Walks two trees side by side; a root of -1 has nothing in it."""
 
-    def __init__(self, before: int, after: int) -> None:
-        self._before, self._after = before, after
+    def __init__(self, before: int, after: int, with_times: bool = False) -> None:
+        self._before, self._after, self._with_times = before, after, with_times
 
     def folder(self, path: str) -> Iterator[FileChange]:
         old, new = _listed(self._before, path), _listed(self._after, path)
@@ -120,6 +123,8 @@ class _Comparison:
             found.append("mode")
         if (first.st_uid, first.st_gid) != (second.st_uid, second.st_gid):
             found.append("owner")
+        if self._with_times and first.st_mtime_ns // 10**9 != second.st_mtime_ns // 10**9:
+            found.append("time")
         return tuple(found)
 
     def _have_equal_content(self, path: str) -> bool:
