@@ -49,6 +49,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "build verify": ("builder.verify", "Build again, and list what differs from an image and why"),
     "builder build": ("builder.build", "Build an image from a Dockerfile"),
     "builder prune": ("builder.prune", "Remove results of build steps"),
+    "buildx bake": ("builder.bake", "Build the targets of a bake file or of a Compose file"),
     "buildx build": ("builder.build", "Build an image from a Dockerfile"),
     "buildx du": ("builder.du", "Show how much room results of build steps take"),
     "buildx prune": ("builder.prune", "Remove results of build steps"),
@@ -136,7 +137,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 # other names, and the path each stands for
 ALIASES: dict[str, str] = {
+    "bake": "buildx bake",
     "buildx b": "buildx build",
+    "buildx f": "buildx bake",
     "container list": "container ls",
     "container ps": "container ls",
     "container remove": "container rm",

@@ -1,0 +1,1 @@
+"""Bake: many builds described in files, and done by one command."""
