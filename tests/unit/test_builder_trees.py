@@ -11,7 +11,7 @@ from sampan.builder.files.digests import Remembered, stamp_of
 from sampan.builder.files.trees import Tree
 from sampan.builder.plan.steps import CopyFiles
 from sampan.dockerfile import ignore
-from sampan.errors import NotFound
+from sampan.errors import InvalidArgument, NotFound
 
 
 @pytest.fixture
@@ -145,3 +145,26 @@ def test_a_file_that_was_touched_just_now_is_not_remembered(tmp_path: Path) -> N
 def test_a_damaged_memory_is_an_empty_one(tmp_path: Path) -> None:
     (tmp_path / "memory").write_text("{broken")
     assert Remembered(str(tmp_path / "memory")).get("f", (1, 2, 3, 4, 5)) == ""
+
+
+def test_a_file_that_became_another_thing_since_it_was_listed_is_told(context: Path) -> None:
+    tree = tree_of(context)
+    entry = tree.find("a.txt")
+    assert entry is not None
+    for change in (lambda path: None, os.mkfifo, lambda path: path.symlink_to("/etc/passwd"), os.mkdir):
+        path = context / "a.txt"
+        path.unlink(missing_ok=True)
+        change(path)
+        with pytest.raises(InvalidArgument, match=r"a\.txt changed while it was read"):
+            tree.open(entry)
+
+
+def test_the_rule_that_has_the_last_word_is_named() -> None:
+    patterns = ignore.parse("# comment\na\n!a/b\na/b/c\n")
+    said = {path: patterns.decisive(path) for path in ("a/x", "a/b/x", "a/b/c", "z")}
+    assert {path: rule and (rule.line, rule.is_exception) for path, rule in said.items()} == {
+        "a/x": (2, False),
+        "a/b/x": (3, True),
+        "a/b/c": (4, False),
+        "z": None,
+    }

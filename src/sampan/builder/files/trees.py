@@ -15,6 +15,7 @@ from sampan.linux import files
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
 _MAX_LINKS = 40
+_CHANGED = (errno.EINVAL, errno.ELOOP, errno.ENXIO, errno.ENOENT, errno.ENOTDIR)  # it is there no more, or another kind
 _KINDS = {
     stat.S_IFREG: "f",
     stat.S_IFDIR: "d",
@@ -187,7 +188,7 @@ class Tree:
             is_next_wild = is_wild or glob.has_wildcard(part)
             for parent in found:
                 # Links are followed up to the first wildcard: behind it BuildKit looks at what is there itself.
-                place = self._plain(parent) if is_wild else self.find(parent)
+                place = self.plain(parent) if is_wild else self.find(parent)
                 if place is None or place.kind != "d":
                     continue
                 names = self.folder(place.path)
@@ -196,7 +197,7 @@ class Tree:
             found, is_wild = step, is_next_wild
         return found
 
-    def _plain(self, path: str) -> Entry | None:
+    def plain(self, path: str) -> Entry | None:
         """The entry of a path whose folder is given as find() would lead to it; a link stands for itself."""
         folder, _, name = path.rpartition("/")
         parent = self.find(folder)
@@ -229,8 +230,10 @@ class Tree:
         try:
             return files.open_listed(self.root, entry.path)
         except OSError as error:
-            if error.errno in (errno.EINVAL, errno.ELOOP, errno.ENXIO):
-                raise InvalidArgument(f"{entry.path} changed while it was read") from error
+            if error.errno in _CHANGED:
+                raise InvalidArgument(
+                    f"{entry.path} changed while it was read", hint="build again when nothing writes there"
+                ) from error
             raise
 
     def remember(self) -> None:
