@@ -26,7 +26,7 @@ def _program() -> str:
     parts = [f"Usage:  {PROGRAM} [OPTIONS] COMMAND\n\n{_DESCRIPTION}\n"]
     for title, names in SECTIONS:
         parts.append(f"{title}:\n" + _list({name: COMMANDS[name][1] for name in names}))
-    parts.insert(2, "Management Commands:\n" + _list(GROUPS))
+    parts.insert(2, "Management Commands:\n" + _list({name: text for name, text in GROUPS.items() if " " not in name}))
     parts.append("Global Options:\n" + render_flags(GLOBAL_FLAGS))
     parts.append(f"Examples:\n  {PROGRAM} run --rm -it debian:bookworm-slim sh\n  {PROGRAM} build -t web .\n")
     parts.append(f"Run '{PROGRAM} COMMAND --help' for more information on a command.\n")
@@ -34,13 +34,23 @@ def _program() -> str:
 
 
 def _group(group: str) -> str:
-    verbs = {path.split(" ")[1]: COMMANDS[path][1] for path in sorted(COMMANDS) if path.startswith(f"{group} ")}
-    example = load(f"{group} {next(iter(verbs))}").COMMAND.examples[0]
+    below = {path.removeprefix(f"{group} "): text for path, text in _everything() if path.startswith(f"{group} ")}
+    verbs = {name: text for name, text in sorted(below.items()) if " " not in name}
+    first = next(name for name in verbs if f"{group} {name}" in COMMANDS)
+    example = load(f"{group} {first}").COMMAND.examples[0]
     return (
         f"Usage:  {PROGRAM} {group} COMMAND\n\n{GROUPS[group]}\n\nCommands:\n{_list(verbs)}\n"
         f"Examples:\n  # {example.what}\n  {PROGRAM} {example.words}\n\n"
         f"Run '{PROGRAM} {group} COMMAND --help' for more information on a command.\n"
     )
+
+
+def _everything() -> list[tuple[str, str]]:
+    """(path, summary) of every command, and of the groups that are in groups."""
+    return [
+        *((path, entry[1]) for path, entry in COMMANDS.items()),
+        *(pair for pair in GROUPS.items() if " " in pair[0]),
+    ]
 
 
 def _list(entries: Mapping[str, str]) -> str:

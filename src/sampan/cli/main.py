@@ -136,9 +136,21 @@ def find(words: Sequence[str]) -> tuple[str, list[str]]:
         return first, list(words[1:])
     path = f"{first} {words[1]}"
     path = ALIASES.get(path, path)
+    if path in GROUPS:
+        return _find_below(path, words[2:])
     if path not in COMMANDS:
         raise unknown_command(first, words[1])
     return path, list(words[2:])
+
+
+def _find_below(group: str, words: Sequence[str]) -> tuple[str, list[str]]:
+    """find() in a group that is in a group."""
+    if not words or words[0].startswith("-"):
+        return group, list(words)
+    path = f"{group} {words[0]}"
+    if path not in COMMANDS:
+        raise unknown_command(group, words[0])
+    return path, list(words[1:])
 
 
 def _help_topic(words: Sequence[str]) -> tuple[str, list[str]]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sampan.builder.report import BuildReport
     from sampan.builder.solver import Examined
     from sampan.builder.verifying import Verdict
+    from sampan.engine.image_tools import ImageTools
     from sampan.engine.images import Images
     from sampan.engine.manifest_lists import ManifestLists
     from sampan.engine.networks import Networks
@@ -79,6 +80,13 @@ class Engine:
         from sampan.engine.manifest_lists import ManifestLists
 
         return ManifestLists(self.paths, config, insecure=insecure)
+
+    def image_tools(self, config: str = "") -> "ImageTools":
+        """Images as registries have them: look at them, and put indexes together there. `config` is the folder of
+        config.json."""
+        from sampan.engine.image_tools import ImageTools
+
+        return ImageTools(self.paths, config)
 
     @property
     def volumes(self) -> "Volumes":

@@ -23,7 +23,7 @@ def document(result: BuildResult, tags: tuple[str, ...]) -> dict[str, Any]:
     """The metadata of one build; `tags` are as they were given."""
     found = {**result.metadata, "buildx.build.ref": f"default/default/{_ref()}"}
     if tags and result.image_id:
-        found["image.name"] = ",".join(_shown(tag) for tag in tags)
+        found["image.name"] = ",".join(shown(tag) for tag in tags)
     return dict(sorted(found.items()))
 
 
@@ -45,7 +45,7 @@ def _ref() -> str:
     return "".join(secrets.choice(_DIGITS) for _ in range(_REF_LENGTH))
 
 
-def _shown(tag: str) -> str:
+def shown(tag: str) -> str:
     """A name in full, with a tag where it was given with one."""
     whole = reference.parse(tag).normalised()
     return whole if ":" in tag.rpartition("/")[2] else whole.removesuffix(":latest")
