@@ -229,7 +229,7 @@ def test_a_repository_runs_nothing_here_and_reads_nothing(
     git(repository, "add", ".")
     git(repository, "commit", "-q", "-m", "evil")
     publish(repository, site)
-    text = f"FROM busybox\nADD {site.url}/r.git /x\nRUN --network=none cat /x/out || echo no secret"
+    text = f"FROM busybox\nADD {site.url}/r.git /x\nRUN --network=none cat /x/out 2>/dev/null || echo no secret"
     assert printed(build(sampan, context, text))[-1] == "no secret"
     git(repository, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(tmp_path / "work"), "m")
     git(repository, "commit", "-q", "-m", "submodule")
@@ -368,3 +368,9 @@ def test_a_named_context_is_an_image_in_a_layout(sampan: Sampan, context: Path) 
     assert "busybox" not in sampan("images").out
     wrong = f"base=oci-layout://{layout}:other"
     assert "other is not in the oci-layout" in build(sampan, context, text, "--build-context", wrong, code=1)
+
+
+def test_a_dockerfile_uses_no_ssh_key_that_was_not_lent(sampan: Sampan, context: Path) -> None:
+    out = build(sampan, context, "FROM busybox\nADD git@127.0.0.1:r.git /x\n", code=1)
+    assert "unset ssh forward key default" in out
+    assert "--ssh default" in out

@@ -79,7 +79,7 @@ def from_remote(
     if remote.kind == "git" and options.build_args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR") == "1":
         remote = remote._replace(keep_git_dir=True)
     options = options._replace(origin=redacted(options.context))
-    remotes = Remotes(database, options, reporter, folder)
+    remotes = Remotes(database, options, reporter, folder, is_context=True)
     try:
         root = remotes.folder(remote)
         if remote.kind == "git":

@@ -43,7 +43,7 @@ def look(database: Database, asking: Transport, remote: Remote, folder: Callable
     """
     if remote.checksum:
         return Download(remote.checksum, 0, "")
-    known = database.row("SELECT etag, last_modified, digest FROM remote_file WHERE url = ?", (remote.url,))
+    known = database.row("SELECT etag, last_modified, digest FROM remote_file WHERE url = ?", (_name(remote.url),))
     etag, modified, digest = (str(value) for value in known) if known is not None else ("", "", "")
     conditions = {"If-None-Match": etag} if etag else {"If-Modified-Since": modified} if modified else {}
     answer = _ask(asking, remote, conditions)
@@ -123,6 +123,11 @@ def _read(database: Database, remote: Remote, answer: Response, folder: str) -> 
     return Download(found, mtime_ns, path)
 
 
+def _name(url: str) -> str:
+    """What a URL is called in the store, which keeps no passwords: one with a login is known by its hash."""
+    return url if redacted(url) == url else "sha256:" + hashlib.sha256(url.encode()).hexdigest()
+
+
 def _mtime_ns(modified: str) -> int:
     """A date of HTTP in ns since the epoch; 0, as in BuildKit, for one that says nothing."""
     try:
@@ -138,7 +143,7 @@ def _remember(database: Database, url: str, etag: str, modified: str, digest: st
     with database.transaction(durable=False):
         database.execute(
             "INSERT OR REPLACE INTO remote_file(url, etag, last_modified, digest, used_at) VALUES(?, ?, ?, ?, ?)",
-            (url, etag, modified, digest, time.time_ns()),
+            (_name(url), etag, modified, digest, time.time_ns()),
         )
         database.execute(
             "DELETE FROM remote_file WHERE url NOT IN (SELECT url FROM remote_file ORDER BY used_at DESC LIMIT ?)",

@@ -9,6 +9,7 @@ from typing import Any, cast
 from sampan.builder.plan.named import IMAGE, LAYOUT
 from sampan.errors import Corrupt, InvalidArgument, NotFound
 from sampan.images.archive import folders, loading
+from sampan.linux import files
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 from sampan.storage.tar import Readable
@@ -58,12 +59,12 @@ def _position(folder: str, digest: str, tag: str) -> tuple[int, int]:
     """(which image of the layout's index is meant, how many there are)."""
     path = os.path.join(folder, "index.json")
     try:
-        with open(path, "rb") as file:
+        with open(_regular(folder), "rb") as file:
             index: Any = json.loads(file.read(_LARGEST_INDEX))
         manifests = [(str(entry["digest"]), entry.get("annotations") or {}) for entry in index["manifests"]]
     except FileNotFoundError as error:
         raise NotFound(f"could not find oci-layout at {folder}: there is no index.json") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Corrupt(f"{path} is no index of images") from error
     for position, (found, annotations) in enumerate(manifests):
         if found == digest if digest else _is_named(str(annotations.get(_REF_NAME, "")), tag or "latest"):
@@ -73,6 +74,15 @@ def _position(folder: str, digest: str, tag: str) -> tuple[int, int]:
     wanted = digest or tag or "latest"
     names = ", ".join(str(annotations.get(_REF_NAME, found)) for found, annotations in manifests[:5])
     raise NotFound(f"{wanted} is not in the oci-layout {folder}", hint=f"there: {names}" if names else "")
+
+
+def _regular(folder: str) -> int:
+    """The index, opened; raises OSError for what would have to be waited for."""
+    root = os.open(folder, files.DIRECTORY)
+    try:
+        return files.open_regular(root, "index.json")
+    finally:
+        os.close(root)
 
 
 def _is_named(name: str, tag: str) -> bool:

@@ -7,7 +7,7 @@ where an option could (they are checked in `plan/remote`, and follow --).
 
 import os
 import re
-from collections.abc import Mapping
+from typing import NamedTuple
 
 from sampan.builder.plan.remote import redacted
 from sampan.builder.plan.steps import Remote
@@ -30,7 +30,24 @@ _SETTINGS = (
 )
 _SILENCE = 60  # seconds without progress that a transfer over http is given
 _LONGEST = 1800
-_PASSED = ("PATH", "HOME", "USER", "SSH_AUTH_SOCK", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_PASSED = ("PATH", "USER", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+class Access(NamedTuple):
+    """What a repository may be shown: `authorization` is a header for https, `agent` the socket of an SSH agent ("" for
+    none). Keys in ~/.ssh are offered only when `has_own_keys`."""
+
+    authorization: str = ""
+    agent: str = ""
+    has_own_keys: bool = False
+
+
+NO_ACCESS = Access()
+
+
+def is_ssh(url: str) -> bool:
+    """Whether a repository is reached by ssh."""
+    return url.startswith("ssh://") or "://" not in url
 
 
 def is_commit(ref: str) -> bool:
@@ -38,10 +55,10 @@ def is_commit(ref: str) -> bool:
     return _COMMIT.fullmatch(ref) is not None
 
 
-def commit_of(remote: Remote, authorization: str = "") -> str:
-    """The commit that a source means. `authorization` is sent over https. Raises NotFound, InvalidArgument for a
-    commit other than its checksum, Unavailable."""
-    commit = remote.ref if is_commit(remote.ref) else _named(remote, authorization)
+def commit_of(remote: Remote, access: Access = NO_ACCESS) -> str:
+    """The commit that a source means. Raises NotFound, InvalidArgument for a commit other than its checksum,
+    Unavailable."""
+    commit = remote.ref if is_commit(remote.ref) else _named(remote, access)
     if not commit.startswith(remote.checksum):
         raise InvalidArgument(
             f"expected checksum to match {remote.checksum}, got {commit}",
@@ -50,9 +67,9 @@ def commit_of(remote: Remote, authorization: str = "") -> str:
     return commit
 
 
-def _named(remote: Remote, authorization: str) -> str:
+def _named(remote: Remote, access: Access) -> str:
     ref = remote.ref or "HEAD"
-    out = _git("/", ("ls-remote", "--", remote.url, ref, f"{ref}^{{}}"), remote, authorization)
+    out = _git("/", ("ls-remote", "--", remote.url, ref, f"{ref}^{{}}"), remote, access)
     found: dict[str, str] = {}
     for line in out.splitlines():
         commit, _, name = line.partition("\t")
@@ -65,20 +82,20 @@ def _named(remote: Remote, authorization: str) -> str:
     )
 
 
-def fetch(remote: Remote, commit: str, folder: str, authorization: str = "") -> None:
+def fetch(remote: Remote, commit: str, folder: str, access: Access = NO_ACCESS) -> None:
     """Lay the files of a commit out in an empty folder, with those of its submodules. Raises NotFound for a commit or
     a `subdir` that is not there, Unavailable."""
-    _git(folder, ("init", "-q"), remote, authorization)
-    _git(folder, ("remote", "add", "--", "origin", remote.url), remote, authorization)
+    _git(folder, ("init", "-q"), remote, access)
+    _git(folder, ("remote", "add", "--", "origin", remote.url), remote, access)
     try:
-        _git(folder, ("fetch", "-q", "--no-tags", "--depth=1", "--", "origin", commit), remote, authorization)
+        _git(folder, ("fetch", "-q", "--no-tags", "--depth=1", "--", "origin", commit), remote, access)
     except Unavailable:
         # A server that gives no single commit, or no part of a history, gives all.
         everything = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
-        _git(folder, ("fetch", "-q", "--", "origin", *everything), remote, authorization)
-    _git(folder, ("checkout", "-q", "--detach", commit), remote, authorization)
+        _git(folder, ("fetch", "-q", "--", "origin", *everything), remote, access)
+    _git(folder, ("checkout", "-q", "--detach", commit), remote, access)
     if remote.submodules and os.path.lexists(f"{folder}/.gitmodules"):
-        _git(folder, ("submodule", "update", "-q", "--init", "--recursive", "--depth=1"), remote, authorization)
+        _git(folder, ("submodule", "update", "-q", "--init", "--recursive", "--depth=1"), remote, access)
     if not remote.keep_git_dir:
         _without_history(folder)
 
@@ -91,13 +108,13 @@ def _without_history(folder: str) -> None:
             files.remove_below(path, ".git")
 
 
-def _git(folder: str, arguments: tuple[str, ...], remote: Remote, authorization: str) -> str:
+def _git(folder: str, arguments: tuple[str, ...], remote: Remote, access: Access) -> str:
     """What git prints. Raises Unavailable with what it said, as its last words."""
     settings = [word for setting in _SETTINGS for word in ("-c", setting)]
     try:
         code, out, err = isolated.run(
             ("git", *settings, *arguments),
-            environment=_environment(remote.url, authorization),
+            environment=_environment(remote.url, access),
             folder=folder,
             timeout_seconds=_LONGEST,
         )
@@ -113,7 +130,7 @@ def _git(folder: str, arguments: tuple[str, ...], remote: Remote, authorization:
     return out
 
 
-def _environment(url: str, authorization: str) -> Mapping[str, str]:
+def _environment(url: str, access: Access) -> dict[str, str]:
     """git's whole environment: nothing asks on a terminal, nothing is read from settings of this host."""
     environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"):
@@ -129,13 +146,17 @@ def _environment(url: str, authorization: str) -> Mapping[str, str]:
         "GIT_HTTP_LOW_SPEED_LIMIT": "1",
         "GIT_HTTP_LOW_SPEED_TIME": str(_SILENCE),
     }
-    if authorization and url.startswith("https://"):
+    if access.agent:
+        environment["SSH_AUTH_SOCK"] = access.agent
+    if not access.has_own_keys:
+        environment["GIT_SSH_COMMAND"] += " -o IdentityFile=none"
+    if access.authorization and url.startswith("https://"):
         # By the environment: arguments can be read by everyone on this host.
         host = "/".join(url.split("/", 3)[:3])
         environment |= {
             "GIT_CONFIG_COUNT": "1",
             "GIT_CONFIG_KEY_0": f"http.{host}/.extraHeader",
-            "GIT_CONFIG_VALUE_0": f"Authorization: {authorization}",
+            "GIT_CONFIG_VALUE_0": f"Authorization: {access.authorization}",
         }
     return environment
 

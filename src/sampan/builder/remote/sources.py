@@ -17,25 +17,36 @@ from sampan.builder.plan.remote import redacted
 from sampan.builder.plan.steps import CopyFiles, Plan, Remote
 from sampan.builder.progress.events import Reporter
 from sampan.builder.remote import repositories
-from sampan.errors import NotFound, SampanError
+from sampan.builder.remote.repositories import Access
+from sampan.errors import InvalidArgument, NotFound, SampanError
 from sampan.storage.database import Database
 
 if TYPE_CHECKING:
+    from sampan.builder.mounts.agents import Agents
     from sampan.builder.remote.downloads import Download
     from sampan.registry.transport import Transport
 
 
 class Remotes:
-    """`folder` makes an empty folder that lasts as long as the build. Any thread may use it; close() it."""
+    """`folder` makes an empty folder that lasts as long as the build; `is_context` is for what was named by the one who
+    builds, not by the Dockerfile. Any thread may use it; close() it."""
 
     def __init__(
-        self, database: Database, options: BuildOptions, reporter: Reporter, folder: Callable[[], str]
+        self,
+        database: Database,
+        options: BuildOptions,
+        reporter: Reporter,
+        folder: Callable[[], str],
+        *,
+        is_context: bool = False,
     ) -> None:
         self._database, self._options, self._reporter, self._folder = database, options, reporter, folder
+        self._is_context = is_context
         self._found: dict[Remote, str | SampanError] = {}
         self._downloads: dict[Remote, Download] = {}
         self._trees: dict[Remote, Tree] = {}
         self._asking: Transport | None = None
+        self._agents: Agents | None = None
         self._lock = threading.RLock()
 
     def find_all(self, plan: Plan) -> None:
@@ -59,7 +70,7 @@ class Remotes:
     def _identity(self, remote: Remote) -> str:
         """What tells its content from any other."""
         if remote.kind == "git":
-            return "commit " + repositories.commit_of(remote, self._authorization(remote.url))
+            return "commit " + repositories.commit_of(remote, self._access(remote.url))
         from sampan.builder.remote import downloads
 
         download = downloads.look(self._database, self._transport(), remote, self._folder)
@@ -128,7 +139,7 @@ class Remotes:
         folder = self._folder()
         os.chmod(folder, 0o755)
         commit = identity.removeprefix("commit ")
-        repositories.fetch(remote, commit, folder, self._authorization(remote.url))
+        repositories.fetch(remote, commit, folder, self._access(remote.url))
         return folder
 
     def _file(self, remote: Remote, identity: str) -> str:
@@ -142,6 +153,22 @@ class Remotes:
         exact = remote._replace(checksum=identity)
         downloads.fetch(self._database, self._transport(), exact, folder)
         return folder
+
+    def _access(self, url: str) -> Access:
+        """What a repository may be shown. Whoever wrote a Dockerfile uses keys only when who builds says so, as in
+        BuildKit; the context is the choice of who builds. Raises InvalidArgument."""
+        if not repositories.is_ssh(url):
+            return Access(self._authorization(url))
+        if any(agent.id == "default" for agent in self._options.agents):
+            with self._lock:
+                if self._agents is None:
+                    from sampan.builder.mounts.agents import Agents
+
+                    self._agents = Agents(self._options.agents)
+                return Access(agent=self._agents.path("default", self._folder()))
+        if not self._is_context:
+            raise InvalidArgument("unset ssh forward key default", hint="build with --ssh default to lend your agent")
+        return Access(agent=os.environ.get("SSH_AUTH_SOCK", ""), has_own_keys=True)
 
     def _authorization(self, url: str) -> str:
         """What a repository is told, from the secrets GIT_AUTH_TOKEN and GIT_AUTH_HEADER, of its host or of all."""
@@ -159,6 +186,8 @@ class Remotes:
         self._trees.clear()
         if self._asking is not None:
             self._asking.close()
+        if self._agents is not None:
+            self._agents.close()
 
 
 def _value(path: str, env: str, environment: Mapping[str, str]) -> str:
