@@ -58,8 +58,19 @@ def test_a_context_at_github_needs_no_scheme() -> None:
     assert remote.parse("github.com/o/r") is None
 
 
-def test_credentials_in_a_url_are_not_shown() -> None:
-    assert remote.redacted("https://me:hush@h/x") == "https://xxxxx:xxxxx@h/x"
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://me:hush@h/x", "https://xxxxx:xxxxx@h/x"),
+        ("https://token@h/x.git#v1", "https://xxxxx@h/x.git#v1"),
+        ("https://me:hu@sh@h/x", "https://xxxxx:xxxxx@h/x"),
+        ("unable to access 'https://token@h/x'", "unable to access 'https://xxxxx@h/x'"),
+        ("https://h/x?mail=me@h", "https://h/x?mail=me@h"),
+        ("git@h:x", "git@h:x"),
+    ],
+)
+def test_credentials_in_a_url_are_not_shown(url: str, shown: str) -> None:
+    assert remote.redacted(url) == shown
 
 
 @pytest.mark.parametrize("name", ["alpine", "docker.io/library/alpine:latest", "alpine:latest", "ALPINE"])

@@ -16,6 +16,7 @@ ANNOTATION = "sampan.build-cache.v1"
 MOST_BYTES = 32 << 20
 _MOST_STEPS = 100_000
 _DEEPEST = 16
+_LATEST = 1 << 62  # ns since the epoch
 _SNAPSHOT, _KEY = re.compile(r"[0-9a-f]{16}"), re.compile(r"[0-9a-f]{64}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _TEXTS = ("words", "action", "parent", "origin")
@@ -78,6 +79,8 @@ def _step(fields: Any, snapshots: Mapping[str, str], blobs: Mapping[str, str]) -
     texts = (step.key, step.inputs, step.snapshot)
     if not all(isinstance(text, str) for text in texts) or type(step.created) is not int:
         raise _unreadable("a step has fields of other types")
+    if not 0 <= step.created < _LATEST:
+        raise _unreadable("a step was done at no time")
     if not _KEY.fullmatch(step.key) or snapshots.get(step.snapshot) not in blobs:
         raise _unreadable("a step names what is not in it")
     try:

@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from sampan.errors import Corrupt, InvalidArgument, NotFound, Unavailable
+from sampan.linux import files
 from sampan.oci import manifest as manifests
 from sampan.oci.digest import digest_of
 from sampan.oci.manifest import Descriptor, Index
@@ -122,13 +123,13 @@ class FolderPlace:
         except NotFound:
             others = []
         index = Index(media_type=manifests.OCI_INDEX, manifests=(*others, entry))
-        files = (
+        written = (
             (self._blob(digest), content),
             (f"{self._path}/oci-layout", _LAYOUT),
             (f"{self._path}/index.json", msgspec.json.encode(index)),
         )
         try:
-            for name, data in files:
+            for name, data in written:
                 with _Written(name) as target:
                     target.write(data)
         except OSError as error:
@@ -136,10 +137,12 @@ class FolderPlace:
 
     def _index(self) -> Index:
         try:
-            with open(f"{self._path}/index.json", "rb") as file:
+            with open(self._regular("index.json"), "rb") as file:
                 document = manifests.parse(file.read(manifests.MOST_BYTES + 1), manifests.OCI_INDEX)
         except FileNotFoundError as error:
             raise NotFound(f"could not read {self._path}: there is no index.json in it") from error
+        except OSError as error:
+            raise Corrupt(f"{self._path}/index.json: {(error.strerror or '').lower()}") from error
         if not isinstance(document, Index):
             raise Corrupt(f"{self._path}/index.json is no index")
         return document
@@ -149,9 +152,17 @@ class FolderPlace:
             raise InvalidArgument(f"{digest[:100]!r} is no digest", hint="sha256: and 64 digits")
         return f"{self._blobs}/{digest.partition(':')[2]}"
 
+    def _regular(self, name: str) -> int:
+        """A file of the folder, which no link leads out of. Raises OSError for what would have to be waited for."""
+        folder = os.open(self._path, files.DIRECTORY)
+        try:
+            return files.open_regular(folder, name)
+        finally:
+            os.close(folder)
+
     def _open(self, digest: str) -> int:
         try:
-            return os.open(self._blob(digest), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            return self._regular(os.path.relpath(self._blob(digest), self._path))
         except OSError as error:
             raise NotFound(f"could not read {self._path}: {digest} is not in it") from error
 
@@ -167,10 +178,10 @@ class _Written:
     """A file that has its name once it is whole."""
 
     def __init__(self, path: str) -> None:
-        self._path, self._temporary = path, f"{path}.{os.getpid()}"
+        self._path, self._temporary = path, f"{path}.{os.urandom(8).hex()}"
 
     def __enter__(self) -> "_Written":
-        self._file = open(self._temporary, "wb")
+        self._file = open(self._temporary, "xb")
         return self
 
     def write(self, data: bytes) -> None:

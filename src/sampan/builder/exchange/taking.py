@@ -46,6 +46,7 @@ class Elsewhere:
         self._by_snapshot: dict[str, list[_Known]] = {}
         self._lock = threading.Lock()
         self._here: set[str] = set()
+        self._asked: set[str] = set()  # keys of steps that this build has
 
     def load(self, wanted: Sequence[CachePlace]) -> None:
         """Read what the caches have; one that cannot be read is told, and the build goes on without it."""
@@ -66,6 +67,7 @@ class Elsewhere:
         known = self._known.get(key)
         if known is None:
             return None
+        self._asked.add(key)
         return Result(key, known.step.snapshot, known.diff_id, known.step.created)
 
     def bring(self, layers: Sequence[str]) -> None:
@@ -97,7 +99,10 @@ class Elsewhere:
             self._by_snapshot.setdefault(step.snapshot, []).append(known)
 
     def _fetch(self, snapshot_id: str, known: Sequence[_Known]) -> None:
-        """Bring a layer here, under its id, and remember the steps that made it."""
+        """Bring a layer here, under its id, and remember the steps of this build that made it.
+
+        Of other steps nothing is remembered: whoever wrote the cache is believed by the builds that name it alone.
+        """
         shared, one = self._shared, known[0]
         if not shared.hold(snapshot_id):
             work = shared.reporter.start(f"extracting {one.blob}")
@@ -120,6 +125,8 @@ class Elsewhere:
             snapshots.sync(shared.paths)
             work.done()
         for entry in known:
+            if entry.step.key not in self._asked:
+                continue
             inputs = cachekey.from_text(entry.step.inputs + "\n[]")
             result = Result(entry.step.key, snapshot_id, entry.diff_id, entry.step.created)
             if store.find(shared.database, entry.step.key) is None:

@@ -126,8 +126,8 @@ def _checked(found: Remote, text: str) -> Remote:
 
 
 def redacted(text: str) -> str:
-    """A URL for the eye: without the name and the password in it."""
-    return re.sub(r"://[^/@\s]*:[^/@\s]*@", "://xxxxx:xxxxx@", text)
+    """A URL for the eye, as BuildKit shows it: without the name and the password in it. A name alone may be a token."""
+    return re.sub(r"://[^/?#\s]*@", lambda found: "://xxxxx:xxxxx@" if ":" in found[0][3:] else "://xxxxx@", text)
 
 
 def with_checksum(found: Remote, checksum: str) -> Remote:
