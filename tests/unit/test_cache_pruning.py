@@ -47,7 +47,7 @@ def test_a_prune_takes_what_its_filters_and_limits_say(
 
 
 def test_until_is_about_the_last_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("time.time", lambda: NOW)
+    monkeypatch.setattr("time.time_ns", lambda: int(NOW * 1e9))
     taken = choose(ENTRIES, all_unused=True, filters={"until": ["24h"]})
     assert [entry.snapshot_id for entry in taken] == ["aa"]
     assert choose(ENTRIES, all_unused=True, filters={"unused-for": ["100h"]}) == []
