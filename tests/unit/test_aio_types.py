@@ -11,6 +11,7 @@ from sampan.aio import (
     AsyncContainers,
     AsyncEngine,
     AsyncImages,
+    AsyncImageTools,
     AsyncManifestLists,
     AsyncNetworks,
     AsyncRegistries,
@@ -19,6 +20,7 @@ from sampan.aio import (
 )
 from sampan.engine import Engine
 from sampan.engine.containers import Container, Containers
+from sampan.engine.image_tools import ImageTools
 from sampan.engine.images import Images
 from sampan.engine.manifest_lists import ManifestLists
 from sampan.engine.networks import Networks
@@ -81,6 +83,7 @@ def test_wrong_arguments_and_results_are_found(tmp_path: Path) -> None:
         (Containers, AsyncContainers),
         (Engine, AsyncEngine),
         (Images, AsyncImages),
+        (ImageTools, AsyncImageTools),
         (ManifestLists, AsyncManifestLists),
         (Registries, AsyncRegistries),
         (Networks, AsyncNetworks),

@@ -7,6 +7,7 @@ from sampan.aio.awaited import Facade, awaited, awaited_as, streamed
 from sampan.aio.threads import in_thread
 from sampan.engine import Engine
 from sampan.engine.containers import Container, Containers
+from sampan.engine.image_tools import ImageTools
 from sampan.engine.images import Images
 from sampan.engine.manifest_lists import ManifestLists
 from sampan.engine.networks import Networks
@@ -214,6 +215,15 @@ class AsyncManifestLists(Facade[ManifestLists]):
     remove = awaited(ManifestLists.remove)
 
 
+class AsyncImageTools(Facade[ImageTools]):
+    """See `ImageTools`."""
+
+    __slots__ = ()
+
+    create = awaited(ImageTools.create)
+    look = awaited(ImageTools.look)
+
+
 class AsyncEngine(Facade[Engine]):
     """An engine for asyncio: `async with AsyncEngine() as engine`, or `engine = await AsyncEngine.open()`.
 
@@ -268,6 +278,10 @@ class AsyncEngine(Facade[Engine]):
     def manifest_lists(self, config: str = "", *, insecure: bool = False) -> AsyncManifestLists:
         """See `Engine.manifest_lists`; opens nothing."""
         return AsyncManifestLists(self.sync.manifest_lists(config, insecure=insecure))
+
+    def image_tools(self, config: str = "") -> AsyncImageTools:
+        """See `Engine.image_tools`; opens nothing."""
+        return AsyncImageTools(self.sync.image_tools(config))
 
     build = awaited(Engine.build)
     build_report = awaited(Engine.build_report)
