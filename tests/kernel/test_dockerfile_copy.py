@@ -133,10 +133,43 @@ ROWS = [
 ]
 
 
+# What COPY does from the context, ADD does too.
+ROWS += [
+    (f"ADD{row[4:]}".replace("ADD COPY", "ADD ADD"), text.replace("COPY", "ADD"), command, expected)
+    for row, text, command, expected in ROWS
+    if row.startswith("COPY") and "--from" not in text and "--parents" not in text and ":" not in row
+]
+
+
 @pytest.mark.parametrize(("row", "text", "command", "expected"), ROWS, ids=[row[0] for row in ROWS])
 def test_row(sampan: Sampan, context: Path, row: str, text: str, command: str, expected: str) -> None:
     out = build(sampan, context, f"FROM busybox AS base\n{text}{LOOK}{command}")
     assert " ".join(printed(out)) == expected
+
+
+IGNORED = [
+    ("(.dockerignore) lines", "\ufeff# comment\n\n  a.txt  \nd\r\n", "b.txt b[1].txt left-out link t.tgz"),
+    ("(.dockerignore) cleaning", "/a.txt\n./b.txt\nd/../link\n/d/\n", "b[1].txt left-out t.tgz"),
+    (
+        "(.dockerignore) matching",
+        "*.txt\nd/?\nd/[h]*\nleft-ou[^x]\nsub\n",
+        "d d/dl d/sub d/sub/deep d/sub/deep/g.go d/sub/f link t.tgz",
+    ),
+    ("(.dockerignore) **", "**/*.go\n**/f\nd/**/deep\n*.t*\n", "d d/dl d/hard d/sub left-out link"),
+    ("(.dockerignore) directories", "d\n*t*\n", "link"),
+    ("(.dockerignore) !", "*\n!d/sub\nd/sub/f\n!**/g.go\n", "d d/sub d/sub/deep d/sub/deep/g.go"),
+    ("(.dockerignore) remote", "*\n", ""),
+]
+
+
+@pytest.mark.parametrize(("row", "rules", "expected"), IGNORED, ids=[row[0] for row in IGNORED])
+def test_row_of_dockerignore(sampan: Sampan, context: Path, row: str, rules: str, expected: str) -> None:
+    """The Dockerfile's own ignore file is asked, the context's is not: (.dockerignore) location."""
+    (context / "Dockerfile.dockerignore").write_text(rules + "Dockerfile*\n.dockerignore\n", newline="")
+    text = "FROM busybox AS base\nRUN --network=none mkdir /o && echo > /o/o\nFROM busybox\nCOPY . /x\n"
+    text += "COPY --from=base /o /o\n"
+    out = build(sampan, context, text + LOOK + "ls /o; cd /x && find . -mindepth 1 | cut -c3- | sort")
+    assert " ".join(printed(out)[1:]) == expected
 
 
 @pytest.mark.parametrize(
