@@ -118,7 +118,7 @@ def _with_content(repository: Repository, looked: Looked) -> Looked:
             config = json.loads(repository.blob(looked.document.config, _MOST_BYTES))
             images[str(_platform(config))] = config
         return looked._replace(images=images)
-    by_digest = {}
+    by_digest: dict[str, str] = {}
     for entry in looked.document.manifests:
         manifest = _manifest(repository, entry)
         if entry.annotations.get(_TYPE) == "attestation-manifest":

@@ -65,4 +65,7 @@ def _tree(parsed: Parsed, engine: Engine, found: list[Image]) -> str:
     for flag, shown in (("quiet", "quiet"), ("no-trunc", "no-trunc"), ("digests", "show-digest"), ("format", "format")):
         if parsed.is_given(flag):
             raise ClientError(f"--{shown} is not yet supported with --tree")
+    known = {digest for image in found for digest in image.digests}
+    ids = {image.id for image in found}
+    found = [image for image in engine.images.list() if image.id in ids or known & set(image.digests)]
     return image_tree.text(found, {image.id for image in found if engine.images.users(image.id)})
