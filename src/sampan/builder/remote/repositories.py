@@ -30,6 +30,7 @@ _SETTINGS = (
 )
 _SILENCE = 60  # seconds without progress that a transfer over http is given
 _LONGEST = 1800
+_MEMORY = 2 << 30  # bytes that git may take: a server can name refs without an end
 _PASSED = ("PATH", "USER", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
@@ -117,6 +118,7 @@ def _git(folder: str, arguments: tuple[str, ...], remote: Remote, access: Access
             environment=_environment(remote.url, access),
             folder=folder,
             timeout_seconds=_LONGEST,
+            memory_bytes=_MEMORY,
         )
     except FileNotFoundError as error:
         raise Unavailable(
