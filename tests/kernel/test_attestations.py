@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sampan.builder.attestations.statements import PREDICATE_TYPE
+from sampan.oci.attestations import PREDICATE_TYPE
 from sampan.testing.command import Sampan
 from sampan.testing.serving import OCI_MANIFEST, Served
 
@@ -151,3 +151,34 @@ def test_mistakes_name_the_flag(sampan: Sampan, context: str, arguments: list[st
     result = sampan("build", *arguments, context, code=None)
     assert result.code != 0
     assert message in result.err
+
+
+def test_what_is_said_goes_through_save_load_and_push(
+    sampan: Sampan, context: str, registry: Served, tmp_path: Path
+) -> None:
+    name = f"{registry.host}/carried:1"
+    sampan("build", "--provenance=mode=max", "--sbom=true", "-t", name, context)
+    sampan("save", "-o", f"{tmp_path}/1.tar", name)
+    _, first = statements(layout(tmp_path / "1.tar"))
+    sampan("rmi", "-f", name)
+    sampan("load", "-i", f"{tmp_path}/1.tar")
+    sampan("save", "-o", f"{tmp_path}/2.tar", name)
+    assert (tmp_path / "1.tar").read_bytes() == (tmp_path / "2.tar").read_bytes()
+    sampan("push", name)
+    index = registry("GET", "/v2/carried/manifests/1", headers={"Accept": OCI_INDEX}).json()
+    image, attestation = index["manifests"]
+    place = f"/v2/carried/manifests/{attestation['digest']}"
+    manifest = registry("GET", place, headers={"Accept": OCI_MANIFEST}).json()
+    for layer in manifest["layers"]:
+        said = registry("GET", f"/v2/carried/blobs/{layer['digest']}").json()
+        assert said["subject"][0]["digest"]["sha256"] == image["digest"].partition(":")[2]
+        assert said["predicate"] == first[said["predicateType"]]["predicate"]
+
+
+def test_a_name_that_means_another_image_says_nothing_of_the_first(
+    sampan: Sampan, context: str, tmp_path: Path
+) -> None:
+    sampan("build", "--provenance=true", "-t", "moved:1", context)
+    sampan("tag", "busybox", "moved:1")
+    sampan("save", "-o", f"{tmp_path}/x.tar", "moved:1")
+    assert b"in-toto" not in (tmp_path / "x.tar").read_bytes()

@@ -9,14 +9,16 @@ import errno
 import os
 import tempfile
 import threading
+from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import NamedTuple
 
 from sampan.errors import Corrupt, NotFound, Unavailable
-from sampan.images import compressing, happenings, origins, store, tag_documents
+from sampan.images import attached, compressing, happenings, origins, store, tag_documents
 from sampan.images.model import Image
 from sampan.images.progress import LayerStatus, Line, Listener, ignore
 from sampan.linux import fault
+from sampan.oci import attestations
 from sampan.oci import manifest as manifests
 from sampan.oci import platform as platforms
 from sampan.oci.digest import digest_of
@@ -68,8 +70,46 @@ def push(
     if document is None:
         return _Push(database, paths, client, name, image.id, on_event).run(image.layers, image.config.diff_ids)
     if document.media_type in manifests.INDEX_TYPES:
+        said = attached.statements(database, name.normalised(), image.id)
+        if said and not _has_manifests(database, document):
+            return _push_attested(database, paths, client, name, image, said, on_event)
         return _push_index(database, paths, client, name, document, on_event)
     return _push_exactly(database, paths, client, name, image, document, name.tag, on_event)
+
+
+def _has_manifests(database: Database, index: origins.Stored) -> bool:
+    """Whether the manifests of an index's images are here; an index that was loaded is of other layers than we send."""
+    document = manifests.parse(index.content, index.media_type)
+    assert isinstance(document, manifests.Index)
+    return all(
+        attestations.is_attestation(entry) or origins.manifest(database, entry.digest) is not None
+        for entry in document.manifests
+    )
+
+
+def _push_attested(
+    database: Database,
+    paths: Paths,
+    client: Client,
+    name: Reference,
+    image: Image,
+    said: Sequence[bytes],
+    on_event: Listener,
+) -> Pushed:
+    """Send an image, and then its index with what is said of it, about the manifest that it has there."""
+    pushed = _Push(database, paths, client, name, image.id, ignore).run(image.layers, image.config.diff_ids)
+    known = origins.manifest(database, pushed.digest)
+    assert known is not None
+    platform = platforms.normalise(image.config.os, image.config.architecture, image.config.variant)
+    entry = Descriptor(
+        media_type=known[1].media_type,
+        digest=pushed.digest,
+        size=pushed.size,
+        platform=manifests.fields_of(platform),
+    )
+    with database.transaction():
+        document = attached.keep(database, name.normalised(), image.id, entry, said)
+    return _push_index(database, paths, client, name, document, on_event)
 
 
 def _push_exactly(

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sampan.builder.attestations import provenance, recipe, statements
+from sampan.builder.attestations import provenance, recipe
 from sampan.builder.attestations.provenance import Facts, Material
-from sampan.builder.attestations.statements import Attested, Predicate
 from sampan.builder.failures import BuildFailed
 from sampan.builder.plan.steps import Plan, named_by, readings
 from sampan.builder.work.stages import Shared
@@ -19,9 +18,10 @@ from sampan.errors import InvalidArgument
 from sampan.images import clock
 from sampan.images import store as images
 from sampan.images.model import Image
+from sampan.oci import attestations, reference
 from sampan.oci import manifest as manifests
 from sampan.oci import platform as platforms
-from sampan.oci import reference
+from sampan.oci.attestations import Attested, Predicate
 from sampan.oci.digest import digest_of
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Attaching:
         found = [self._bill(made)] if wanted.sbom else []
         if wanted.provenance is not None:
             found.append(self._provenance(made, manifest))
-        attested = statements.attested(found, self._names, made.platform, digest_of(manifest))
+        attested = attestations.attested(found, self._names, made.platform, digest_of(manifest))
         self._check_secrets(attested)
         return attested
 
@@ -66,7 +66,7 @@ class Attaching:
             created = (image.created or "1970-01-01T00:00:00Z").partition(".")[0].rstrip("Z") + "Z"
             name = reference.parse(self._names[0]).familiar() if self._names else made.image_id
             document = spdx.document(name, found, created, f"sampan-{VERSION}")
-            self._contents[made.image_id] = Predicate(statements.SPDX, document)
+            self._contents[made.image_id] = Predicate(attestations.SPDX, document)
             work.status(f"{len(found.packages)} packages done")
             work.done()
         return self._contents[made.image_id]
@@ -131,4 +131,4 @@ def _full_name(key: str, image: Image) -> str:
 def _material(key: str, image: Image, plan: Plan) -> Material:
     name, asked = named_by(key)
     wanted = platforms.parse(asked, plan.platform) if asked else plan.platform
-    return Material(statements.subject_name(name, wanted), _digest(key, image))
+    return Material(attestations.subject_name(name, wanted), _digest(key, image))

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sampan.builder.attestations.recipe import Recipe, is_private, without_password
-from sampan.builder.attestations.statements import Predicate
 from sampan.builder.attestations.wanted import Provenance
 from sampan.builder.options import BuildOptions
+from sampan.oci.attestations import Predicate
 from sampan.oci.manifest import Descriptor
 
 _V02, _V1 = "https://slsa.dev/provenance/v0.2", "https://slsa.dev/provenance/v1"

@@ -241,18 +241,19 @@ def _image(
     for layer in document.layers:
         if not layer.digest.startswith("sha256:"):
             raise Unsupported("unsupported digest algorithm", hint="sampan keeps content by sha256")
-        layers.append(LayerPlace(documents.place(_blob_path(layer.digest)), layer.digest))
+        layers.append(LayerPlace(documents.place(blob_path(layer.digest)), layer.digest))
     return [Found(blob(documents, document.config), tuple(layers), tags)]
 
 
-def _blob_path(digest: str) -> str:
+def blob_path(digest: str) -> str:
+    """Where a layout has a blob."""
     return "blobs/" + digest.replace(":", "/", 1)
 
 
 def blob(documents: Documents, descriptor: manifests.Descriptor) -> bytes:
     """A document by its descriptor, its digest and size checked."""
-    content = documents.get(_blob_path(descriptor.digest))
+    content = documents.get(blob_path(descriptor.digest))
     algorithm, _, encoded = descriptor.digest.partition(":")
     if len(content) != descriptor.size or hashlib.new(algorithm, content).hexdigest() != encoded:
-        raise Corrupt(f"{_blob_path(descriptor.digest)} is not what its digest says")
+        raise Corrupt(f"{blob_path(descriptor.digest)} is not what its digest says")
     return content

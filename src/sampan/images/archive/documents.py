@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from sampan.oci import attestations, reference
 from sampan.oci import manifest as manifests
-from sampan.oci import reference
 
 BLOBS = "blobs/sha256/"
 _IMAGE_NAME, _REF_NAME = "io.containerd.image.name", "org.opencontainers.image.ref.name"
@@ -27,11 +27,13 @@ class Layer(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """An image that is to be written: its configuration's bytes, its layers, lowest first, its normalised tags."""
+    """An image that is to be written: its configuration's bytes, its layers, lowest first, its normalised tags, and
+    what is said of it."""
 
     config: bytes
     layers: tuple[Layer, ...]
     tags: tuple[str, ...] = ()
+    statements: tuple[bytes, ...] = ()
 
 
 class Artifact(NamedTuple):
@@ -59,7 +61,7 @@ def compose(images: Sequence[Saved], artifact: "Artifact | None" = None) -> dict
         manifest = msgspec.json.encode(_manifest(image))
         for content in (manifest, image.config):
             blobs[blob_path(_digest(content))] = content
-        entries += _entries(image, manifest)
+        entries += _entries(image, manifest, blobs)
     if artifact is not None:
         content = msgspec.json.encode(_artifact_manifest(artifact))
         blobs = {blob_path(_digest(artifact.content)): artifact.content, blob_path(_digest(content)): content, **blobs}
@@ -96,15 +98,12 @@ def compose_one(images: Sequence[Saved], beside: Beside | None = None) -> dict[s
         manifest = msgspec.json.encode(_manifest(image))
         for content in (manifest, image.config):
             blobs[blob_path(_digest(content))] = content
-        fields = json.loads(image.config)
-        platform = manifests.PlatformFields(
-            architecture=fields.get("architecture") or "",
-            os=fields.get("os") or "",
-            variant=fields.get("variant") or "",
-        )
         entries.append(
             manifests.Descriptor(
-                media_type=manifests.OCI_MANIFEST, digest=_digest(manifest), size=len(manifest), platform=platform
+                media_type=manifests.OCI_MANIFEST,
+                digest=_digest(manifest),
+                size=len(manifest),
+                platform=_platform(image.config),
             )
         )
         if beside is not None:
@@ -157,9 +156,25 @@ def _artifact_manifest(artifact: Artifact) -> manifests.Manifest:
     )
 
 
-def _entries(image: Saved, manifest: bytes) -> list[manifests.Descriptor]:
+def _entries(image: Saved, manifest: bytes, blobs: dict[str, bytes]) -> list[manifests.Descriptor]:
+    """The image, or an index of it and of what is said of it, which is added to `blobs`."""
     plain = manifests.Descriptor(media_type=manifests.OCI_MANIFEST, digest=_digest(manifest), size=len(manifest))
-    return _named(plain, image.tags)
+    if not image.statements:
+        return _named(plain, image.tags)
+    attested = attestations.beside(image.statements, plain.digest)
+    entry = msgspec.structs.replace(plain, platform=_platform(image.config))
+    index = msgspec.json.encode(manifests.Index(media_type=manifests.OCI_INDEX, manifests=(entry, attested.entry)))
+    blobs.update((blob_path(digest), content) for digest, content in {**attested.blobs, _digest(index): index}.items())
+    return _named(
+        manifests.Descriptor(media_type=manifests.OCI_INDEX, digest=_digest(index), size=len(index)), image.tags
+    )
+
+
+def _platform(config: bytes) -> manifests.PlatformFields:
+    fields = json.loads(config)
+    return manifests.PlatformFields(
+        architecture=fields.get("architecture") or "", os=fields.get("os") or "", variant=fields.get("variant") or ""
+    )
 
 
 def _named(plain: manifests.Descriptor, tags: Sequence[str]) -> list[manifests.Descriptor]:

@@ -3,14 +3,15 @@
 import errno
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from sampan.errors import Corrupt, Unavailable, Unsupported
-from sampan.images import happenings, store
-from sampan.images.archive import contents, legacy
+from sampan.images import attached, happenings, store, tag_documents
+from sampan.images.archive import contents, legacy, statements
 from sampan.images.archive.contents import Found, LayerPlace
 from sampan.images.archive.members import ChooseIds, Members, Progress, Received
+from sampan.images.archive.statements import Said
 from sampan.linux import fault
 from sampan.oci import platform as platforms
 from sampan.oci import reference
@@ -59,7 +60,8 @@ def load(
         fault.point("load.read")
         if members.layers:
             snapshots.sync(paths)
-        loaded = [_add(database, image if is_tagged else image._replace(tags=()), members) for image in found]
+        said = statements.by_image(documents)
+        loaded = [_add(database, image if is_tagged else image._replace(tags=()), members, said) for image in found]
         afterwards(members, loaded)
         return loaded
     except OSError as error:
@@ -86,7 +88,7 @@ def _drop_unused(database: Database, paths: Paths, members: Members) -> None:
             return
 
 
-def _add(database: Database, image: Found, members: Members) -> Loaded:
+def _add(database: Database, image: Found, members: Members, attested: Mapping[str, Said]) -> Loaded:
     said = () if image.legacy else store.read_document(image.config).diff_ids
     layers = [
         _layer(database, place, members, said[position] if position < len(said) else "")
@@ -106,6 +108,10 @@ def _add(database: Database, image: Found, members: Members) -> Loaded:
         displaced = [(tag, owner) for tag in image.tags if (owner := _owner(database, tag)) not in ("", image_id)]
         for tag in image.tags:
             store.set_tag(database, image_id, tag, is_told=False)
+            if image_id in attested:
+                attached.keep(database, tag, image_id, *attested[image_id])
+            else:
+                tag_documents.forget(database, tag)
         happenings.record(database, image_id, "load")
     fault.point("load.committed")
     shown = tuple(reference.parse(tag).familiar() for tag in image.tags)

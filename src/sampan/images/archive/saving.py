@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from sampan.errors import Corrupt, InvalidArgument, NotFound
-from sampan.images import happenings, store
+from sampan.images import attached, happenings, store
 from sampan.images.archive import documents
 from sampan.images.model import Image
 from sampan.linux import fault, mount
@@ -129,7 +129,8 @@ def saved_image(database: Database, image: Image, places: Places) -> documents.S
     """An image as it stands in an archive; its layers are added to `places`."""
     pairs = zip(image.config.diff_ids, image.layers, strict=True)
     layers = tuple(places.add(diff_id, snapshot_id) for diff_id, snapshot_id in pairs)
-    return documents.Saved(document(database, image.id), layers, image.tags)
+    said = next((found for tag in image.tags if (found := attached.statements(database, tag, image.id))), ())
+    return documents.Saved(document(database, image.id), layers, image.tags, said)
 
 
 def write_layers(database: Database, paths: Paths, places: Places, write: Write) -> None:
