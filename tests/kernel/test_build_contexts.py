@@ -143,6 +143,9 @@ def test_a_url_is_asked_for_again_and_read_again_only_when_it_changed(
     build(sampan, context, text)
     assert "CACHED" in build(sampan, context, text).partition("ADD ")[2]
     assert site.asked == [("f", 200), ("f", 304)]
+    (context / "Dockerfile").write_text(text)
+    assert "CACHED" in sampan("--offline", "build", "--progress", "plain", str(context)).err.partition("ADD ")[2]
+    assert len(site.asked) == 2
     (site.folder / "f").write_text("another\n")
     assert f"{site.url}/f" in build(sampan, context, text)
     assert site.asked[2:] == [("f", 200)]
@@ -374,3 +377,10 @@ def test_a_dockerfile_uses_no_ssh_key_that_was_not_lent(sampan: Sampan, context:
     out = build(sampan, context, "FROM busybox\nADD git@127.0.0.1:r.git /x\n", code=1)
     assert "unset ssh forward key default" in out
     assert "--ssh default" in out
+
+
+def test_offline_nothing_is_asked(sampan: Sampan, site: Site, context: Path) -> None:
+    for source in (f"{site.url}/f", f"{site.url}/r.git"):
+        (context / "Dockerfile").write_text(f"FROM busybox\nADD {source} /x\n")
+        assert "--offline forbids it" in sampan("--offline", "build", str(context), code=1).err
+    assert site.asked == []

@@ -31,13 +31,16 @@ class Download(NamedTuple):
     path: str
 
 
-def transport() -> Transport:
+def transport(*, is_offline: bool) -> Transport:
     """What asks for files: redirects limited, not from elsewhere to this host, proxies as the environment says."""
-    return Transport(Options(user_agent="sampan"))
+    return Transport(Options(user_agent="sampan", is_offline=is_offline))
 
 
-def look(database: Database, asking: Transport, remote: Remote, folder: Callable[[], str]) -> Download:
-    """What is behind a URL; with a checksum nothing is asked. `folder` makes an empty folder for what had to be read.
+def look(
+    database: Database, asking: Transport, remote: Remote, folder: Callable[[], str], *, is_offline: bool
+) -> Download:
+    """What is behind a URL; with a checksum nothing is asked, and offline it is what it was the last time. `folder`
+    makes an empty folder for what had to be read.
 
     Raises InvalidArgument when the status is none of success, Unavailable, Corrupt for what is too large.
     """
@@ -45,6 +48,8 @@ def look(database: Database, asking: Transport, remote: Remote, folder: Callable
         return Download(remote.checksum, 0, "")
     known = database.row("SELECT etag, last_modified, digest FROM remote_file WHERE url = ?", (_name(remote.url),))
     etag, modified, digest = (str(value) for value in known) if known is not None else ("", "", "")
+    if digest and is_offline:
+        return Download(digest, _mtime_ns(modified), "")
     conditions = {"If-None-Match": etag} if etag else {"If-Modified-Since": modified} if modified else {}
     answer = _ask(asking, remote, conditions)
     try:

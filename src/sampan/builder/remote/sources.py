@@ -18,7 +18,7 @@ from sampan.builder.plan.steps import CopyFiles, Plan, Remote
 from sampan.builder.progress.events import Reporter
 from sampan.builder.remote import repositories
 from sampan.builder.remote.repositories import Access
-from sampan.errors import InvalidArgument, NotFound, SampanError
+from sampan.errors import InvalidArgument, NotFound, SampanError, Unavailable
 from sampan.storage.database import Database
 
 if TYPE_CHECKING:
@@ -70,10 +70,13 @@ class Remotes:
     def _identity(self, remote: Remote) -> str:
         """What tells its content from any other."""
         if remote.kind == "git":
+            if not repositories.is_commit(remote.ref):
+                _check_online(remote)
             return "commit " + repositories.commit_of(remote, self._access(remote.url))
         from sampan.builder.remote import downloads
 
-        download = downloads.look(self._database, self._transport(), remote, self._folder)
+        asking = self._transport()
+        download = downloads.look(self._database, asking, remote, self._folder, is_offline=_is_offline())
         self._downloads[remote] = download
         return download.digest
 
@@ -81,7 +84,7 @@ class Remotes:
         if self._asking is None:
             from sampan.builder.remote import downloads
 
-            self._asking = downloads.transport()
+            self._asking = downloads.transport(is_offline=_is_offline())
         return self._asking
 
     def identity(self, remote: Remote) -> str:
@@ -136,6 +139,7 @@ class Remotes:
         return self._trees[remote]
 
     def _repository(self, remote: Remote, identity: str) -> str:
+        _check_online(remote)
         folder = self._folder()
         os.chmod(folder, 0o755)
         commit = identity.removeprefix("commit ")
@@ -188,6 +192,19 @@ class Remotes:
             self._asking.close()
         if self._agents is not None:
             self._agents.close()
+
+
+def _is_offline() -> bool:
+    """Whether $SAMPAN_OFFLINE (or --offline, which sets it) forbids connections."""
+    return os.environ.get("SAMPAN_OFFLINE", "") not in ("", "0", "false")
+
+
+def _check_online(remote: Remote) -> None:
+    if _is_offline():
+        raise Unavailable(
+            f"{redacted(remote.url)} would have to be asked, and --offline forbids it",
+            hint="leave --offline (or $SAMPAN_OFFLINE) away, or give all digits of a commit that was built before",
+        )
 
 
 def _value(path: str, env: str, environment: Mapping[str, str]) -> str:
