@@ -42,7 +42,7 @@ def documents(registry: Served, name: str, reference: str = "latest") -> dict[st
 
 def test_what_asks_for_nothing_of_the_target_is_done_once(sampan: Sampan, context: str) -> None:
     printed = sampan("build", "--progress", "plain", "--platform", BOTH, "-t", "many", context).err
-    titles = {line.partition("] ")[0].partition(" ")[2] for line in printed.split("\n") if " RUN " in line}
+    titles = {line.partition("] ")[0].partition(" ")[2] for line in printed.split("\n") if "] RUN " in line}
     assert titles == {"[linux/amd64 tools 2/2", "[linux/amd64 build 1/1", "[linux/amd64->arm64 build 1/1"}
 
 
