@@ -126,3 +126,26 @@ def test_a_layout_whose_index_is_a_pipe_is_not_waited_for(sampan: Sampan, contex
     (context / "Dockerfile").write_text("FROM base\n")
     result = build(sampan, context, "--build-context", f"base=oci-layout://{layout}")
     assert (result.code, "is no index of images" in result.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "allowing"),
+    [
+        ({"entitlements": ["security.insecure"]}, "--allow security.insecure"),
+        ({"network": "host"}, "--allow network.host"),
+        ({"context": "--allow=security.insecure"}, ""),
+    ],
+)
+def test_a_bake_file_grants_nothing_to_itself(
+    sampan: Sampan, context: Path, asked: dict[str, Any], allowing: str
+) -> None:
+    text = "FROM busybox\nRUN --security=insecure true\n" if "network" not in asked else "FROM busybox\n"
+    target = {"context": str(context), "dockerfile-inline": text, **asked}
+    (context / "bake.json").write_text(json.dumps({"target": {"default": target}}))
+    words = ("buildx", "bake", "--progress=plain", "-f", str(context / "bake.json"))
+    result = sampan(*words, code=None)
+    assert result.code == 1
+    assert allowing in result.err
+    if allowing:
+        assert "ERROR: additional privileges requested" in result.err
+        assert sampan(*words, *allowing.split(), code=None).code == 0

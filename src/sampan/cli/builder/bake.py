@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from sampan.bake import files, targets
@@ -62,6 +63,11 @@ _FLAGS = {
 _PAIRS = {"args": ("build-arg", "="), "labels": ("label", "="), "contexts": ("build-context", "="),
           "extra-hosts": ("add-host", ":")}  # fmt: skip
 
+_PRIVILEGES = {
+    "network.host": "Running build containers that can access host network",
+    "security.insecure": "Running privileged containers that can make system changes",
+}
+
 
 def execute(invocation: Invocation) -> int:
     parsed = invocation.parsed
@@ -77,13 +83,32 @@ def execute(invocation: Invocation) -> int:
         groups, found = targets.resolved(definition, invocation.arguments, sets, values)
     except SampanError as error:
         raise ClientError(f"ERROR: {error.message}", hint=error.hint) from error
+    requested = sorted({name for fields in found.values() for name in _entitlements(fields)})
     for fields in found.values():
         _apply_flags(invocation, fields)
     if parsed.boolean("print"):
         print(json.dumps(_document(groups, found), indent=2, ensure_ascii=False))
         return 0
+    _check_allowed(requested, parsed.strings("allow"))
     wanted = {name: _options(invocation, name, fields) for name, fields in found.items()}
     return _build_all(invocation, wanted, found)
+
+
+def _entitlements(fields: dict[str, Any]) -> set[str]:
+    """What a target asks for that a file, which may be another's, must not grant to itself."""
+    return {*fields.get("entitlements", ()), *(("network.host",) if fields.get("network") == "host" else ())}
+
+
+def _check_allowed(requested: Sequence[str], allowed: Sequence[str]) -> None:
+    """Raises ClientError, as buildx where it cannot ask, for what only the command line may allow."""
+    missing = [name for name in requested if name not in allowed]
+    if missing:
+        flags = " ".join(f"--allow {name}" for name in missing)
+        reasons = "".join(f"\n - {_PRIVILEGES.get(name, name)}" for name in missing)
+        raise ClientError(
+            "Your build is requesting privileges for following possibly insecure capabilities:\n"
+            f'{reasons}\n\nPass "{flags}" to grant requested privileges.\nERROR: additional privileges requested'
+        )
 
 
 def _list(definition: files.Definition, what: str) -> int:
@@ -172,7 +197,7 @@ def _options(invocation: Invocation, name: str, fields: dict[str, Any]) -> Build
     if "dockerfile-inline" not in fields:
         is_here = "://" not in context and context != "-"
         words += ["--file", os.path.join(context, fields["dockerfile"]) if is_here else fields["dockerfile"]]
-    options = build_options(parse(FLAGS, [*words, context]), invocation.settings)
+    options = build_options(parse(FLAGS, [*words, "--", context]), invocation.settings)
     if "dockerfile-inline" in fields:
         options = options._replace(dockerfile_text=fields["dockerfile-inline"], dockerfile="")
     return options
