@@ -94,9 +94,10 @@ def _large(folder: str) -> None:
 def _copy_again(fill: Callable[[str], None], name: str) -> Callable[[Engine], None]:
     def prepare(engine: Engine) -> None:
         folder = f"{engine.folder}/{name}"
-        write(folder, "Dockerfile", f"FROM {IMAGE}\nCOPY files /files\n")
-        os.makedirs(folder + "/files")
-        fill(folder + "/files")
+        if not os.path.exists(folder):
+            write(folder, "Dockerfile", f"FROM {IMAGE}\nCOPY files /files\n")
+            os.makedirs(folder + "/files")
+            fill(folder + "/files")
         _build(engine, name)
 
     return prepare

@@ -16,11 +16,11 @@ from sampan.builder.plan.steps import CopyFiles, MakeWorkdir, Reading, RunComman
 from sampan.builder.progress.events import Opened, Work
 from sampan.builder.report import DONE, FAILED, StepReport, Times
 from sampan.builder.times import ARGUMENT
-from sampan.builder.work import copies, running, views
+from sampan.builder.work import copies, running, turns, views
 from sampan.builder.work.recording import Finished
 from sampan.builder.work.stages import StageWork
 from sampan.errors import InvalidArgument, SampanError, Unavailable
-from sampan.linux import cgroup, fault, files
+from sampan.linux import cancellation, cgroup, fault, files
 from sampan.oci import platform
 from sampan.runtime import bundle
 from sampan.storage import snapshots
@@ -56,6 +56,7 @@ class _Performing:
         self._copied: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = []  # words, changed files, all of a COPY
         self._network = running.StageNetwork(stage.shared.database, stage.shared.paths)
         self._places: list[tuple[str, StepInputs]] | None = None
+        self._turn: turns.Turn | None = None  # to do the step that is being done
 
     def close(self) -> None:
         self._network.close()
@@ -77,12 +78,37 @@ class _Performing:
         keys: tuple[str, ...] = (inputs.key,)
         if result is None and inputs.origin:
             inputs, result, keys = self._by_content(step, inputs)
+        if result is None and not self.stage.is_uncached:
+            self._turn = turns.take(self.shared.paths, inputs.key, lambda: self._tell_waiting(step), self._pause)
+            result = self._found(inputs)
+        try:
+            self._settle(step, inputs, keys, result, began)
+        finally:
+            self._give_up_turn()
+
+    def _settle(
+        self, step: Step, inputs: StepInputs, keys: tuple[str, ...], result: Result | None, began: float
+    ) -> None:
+        """Take the result, or do the step."""
         if result is not None:
             self.shared.used_keys += keys
             self._report_cached(step, began)
             self.stage.advance(result)
             return
         self._perform(step, inputs, keys, began)
+
+    def _tell_waiting(self, step: Step) -> None:
+        self.shared.reporter.start(f"[internal] wait for another build that does {step.title}").done()
+
+    def _pause(self, seconds: float) -> None:
+        if self.shared.cancelled.is_set():
+            raise Interrupted("the build was cancelled")
+        cancellation.wait(-1, seconds)
+
+    def _give_up_turn(self) -> None:
+        if self._turn is not None:
+            self._turn.release()
+        self._turn = None
 
     def _found(self, inputs: StepInputs) -> Result | None:
         if self.stage.is_uncached:
@@ -167,7 +193,8 @@ class _Performing:
             raise
         self.shared.made.append(snapshot_id)
         result = Result(inputs.key, snapshot_id, "", time.time_ns())
-        self.shared.recorder.add(Finished(result, keys if is_steady else (), self._place(), inputs, step))
+        turn, self._turn = self._turn, None
+        self.shared.recorder.add(Finished(result, keys if is_steady else (), self._place(), inputs, step, turn))
         self.shared.executed += 1
         self._rebuilt = step.number
         self.stage.advance(result)
@@ -239,6 +266,7 @@ class _Performing:
         from sampan.builder.work import shells
 
         self.shared.cancelled.set()
+        self._give_up_turn()  # nobody is to wait for a person
         self.shared.reporter.emit(Opened())
         shells.announce(f"{step.title} failed: a shell in its file system")
         try:

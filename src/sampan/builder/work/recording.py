@@ -11,6 +11,7 @@ from sampan.builder.cache.key import StepInputs
 from sampan.builder.cache.store import Result
 from sampan.builder.failures import AtLine
 from sampan.builder.plan.steps import Step
+from sampan.builder.work.turns import Turn
 from sampan.errors import InvalidArgument, SampanError
 from sampan.linux import fault
 from sampan.storage import layers, snapshots
@@ -27,6 +28,7 @@ class Finished(NamedTuple):
     place: str
     inputs: StepInputs
     step: Step
+    turn: Turn | None = None  # given up when it is recorded, or is known not to be
 
 
 class Recorder:
@@ -55,12 +57,14 @@ class Recorder:
 
     def _work(self) -> None:
         while (finished := self._queue.get()) is not None:
-            if self._failures:
-                continue  # what stands on a layer that could not be recorded is of no use
             try:
-                self._record(finished)
+                if not self._failures:  # what stands on a layer that could not be recorded is of no use
+                    self._record(finished)
             except (OSError, SampanError) as error:
                 self._failures.append(error)
+            finally:
+                if finished.turn is not None:
+                    finished.turn.release()
 
     def _record(self, finished: Finished) -> None:
         snapshot_id = finished.result.snapshot_id
