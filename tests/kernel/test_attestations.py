@@ -89,6 +89,10 @@ def test_the_registry_gets_the_attestations_and_gives_the_image_back(
     for layer in manifest["layers"]:
         said = registry("GET", f"/v2/attested/blobs/{layer['digest']}").json()
         assert said["subject"][0]["digest"]["sha256"] == image["digest"].partition(":")[2]
+    packages = json.loads(sampan("buildx", "imagetools", "inspect", "--format", "{{json .SBOM}}", name).out)
+    assert [package["name"] for package in packages["SPDX"]["packages"]][1:] == ["curl", "left"]
+    told = json.loads(sampan("buildx", "imagetools", "inspect", "--format", "{{json .Provenance}}", name).out)
+    assert told["SLSA"]["buildType"] == "https://mobyproject.org/buildkit@v1"
     sampan("rmi", "-f", name)
     sampan("pull", name)
     assert sampan("run", "--rm", name, "cat", "/who").out == "me\n"
