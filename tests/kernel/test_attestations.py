@@ -186,3 +186,18 @@ def test_a_name_that_means_another_image_says_nothing_of_the_first(
     sampan("tag", "busybox", "moved:1")
     sampan("save", "-o", f"{tmp_path}/x.tar", "moved:1")
     assert b"in-toto" not in (tmp_path / "x.tar").read_bytes()
+
+
+def test_image_sbom_lists_the_packages_of_any_image(sampan: Sampan, context: str) -> None:
+    sampan("build", "-t", "plain:1", context)
+    lines = sampan("image", "sbom", "plain:1").out.splitlines()
+    assert [line.split() for line in lines] == [
+        ["NAME", "VERSION", "TYPE"],
+        ["curl", "7.88", "deb"],
+        ["left", "1.0.0", "npm"],
+    ]
+    document = json.loads(sampan("image", "sbom", "--format", "spdx-json", "plain:1").out)
+    assert (document["spdxVersion"], document["name"]) == ("SPDX-2.3", "plain:1")
+    assert (
+        "--format poem: write table or spdx-json" in sampan("image", "sbom", "--format", "poem", "plain:1", code=1).err
+    )

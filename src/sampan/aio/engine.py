@@ -116,6 +116,7 @@ class AsyncImages(Facade[Images]):
     bootstrap = awaited(Images.bootstrap)
     create_bundle = awaited(Images.create_bundle)
     diff = awaited(Images.diff)
+    packages = awaited(Images.packages)
     get = awaited(Images.get)
     history = awaited(Images.history)
     import_rootfs = awaited(Images.import_rootfs)

@@ -107,6 +107,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "image push": ("image.push", "Send an image to a registry"),
     "image rm": ("image.rm", "Remove images"),
     "image save": ("image.save", "Write images to one archive"),
+    "image sbom": ("image.sbom", "List the packages that are installed in an image"),
     "image tag": ("image.tag", "Give an image another name"),
     "image unmount": ("image.unmount", "Take folders away that show an image's files"),
     "manifest annotate": ("manifest.annotate", "Say for which platform an image of a list is"),

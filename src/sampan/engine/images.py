@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sampan.images.mounting import Mounted
     from sampan.images.progress import Listener
     from sampan.images.wasted import LayerUse
+    from sampan.inspection.values import Inventory
 
 Filters = Mapping[str, Sequence[str]]
 list_of = list  # `Images.list` hides the builtin in annotations
@@ -97,6 +98,13 @@ class Images:
         with store.holding(self.database, lambda: [self.get(before), self.get(after)]) as (first, second):
             changed = list(comparison.compare_files(self.paths, first.layers, second.layers))
         return changed, comparison.compare_configs(first.config, second.config)
+
+    def packages(self, reference: str) -> "tuple[Image, Inventory]":
+        """The packages of dpkg, apk, rpm, pip and npm that are installed in an image. Raises NotFound."""
+        from sampan.images import inventory
+
+        with store.holding(self.database, lambda: [self.get(reference)]) as (image,):
+            return image, inventory.packages(self.paths, image.layers)
 
     def mount(self, reference: str, folder: str = "") -> str:
         """Show an image's files read-only in a folder of the host, or in one of the root's own; returns the folder.
