@@ -19,6 +19,7 @@ Fetch = Callable[[str, str, Callable[[str], object]], object]
 """Gets an image from its registry: its reference, a platform, and what is told how it goes. Raises NotFound ..."""
 
 _BOOTSTRAPPED = ("debian", "ubuntu")
+_SHORT_ID = 12  # characters of an ID as it is listed
 
 
 class Bases:
@@ -91,9 +92,15 @@ class Bases:
             image = images.find(self._database, text)
         except NotFound:
             return
+        if len(text) < _SHORT_ID and image.id.startswith(f"sha256:{text}") and not self._is_tag(text):
+            return  # FROM b, a stage that comes later: not the image whose ID happens to begin so
         for candidate in (image, *self._siblings(image, text)):
             if platform.satisfies(_platform(candidate), wanted):
                 yield candidate
+
+    def _is_tag(self, text: str) -> bool:
+        name = reference.parse(text).normalised()
+        return self._database.row("SELECT 1 FROM tag WHERE reference = ?", (name,)) is not None
 
     def _siblings(self, image: Image, text: str) -> Iterator[Image]:
         """Images that the repository knows by the same digest: those of one index."""

@@ -69,15 +69,15 @@ def parse(text: str, host: Platform) -> Platform:
 
     Raises InvalidArgument with the message of containerd's library.
     """
-    parts = text.split("/")
-    if len(parts) > 3 or text == "":
-        raise InvalidArgument(f'"{text}": cannot parse platform specifier: invalid argument')
-    for part in parts:
+    parts = text.split("/", 3)
+    for part in parts if text else ():
         if not _PART.fullmatch(part):
             raise InvalidArgument(
                 f'"{part}" is an invalid component of "{text}": platform specifier component must match '
                 f'"^[A-Za-z0-9_.-]+$": invalid argument'
             )
+    if len(parts) > 3 or not text:
+        raise InvalidArgument(f'"{text}": cannot parse platform specifier: invalid argument')
     if len(parts) > 1:
         return normalise(*parts)
     alone = normalise(parts[0], parts[0])

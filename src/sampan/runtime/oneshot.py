@@ -104,6 +104,7 @@ def _run(
             place = place._replace(bundle=_memory(folder), state=_memory(folder) + "/state")
             mount.memory(place.bundle)
         mounts = step.stage(folder)
+        stubs.make_lasting(root)
         left.extend(stubs.missing(root, step.destinations))
         _write_bundle(paths, runtime, step, place, root, mounts)
         if step.is_terminal:

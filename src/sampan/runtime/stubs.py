@@ -1,7 +1,7 @@
 """Mount points that a runtime makes in a root file system: they are no change of what runs there.
 
 Follows BuildKit: what was missing before, folders above included, is taken away again unless something was put into it,
-and the folder that it was made in gets its times back.
+and the folder that it was made in gets its times back. /dev, /proc and /sys stay, as they do there.
 """
 
 import os
@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from sampan.linux import files, mount
 
-_ALWAYS = ("dev", "proc", "sys", "etc/hosts", "etc/resolv.conf")
+_ALWAYS = ("etc/hosts", "etc/resolv.conf")
+_LASTING = ("dev", "proc", "sys")
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
 
 
@@ -22,6 +23,15 @@ class Stub(NamedTuple):
     path: str
     above: str
     times: tuple[int, int]
+
+
+def make_lasting(root: int) -> None:
+    """Make the mount points that stay, where they are missing: a runtime would make some with another mode."""
+    for name in _LASTING:
+        try:
+            os.mkdir(name, 0o755, dir_fd=root)
+        except OSError:
+            continue  # it is there, or what is there is no folder: the runtime tells what is wrong with it
 
 
 def missing(root: int, destinations: Sequence[str]) -> list[Stub]:

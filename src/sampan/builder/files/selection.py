@@ -36,10 +36,13 @@ def select(tree: Tree, action: CopyFiles) -> tuple[Selected, ...]:
         for path in paths:
             entry = tree.find(path)
             if entry is None:
-                if glob.has_wildcard(wanted):
-                    continue
+                link = tree.plain(path)
+                if glob.has_wildcard(wanted) and (link is None or link.kind != "l"):
+                    continue  # a folder that is there only for what .dockerignore takes back into it
+                hint = f"it is a link to {link.link}, which is not there" if link is not None and link.link else ""
                 raise NotFound(
-                    f'failed to compute cache key: "/{wanted}": not found', hint=explain_missing(tree, source, wanted)
+                    f'failed to compute cache key: "/{path}": not found',
+                    hint=hint or explain_missing(tree, source, wanted),
                 )
             chosen = _chosen(tree, entry, posixpath.basename(path), excluded)
             if chosen is not None:

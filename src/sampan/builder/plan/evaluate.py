@@ -88,7 +88,7 @@ def _evaluate(instruction: Instruction, state: State, around: Globals) -> Outcom
             pairs = tuple((expand(key), expand(value)) for key, value in instruction.pairs)
             return _env(state, pairs), Note("ENV " + _joined(pairs))
         case Arg():
-            return _arg(instruction, state, around, expand)
+            return _arg(instruction, state, around)
         case Label():
             pairs = tuple((expand(key), expand(value)) for key, value in instruction.pairs)
             labels = {**config.labels, **dict(pairs)}
@@ -165,12 +165,15 @@ def _env(state: State, pairs: Pairs) -> State:
     return state._replace(config=state.config._replace(env=tuple(env)), variables={**state.variables, **dict(pairs)})
 
 
-def _arg(instruction: Arg, state: State, around: Globals, expand: Callable[[str], str]) -> Outcome:
+def _arg(instruction: Arg, state: State, around: Globals) -> Outcome:
+    """Of several names in one ARG a later default sees the earlier ones; those of ENV do not."""
     variables, declared, texts = dict(state.variables), list(state.declared), []
     for name, default in instruction.pairs:
         value = around.build_args.get(name)
         if value is None:
-            value = expand(default) if default is not None else around.arguments.get(name)
+            value = around.arguments.get(name)
+            if default is not None:
+                value = words.expand(default, variables.get, around.escape)
         if value is not None and name not in PROXY_ARGUMENTS:
             variables[name] = value
         declared.append((name, value or ""))
@@ -191,7 +194,8 @@ def _workdir(instruction: Workdir, state: State, path: str) -> Outcome:
     if folder == "/":
         return changed, Note("WORKDIR /")
     action = MakeWorkdir(folder, state.config.user)
-    step = step_of(action, instruction.line, "WORKDIR " + path, "WORKDIR " + folder)
+    written = path if path.startswith("/") else folder
+    step = step_of(action, instruction.line, "WORKDIR " + path, "WORKDIR " + written)
     return changed, with_used(step, state)
 
 

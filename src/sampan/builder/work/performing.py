@@ -12,6 +12,7 @@ from sampan.builder.cache.key import Content, StepInputs
 from sampan.builder.cache.store import Result
 from sampan.builder.failures import AtLine
 from sampan.builder.files import owners, selection
+from sampan.builder.plan import wording
 from sampan.builder.plan.steps import CopyFiles, MakeWorkdir, Reading, RunCommand, Step, readings
 from sampan.builder.progress.events import Opened, Work
 from sampan.builder.report import DONE, FAILED, StepReport, Times
@@ -310,7 +311,7 @@ class _Performing:
 
     def _run(self, step: Step, action: RunCommand, snapshot_id: str, work: Work) -> bool:
         self._check_emulation()
-        process = f'process "{" ".join(action.args)}" did not complete successfully'
+        process = f"process {wording.quoted(' '.join(action.args))} did not complete successfully"
         mounts = self._mounts(step, action) if action.mounts else None
         times = self.shared.times
         if times is not None and times.fixes_files and ARGUMENT not in dict(action.env):

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 from sampan.testing.corpus import facts, stand_ins
 from sampan.testing.corpus.cases import Case, lay_out
 
+_PLACES = r"failed to calculate checksum of ref \S+: |/var/lib/docker/overlay2/\w+/merged"  # of one build alone
 _FLAGS = ("build", "--progress", "plain", "--network", "none")
 
 
@@ -62,5 +64,7 @@ def _tag(case: Case) -> str:
 
 
 def _failure(code: int, printed: str) -> dict[str, Any]:
+    printed = re.sub(_PLACES, "", printed).replace("failed to run Build function:", "failed to solve:")
+    printed = re.sub(r"(failed to resolve source metadata for \S+): .*", r"\1", printed)
     errors = [line for line in printed.split("\n") if line.startswith("ERROR:")]
     return {"exit": code, "error": errors[-1] if errors else printed.strip().split("\n")[-1]}

@@ -18,6 +18,7 @@ Paths are those of the context, which is the working directory; `../name` lies b
 folder's 0755 where none is said. `crlf` after the mode ends lines so, `bare` leaves the last line without an end.
 """
 
+import gzip
 import io
 import os
 import shlex
@@ -111,12 +112,13 @@ def _content(entry: Entry) -> bytes:
 
 def _archive(entry: Entry) -> bytes:
     buffer = io.BytesIO()
-    form = os.path.splitext(entry.path)[1].lstrip(".").replace("tgz", "gz")
-    mode = {"gz": "w:gz", "bz2": "w:bz2", "xz": "w:xz"}.get(form, "w")
+    form = os.path.splitext(entry.path)[1]
+    mode = {".bz2": "w:bz2", ".xz": "w:xz"}.get(form, "w")
     with tarfile.open(fileobj=buffer, mode=mode, format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
         for member, content in _members(entry.lines):
             archive.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
+    content = buffer.getvalue()
+    return gzip.compress(content, 0, mtime=0) if form in (".gz", ".tgz") else content
 
 
 def _members(lines: Sequence[str]) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
