@@ -118,3 +118,8 @@ def test_an_owner_that_changed_is_told() -> None:
 def test_another_base_is_named(nearest: str, reason: str) -> None:
     since = time.time_ns() - 2 * 3600 * 10**9
     assert explain.base_reason("busybox:2 sha256:1122334455667788", nearest, since, is_pulled=True) == reason
+
+
+def test_of_steps_that_differ_as_much_the_one_with_the_most_words_in_common_is_compared() -> None:
+    stored = [("one", inputs("RUN wc -l list", "run")), ("two", inputs("RUN touch x", "run"))]
+    assert explain.nearest_of(inputs("RUN touch y", "run", parent="image 2"), stored) == "two"

@@ -93,18 +93,19 @@ def test_plain_progress_has_buildkits_shape_and_tells_interleaved_steps_apart() 
     two.cached()
     one.failed("no")
     lines = stream.getvalue().split("\n")
-    assert lines[:8] == [
+    assert lines[:9] == [
         "#1 [a 2/2] RUN x",
         "#1 RUN x rebuilt: ARG V changed 1 -> 2",
         "",
         "#2 [b 2/2] RUN y",
+        "#2 RUN y built: never built here",
         "",
         "#1 [a 2/2] RUN x",
-        lines[6],
+        lines[7],
         "",
     ]
-    assert lines[6].startswith("#1 0.") and lines[6].endswith(" hello")
-    assert lines[8:11] == ["#2 [b 2/2] RUN y", "#2 CACHED", ""]
+    assert lines[7].startswith("#1 0.") and lines[7].endswith(" hello")
+    assert lines[9:12] == ["#2 [b 2/2] RUN y", "#2 CACHED", ""]
     assert lines[-2] == "#1 ERROR: no"
     assert [line.split(" ", 1)[1] for line in one.lines] == ["hello", "rest"]
 

@@ -66,7 +66,18 @@ def nearest_of(wanted: StepInputs, others: Sequence[tuple[str, StepInputs]]) -> 
     another kind is no candidate."""
     kind = _kind(wanted.words)
     comparable = [(key, other) for key, other in others if _kind(other.words) == kind]
-    return min(comparable, key=lambda pair: distance(wanted, pair[1]), default=("", None))[0]
+    return min(
+        comparable,
+        key=lambda pair: (distance(wanted, pair[1]), _unlike(wanted.words, pair[1].words)),
+        default=("", None),
+    )[0]
+
+
+def _unlike(one: str, other: str) -> float:
+    """The share of words that are neither in what both begin with nor in what both end with: 0 for the same text."""
+    mine, theirs = one.split(), other.split()
+    start, end = _common(mine, theirs)
+    return 1 - (start + end) / max(len(mine), len(theirs), 1)
 
 
 def _kind(words: str) -> str:
@@ -103,18 +114,24 @@ def _differing_lines(before: str, after: str) -> tuple[str, str]:
 def _difference(before: str, after: str) -> str:
     """What changed in an instruction's words: the part between what both begin with and what both end with."""
     old, new = before.split(), after.split()
-    start = 0
-    while start < min(len(old), len(new)) and old[start] == new[start]:
-        start += 1
-    end = 0
-    while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
-        end += 1
+    start, end = _common(old, new)
     gone, came = " ".join(old[start : len(old) - end]), " ".join(new[start : len(new) - end])
     if gone and came:
         return f"{_short(gone)} -> {_short(came)}"
     if gone or came:
         return f"{_short(gone)} removed" if gone else f"{_short(came)} added"
     return "its blanks changed"
+
+
+def _common(old: list[str], new: list[str]) -> tuple[int, int]:
+    """How many words both begin with, and how many of the others both end with."""
+    start = 0
+    while start < min(len(old), len(new)) and old[start] == new[start]:
+        start += 1
+    end = 0
+    while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
+        end += 1
+    return start, end
 
 
 def base_reason(wanted: str, nearest: str, stored_ns: int, *, is_pulled: bool) -> str:

@@ -2,22 +2,19 @@
 
 from typing import TextIO
 
-from sampan.builder.cache.explain import FIRST_BUILD, NO_CACHE
+from sampan.builder.cache.explain import FIRST_BUILD
 from sampan.builder.progress.events import Advised, Cached, Done, Event, Failed, Missed, Output, Started, Status, Warned
 from sampan.dockerfile.errors import visible
 
-_EVIDENT = (FIRST_BUILD.reason, NO_CACHE.reason)
 _LONGEST = 60
 
 
 def reason_line(event: Missed) -> str:
-    """ "COPY . . rebuilt: src/app.py changed", "" where the reason is evident: a first build, --no-cache."""
-    if event.reason in _EVIDENT:
-        return ""
+    """ "COPY . . rebuilt: src/app.py changed", or "COPY . . built: never built here"."""
     words = event.title.partition("] ")[2] or event.title
     if len(words) > _LONGEST:
         words = words[: _LONGEST - 1] + "…"
-    return f"{words} rebuilt: {event.reason}"
+    return f"{words} {'built' if event.reason == FIRST_BUILD.reason else 'rebuilt'}: {event.reason}"
 
 
 class PlainPrinter:
@@ -58,9 +55,7 @@ class PlainPrinter:
                 # As it is: a command's colours are its own.
                 self._print(event.number, f"{event.seconds:.3f} {event.line}")
             case Missed():
-                line = reason_line(event)
-                if line:
-                    self._line(event.number, line)
+                self._line(event.number, reason_line(event))
             case Cached():
                 self._end(event.number, "CACHED")
             case Done():

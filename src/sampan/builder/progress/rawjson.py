@@ -50,9 +50,7 @@ class RawJsonPrinter:
             case Status():
                 self._status(event.number, event.text, moment)
             case Missed():
-                line = reason_line(event)
-                if line:
-                    self._status(event.number, line, moment)
+                self._status(event.number, reason_line(event), moment)
             case Output():
                 self._output(event, moment)
             case Cached():

@@ -100,8 +100,7 @@ class TerminalPrinter:
             case Status():
                 line.notes.append(event.text)
             case Missed():
-                reason = reason_line(event)
-                line.notes += [reason] if reason else []
+                line.notes.append(reason_line(event))
             case Output():
                 line.output = [*line.output[1 - _SHOWN_OUTPUT :], event.line]
             case Cached() | Done() | Failed():

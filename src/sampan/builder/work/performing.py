@@ -53,6 +53,7 @@ class _Performing:
     def __init__(self, stage: StageWork) -> None:
         self.stage, self.shared = stage, stage.shared
         self._rebuilt = 0  # number of the last step that was done again
+        self._is_after_prune = False  # whether a prune had taken the result of a step before
         self._ready = stage.shared.journal.now  # when the step could begin
         self._copied: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = []  # words, changed files, all of a COPY
         self._network = running.StageNetwork(stage.shared.database, stage.shared.paths)
@@ -146,6 +147,7 @@ class _Performing:
             return explain.NO_CACHE
         pruned = store.pruned_ns(self.shared.database, inputs.key)
         if pruned:
+            self._is_after_prune = True
             return explain.Miss(explain.pruned_reason(pruned))
         if self._places is None:
             self._places = store.candidates(self.shared.database, self._place())
@@ -159,6 +161,8 @@ class _Performing:
             reason = f"stage {self.shared.stages[self.stage.planned.base.stage].planned.name} rebuilt"
         else:
             reason = self._base_reason(inputs, nearest)
+        if nearest is None and self._is_after_prune:
+            return explain.Miss(reason)
         return explain.explain_miss(inputs, nearest, reason)
 
     def _base_reason(self, inputs: StepInputs, nearest: StepInputs | None) -> str:
