@@ -23,7 +23,7 @@ def _parsed(text: str) -> list[Annotation]:
     key, equals, value = rest.partition("=")
     if not equals or not key:
         raise ClientError(
-            f'ERROR: failed to build: invalid annotation "{text}", expected key=value',
+            f'ERROR: failed to build: parse annotations: invalid annotation "{text}", expected key=value',
             hint="such as --annotation org.opencontainers.image.source=https://example.com/web",
         )
     return [Annotation(name, key, value, platform) for name, platform in map(_level, levels.split(","))]
@@ -33,6 +33,7 @@ def _level(text: str) -> tuple[str, str]:
     match = _LEVEL.fullmatch(text)
     if match is None or match[1] not in _LEVELS:
         raise ClientError(
-            f'ERROR: failed to build: unknown annotation type "{text}"', hint="known are " + ", ".join(_LEVELS)
+            f'ERROR: failed to build: parse annotations: unknown annotation type "{text}"',
+            hint="known are " + ", ".join(_LEVELS),
         )
     return match[1], match[2] or ""

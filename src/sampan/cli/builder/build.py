@@ -30,6 +30,10 @@ COMMAND = Command(
 def execute(invocation: Invocation) -> int:
     parsed = invocation.parsed
     _refuse_unsupported(parsed)
+    if parsed.string("builder") not in ("", "default"):
+        from sampan.cli.buildx import instances
+
+        instances.check(parsed.string("builder"))
     progress, is_quiet = parsed.string("progress"), parsed.boolean("quiet")
     if progress not in MODES:
         raise ClientError(

@@ -1,17 +1,17 @@
 """The flags of `sampan build`, and which of them are honoured."""
 
-from sampan.cli.container.run_flags import EXTRA_HOST, ULIMIT
+from sampan.cli.container.run_flags import ULIMIT
 from sampan.cli.flags import Flag
-from sampan.cli.kinds import BOOL, BYTES, STRING, STRINGS
+from sampan.cli.kinds import BOOL, BYTES, LIST, STRING, STRINGS
 
 FLAGS = (
-    Flag("add-host", EXTRA_HOST, "Line of /etc/hosts in RUN, NAME:IP"),
+    Flag("add-host", LIST, "Line of /etc/hosts in RUN, NAME:IP"),
     Flag("allow", STRINGS, "Let a build do more: network.host, security.insecure"),
     Flag("annotation", STRINGS, "Annotation of the image, KEY=VALUE"),
     Flag("attest", STRINGS, "Attestation to make, type=sbom or type=provenance"),
     Flag("build-arg", STRINGS, "Value of an ARG, KEY=VALUE, or KEY for its value here"),
     Flag("build-context", STRINGS, "Another context, NAME=PATH"),
-    Flag("builder", STRING, "Accepted for docker's sake, without effect"),
+    Flag("builder", STRING, "Builder to use: there is one, default"),
     Flag("cache-from", STRINGS, "Cache to read: an image, or type=local,src=PATH"),
     Flag("cache-to", STRINGS, "Cache to write: type=inline, type=registry,ref=NAME or type=local,dest=PATH"),
     Flag("call", STRING, "What to do: build, check, outline or targets", default="build"),

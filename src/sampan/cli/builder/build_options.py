@@ -71,6 +71,8 @@ def _with_shells(options: BuildOptions, parsed: Parsed) -> BuildOptions:
 def _options(parsed: Parsed) -> BuildOptions:
     path, dockerfile = parsed.arguments[0], parsed.string("file")
     text = None
+    if not path:
+        raise ClientError('ERROR: failed to build: please specify build context (e.g. "." for the current directory)')
     if path == "-" and dockerfile == "-":
         raise ClientError(
             "ERROR: failed to build: invalid argument: can't use stdin for both build context and dockerfile"
@@ -90,7 +92,7 @@ def _options(parsed: Parsed) -> BuildOptions:
         dockerfile_text=text,
         tags=parsed.strings("tag"),
         build_args=_build_args(parsed.strings("build-arg")),
-        labels={label.partition("=")[0]: label.partition("=")[2] for label in parsed.strings("label")},
+        labels={(pair := _pair(label))[0]: pair[2] for label in parsed.strings("label")},
         target=parsed.string("target"),
         platforms=platforms,
         network=network,
@@ -105,7 +107,12 @@ def _options(parsed: Parsed) -> BuildOptions:
 def _with_client_config(options: BuildOptions, settings: Settings) -> BuildOptions:
     """The options with the proxies of docker's config.json as build arguments, where these are not given, and the
     platform of $DOCKER_DEFAULT_PLATFORM."""
-    proxies = client_config.proxies(settings, options.build_args)
+    given = {name.lower() for name in options.build_args}  # a RUN has both spellings of one value
+    proxies = {
+        name: value
+        for name, value in client_config.proxies(settings, options.build_args).items()
+        if name.lower() not in given
+    }
     default = os.environ.get("DOCKER_DEFAULT_PLATFORM", "")
     platforms = options.platforms or ((default,) if default else ())
     return options._replace(build_args={**options.build_args, **proxies}, platforms=platforms)
@@ -132,6 +139,13 @@ def _build_args(texts: tuple[str, ...]) -> dict[str, str | None]:
     """NAME=VALUE, or NAME for its value in our own environment; without one it is not set."""
     found: dict[str, str | None] = {}
     for text in texts:
-        name, equals, value = text.partition("=")
+        name, equals, value = _pair(text)
         found[name] = value if equals else os.environ.get(name)
     return found
+
+
+def _pair(text: str) -> tuple[str, str, str]:
+    """KEY, "=" or "", VALUE. Raises ClientError where there is no key."""
+    if text.startswith("="):
+        raise ClientError(f'ERROR: invalid key-value pair "{text}": empty key', hint="write KEY=VALUE")
+    return text.partition("=")

@@ -14,7 +14,7 @@ _FROM = {REGISTRY: ("ref",), LOCAL: ("src", "tag", "digest")}
 _TO = {
     REGISTRY: ("ref", "mode", "ignore-error", "compression", "oci-mediatypes", "image-manifest"),
     LOCAL: ("dest", "tag", "mode", "ignore-error", "compression", "oci-mediatypes", "image-manifest"),
-    INLINE: (),
+    INLINE: ("mode", "ignore-error"),
 }
 _ELSEWHERE = ("gha", "s3", "azblob")
 
@@ -48,6 +48,8 @@ def _target(text: str) -> CachePlace:
         )
     if fields.get("compression", "gzip") != "gzip":
         raise _mistake(f"compression {fields['compression']} of --cache-to is not supported", "layers go as gzip")
+    if fields["type"] == INLINE and mode == "max":
+        raise _mistake("mode=max of --cache-to type=inline is not supported", "an image holds its own steps alone")
     if fields["type"] == INLINE:
         return CachePlace(INLINE)
     if fields["type"] == LOCAL:

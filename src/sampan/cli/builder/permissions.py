@@ -5,6 +5,7 @@ import os
 from sampan.builder.options import Agent, BuildOptions, Secret
 from sampan.cli.errors import ClientError
 from sampan.cli.flags import Parsed
+from sampan.cli.values.addresses import read_extra_host
 from sampan.containers.options import Ulimit
 
 _ENTITLEMENTS = ("network.host", "security.insecure")
@@ -36,7 +37,12 @@ def _allowed(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _host(text: str) -> tuple[str, str]:
-    name, _, address = text.partition(":")
+    try:
+        name, _, address = read_extra_host(text).partition(":")
+    except ValueError as error:
+        raise ClientError(
+            f"ERROR: failed to build: invalid host {text}", hint="write --add-host NAME:IP, such as db:10.0.0.2"
+        ) from error
     return name, address
 
 
