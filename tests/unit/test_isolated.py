@@ -1,5 +1,10 @@
 """Programs that are given nothing, and whose words are limited."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from sampan.errors import Unavailable
@@ -38,3 +43,20 @@ def test_a_program_gets_no_more_memory_than_it_may_have() -> None:
         ("sh", "-c", grow), environment=PATH, folder="/", timeout_seconds=30, memory_bytes=64 << 20
     )
     assert code != 0
+
+
+def test_a_program_ends_with_us_also_when_we_are_killed(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    os.mkfifo(started)
+    script = f"exec 9>{started}; echo begun >&9; sleep 60 & sleep 60"
+    code = f"from sampan.linux import isolated; isolated.run(('sh', '-c', {script!r}), environment={PATH!r}, "
+    code += "folder='/', timeout_seconds=60)"
+    with subprocess.Popen([sys.executable, "-c", code]) as ours, open(started) as pipe:
+        assert pipe.readline() == "begun\n"
+        ours.kill()
+        assert pipe.read() == ""  # everyone who had it open is gone
+
+
+def test_a_program_that_is_not_there_is_told() -> None:
+    with pytest.raises(FileNotFoundError):
+        isolated.run(("no-such-program",), environment=PATH, folder="/", timeout_seconds=30)

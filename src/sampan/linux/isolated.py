@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 MOST_OUTPUT = 32 << 20
 _LAST_WORDS = 64 << 10  # bytes of stderr
 _PIECE = 1 << 16
+# The pipe ends with us: what still runs then has nobody to work for.
+_BOUND = 'exec 3<&0; { cat <&3; kill -s KILL -- -$$; } >/dev/null 2>&1 & exec "$@" 3<&- </dev/null'
 
 
 def run(
@@ -30,15 +32,18 @@ def run(
     with `memory_bytes` it, and each program that it starts, gets no more than so much.
 
     Raises FileNotFoundError when there is no such program, Unavailable when it does not end in time or writes more than
-    MOST_OUTPUT; it is then killed with all that it started, as it is when we are interrupted.
+    MOST_OUTPUT; it is then killed with all that it started, as it is when we are interrupted or killed.
     """
     import resource
+    import shutil
     import signal
     import subprocess
 
+    if shutil.which(command[0], path=environment.get("PATH")) is None:
+        raise FileNotFoundError(command[0])
     with subprocess.Popen(
-        list(command),
-        stdin=subprocess.DEVNULL,
+        ["/bin/sh", "-c", _BOUND, "sh", *command],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=dict(environment),
