@@ -8,7 +8,7 @@ from sampan.cli.kinds import BOOL, STRING, STRINGS
 COMMAND = Command(
     arguments="[OPTIONS] [CONTEXT|ENDPOINT]",
     summary="Refused: there is one builder, which is built in",
-    examples=(Example("What there is instead", "buildx ls"),),
+    examples=(Example("Says that there is one builder, which `buildx ls` shows", "buildx create --name mine"),),
     flags=(
         Flag("buildkitd-config", STRING, "", hidden=True),
         Flag("buildkitd-flags", STRING, "", hidden=True),

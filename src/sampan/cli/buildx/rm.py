@@ -8,7 +8,7 @@ from sampan.cli.kinds import BOOL, STRING
 COMMAND = Command(
     arguments="[OPTIONS] [NAME] [NAME...]",
     summary="Refused: the one builder is built in",
-    examples=(Example("What it keeps is removed by", "builder prune"),),
+    examples=(Example("Says that there is one builder; `builder prune` removes what it keeps", "buildx rm mine"),),
     flags=(
         Flag("builder", STRING, "", hidden=True),
         Flag("timeout", STRING, "", hidden=True),
