@@ -117,7 +117,7 @@ def test_published_ports_can_be_kept_on_this_host(yard: Sampan, configured: Call
 def test_a_build_asks_the_same_name_servers(configured: Callable[[str], Run], tmp_path: Path) -> None:
     sampan = configured(SITE)
     (tmp_path / "Dockerfile").write_text("FROM busybox\nRUN cat /etc/resolv.conf\nRUN --network=host echo end\n")
-    output = sampan("build", "--progress", "plain", "--no-cache", str(tmp_path)).err
+    output = sampan("build", "--allow", "network.host", "--progress", "plain", "--no-cache", str(tmp_path)).err
     assert "nameserver 192.0.2.53" in output
     assert "search site.test" in output
 

@@ -30,7 +30,7 @@ class Builders:
         tag = _tag(case)
         with tempfile.TemporaryDirectory(prefix="corpus-") as folder:
             context = lay_out(case, folder)
-            before = os.getcwd()
+            before, environment = os.getcwd(), dict(os.environ)
             printed = io.StringIO()
             os.chdir(context)
             try:
@@ -38,6 +38,8 @@ class Builders:
                     code = run(["--root", root, "--offline", *_FLAGS, *case.flags, "-t", tag, "."])
             finally:
                 os.chdir(before)
+                os.environ.clear()  # options of the command line stand in it
+                os.environ.update(environment)
             if code:
                 return _failure(code, printed.getvalue())
             archive = os.path.join(folder, "image.tar")
