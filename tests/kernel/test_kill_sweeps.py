@@ -257,7 +257,8 @@ def test_an_image_prune_killed_at_fifty_moments_ends_with_nothing_left(yard: Yar
 
     def prepare(engine: Engine) -> None:
         os.makedirs(engine.paths.downloads, exist_ok=True)
-        for name in ("sha256-0", "sha256-0.parts", "sha256-1"):
+        one, other = ("sha256-" + digit * 64 for digit in "01")
+        for name in (one, one + ".parts", other):
             Path(engine.paths.downloads, name).write_bytes(b"begun")
 
     yard.lay(prepare)
