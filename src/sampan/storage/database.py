@@ -151,7 +151,10 @@ class Database:
             return found
 
     def close(self) -> None:
-        self._connection.close()
+        """Close it once what other threads are asking is answered: SQLite does not survive the loss of a connection in
+        use. Who asks afterwards gets sqlite3.ProgrammingError."""
+        with self._lock:
+            self._connection.close()
 
 
 def _statements(script: str) -> Iterator[str]:
