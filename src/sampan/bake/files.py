@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sampan.compose import services
 from sampan.compose.document import MOST_BYTES, Node, read
-from sampan.errors import InvalidArgument, NotFound, Unsupported
+from sampan.errors import NotFound, Unsupported
 
 DEFAULTS = (
     "compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml", "docker-bake.json",
@@ -151,12 +151,4 @@ def _bytes(path: str) -> bytes:
         import sys
 
         return sys.stdin.buffer.read(MOST_BYTES)
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with open(fd, "rb") as file:
-            data = file.read(MOST_BYTES + 1) or b""
-    except OSError as error:
-        raise NotFound(f"open {path}: {(error.strerror or '').lower()}") from error
-    if len(data) > MOST_BYTES:
-        raise InvalidArgument(f"{path} is larger than {MOST_BYTES >> 20} MiB")
-    return data
+    return services.read_file(path)

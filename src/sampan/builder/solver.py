@@ -11,7 +11,7 @@ from sampan.builder.finishing import Send
 from sampan.builder.options import BuildOptions, BuildResult
 from sampan.builder.plan import graph
 from sampan.builder.plan.steps import Plan, readings
-from sampan.builder.progress.events import Event, Opened, Reporter
+from sampan.builder.progress.events import Event, Opened, Reporter, size_text
 from sampan.builder.project import Source
 from sampan.builder.work.stages import Shared
 from sampan.dockerfile import parser
@@ -268,13 +268,3 @@ class _Build:
             from sampan.builder.work.parallel import Parallel
 
             Parallel(self._database, shared, pending).run()
-
-
-def size_text(size: int) -> str:
-    """Bytes as BuildKit prints them: 92B, 1.24kB, 123.5kB."""
-    if size < 1000:
-        return f"{size}B"
-    value, units = size / 1000, ["kB", "MB", "GB"]
-    while value >= 1000 and len(units) > 1:
-        value, units = value / 1000, units[1:]
-    return f"{value:.3g}{units[0]}" if value < 100 else f"{value:.1f}{units[0]}"

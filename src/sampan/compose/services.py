@@ -36,10 +36,10 @@ def load(files: Sequence[str], environment: Mapping[str, str]) -> Project:
     the first. Raises NotFound for a file that is not there, Mistake."""
     folder = os.path.dirname(files[0])
     path = os.path.join(folder, ".env")
-    known = dotenv.parse(_bytes(path).decode(errors="replace"), environment) if os.path.isfile(path) else {}
+    known = dotenv.parse(read_file(path).decode(errors="replace"), environment) if os.path.isfile(path) else {}
     services: dict[str, Mapping[str, Node]] = {}
     for file in files:
-        root = read(_bytes(file), file)
+        root = read(read_file(file), file)
         fields = root.mapping("")
         _refuse_unread("include", fields, "include")
         if "services" not in fields and not services:
@@ -91,7 +91,8 @@ def _plain(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _bytes(path: str) -> bytes:
+def read_file(path: str) -> bytes:
+    """A document's file. Raises NotFound for one that cannot be read, InvalidArgument for one that is too large."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         with open(fd, "rb") as file:

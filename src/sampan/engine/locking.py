@@ -18,6 +18,7 @@ from sampan.oci import platform as platforms
 from sampan.oci import reference
 from sampan.oci.reference import Reference
 from sampan.registry.client import Client
+from sampan.registry.transport import offline_of
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
 
@@ -62,7 +63,7 @@ def locked(database: Database, paths: Paths, names: Sequence[str], *, config: st
     with transfers.client(paths, config) as registries:
         for text in names:
             name = reference.parse(text)
-            here = None if name.digest else _here(database, text, name, is_asked_alone=transfers.is_offline())
+            here = None if name.digest else _here(database, text, name, is_asked_alone=offline_of(os.environ))
             found[text] = here or _in_registry(registries, name)
     return found
 

@@ -16,18 +16,11 @@ from sampan.oci.platform import Platform
 from sampan.registry import certificates
 from sampan.registry.accounts import Accounts
 from sampan.registry.client import Client
-from sampan.registry.transport import Options, patience_of
+from sampan.registry.transport import Options, offline_of, patience_of
 from sampan.settings import sources
 from sampan.settings.model import Registry
 from sampan.storage.database import Database
 from sampan.storage.paths import Paths
-
-OFFLINE = "SAMPAN_OFFLINE"
-
-
-def is_offline() -> bool:
-    """Whether $SAMPAN_OFFLINE (or --offline, which sets it) forbids connections."""
-    return os.environ.get(OFFLINE, "") not in ("", "0", "false")
 
 
 @contextmanager
@@ -38,7 +31,7 @@ def client(paths: Paths, config: str = "", *, insecure: str = "") -> Iterator[Cl
     """
     options = Options(
         user_agent=f"sampan/{__version__} linux/{platforms.host_platform(os.uname().machine).architecture}",
-        is_offline=is_offline(),
+        is_offline=offline_of(os.environ),
         patience=patience_of(os.environ),
         certificate_places=certificates.folders(),
     )

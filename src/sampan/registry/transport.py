@@ -50,6 +50,11 @@ class Patience(NamedTuple):
         return longest * random.uniform(0.5, 1.0)
 
 
+def offline_of(environment: Mapping[str, str]) -> bool:
+    """Whether $SAMPAN_OFFLINE (or --offline, which sets it) forbids connections."""
+    return environment.get("SAMPAN_OFFLINE", "") not in ("", "0", "false")
+
+
 def patience_of(environment: Mapping[str, str]) -> Patience:
     """The usual patience, changed by $SAMPAN_REGISTRY_PATIENCE: ATTEMPTS,CONNECT,SILENCE,FIRST WAIT (seconds)."""
     parts = [part for part in environment.get("SAMPAN_REGISTRY_PATIENCE", "").split(",") if part]

@@ -126,23 +126,35 @@ def _run(
     for _, writer in pipes:
         os.close(writer)
     fault.point("step.started")
+    code, tail = _attended(pid, pipes[0][0], pipes[1][0], master, on_output, cgroups_path)
+    stubs.remove(paths.layers, step.lower, upper, left)
+    if code != 0 and not os.path.exists(folder + "/pid"):  # it never ran
+        raise failures.start_failed(runtime.name, tail.decode(errors="replace"), step.args[0])
+    return code
+
+
+def _attended(
+    pid: int, stdout: int, stderr: int, master: int, on_output: Callable[[int, bytes], None], cgroups_path: str
+) -> tuple[int, bytes]:
+    """Carry the streams of a step, and its terminal where it has one, until it ends: (exit code, the last of stderr).
+
+    When interrupted, the step is killed.
+    """
     try:
         if master >= 0:
             from sampan.runtime import console
 
-            console.relay(master, 0, 1)
-            os.close(master)
-        tail = _pump(pipes[0][0], pipes[1][0], on_output, pid, cgroups_path)
+            try:
+                console.relay(master, 0, 1)
+            finally:
+                os.close(master)
+        tail = _pump(stdout, stderr, on_output, pid, cgroups_path)
     except BaseException:
         cgroup.kill(cgroups_path)
         os.waitpid(pid, 0)
         raise
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    stubs.remove(paths.layers, step.lower, upper, left)
-    started = os.path.exists(folder + "/pid")
-    if code != 0 and not started:
-        raise failures.start_failed(runtime.name, tail.decode(errors="replace"), step.args[0])
-    return code if code >= 0 else 128 - code
+    return (code if code >= 0 else 128 - code), tail
 
 
 class _Place(NamedTuple):

@@ -19,6 +19,7 @@ from sampan.builder.progress.events import Reporter
 from sampan.builder.remote import repositories
 from sampan.builder.remote.repositories import Access
 from sampan.errors import InvalidArgument, NotFound, SampanError, Unavailable
+from sampan.registry.transport import offline_of
 from sampan.storage.database import Database
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Remotes:
         from sampan.builder.remote import downloads
 
         asking = self._transport()
-        download = downloads.look(self._database, asking, remote, self._folder, is_offline=_is_offline())
+        download = downloads.look(self._database, asking, remote, self._folder, is_offline=offline_of(os.environ))
         self._downloads[remote] = download
         return download.digest
 
@@ -84,7 +85,7 @@ class Remotes:
         if self._asking is None:
             from sampan.builder.remote import downloads
 
-            self._asking = downloads.transport(is_offline=_is_offline())
+            self._asking = downloads.transport(is_offline=offline_of(os.environ))
         return self._asking
 
     def identity(self, remote: Remote) -> str:
@@ -194,13 +195,8 @@ class Remotes:
             self._agents.close()
 
 
-def _is_offline() -> bool:
-    """Whether $SAMPAN_OFFLINE (or --offline, which sets it) forbids connections."""
-    return os.environ.get("SAMPAN_OFFLINE", "") not in ("", "0", "false")
-
-
 def _check_online(remote: Remote) -> None:
-    if _is_offline():
+    if offline_of(os.environ):
         raise Unavailable(
             f"{redacted(remote.url)} would have to be asked, and --offline forbids it",
             hint="leave --offline (or $SAMPAN_OFFLINE) away, or give all digits of a commit that was built before",
