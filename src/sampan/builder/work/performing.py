@@ -3,31 +3,23 @@
 import errno
 import os
 import time
-from typing import TYPE_CHECKING
 
-from sampan.builder import exitcodes
 from sampan.builder.cache import explain, store
 from sampan.builder.cache import key as cachekey
 from sampan.builder.cache.key import Content, StepInputs
 from sampan.builder.cache.store import Result
 from sampan.builder.failures import AtLine
 from sampan.builder.files import owners, selection
-from sampan.builder.plan import wording
 from sampan.builder.plan.steps import CopyFiles, MakeWorkdir, Reading, RunCommand, Step, readings
-from sampan.builder.progress.events import Opened, Work
+from sampan.builder.progress.events import Work
 from sampan.builder.report import DONE, FAILED, StepReport, Times
-from sampan.builder.times import ARGUMENT
-from sampan.builder.work import copies, running, turns, views
+from sampan.builder.work import commands, copies, running, turns, views
 from sampan.builder.work.recording import Finished
 from sampan.builder.work.stages import StageWork
 from sampan.errors import InvalidArgument, SampanError, Unavailable
-from sampan.linux import cancellation, cgroup, fault, files
-from sampan.oci import platform
+from sampan.linux import cancellation, fault, files
 from sampan.runtime import bundle
 from sampan.storage import snapshots
-
-if TYPE_CHECKING:
-    from sampan.builder.mounts.staging import Mounts
 
 _REPORTED = 100  # changed files that a report names
 
@@ -252,7 +244,7 @@ class _Performing:
             case CopyFiles():
                 return copies.carry_out(self.stage, step, step.action, snapshot_id)
             case RunCommand():
-                return self._run(step, step.action, snapshot_id, work)
+                return commands.carry_out(self.stage, step, snapshot_id, self._network, work, self._give_up_turn)
         return True
 
     def _make_workdir(self, action: MakeWorkdir, snapshot_id: str) -> None:
@@ -265,90 +257,6 @@ class _Performing:
                 os.close(files.make_directories(root, action.path, 0o755, *owner))
             except NotADirectoryError as error:
                 raise InvalidArgument(f"mkdir {action.path}: not a directory") from error
-
-    def _open_shell(self, step: Step, action: RunCommand, snapshot_id: str, mounts: "Mounts | None") -> None:
-        """A shell where a step failed, with what the step had; what it changes goes with the step's files."""
-        from sampan.builder.work import shells
-
-        self.shared.cancelled.set()
-        self._give_up_turn()  # nobody is to wait for a person
-        self.shared.reporter.emit(Opened())
-        shells.announce(f"{step.title} failed: a shell in its file system")
-        try:
-            running.run(
-                self.shared.paths,
-                self.shared.database,
-                shells.command_of(action),
-                lower=self.stage.layers,
-                snapshot_id=snapshot_id,
-                network=self._network,
-                script_path="",
-                on_output=lambda stream, data: None,
-                runtime=self.shared.options.runtime,
-                mounts=mounts,
-                is_terminal=True,
-            )
-        finally:
-            self.shared.reporter.emit(Opened(is_closed=True))
-
-    def _mounts(self, step: Step, action: RunCommand) -> "Mounts":
-        from sampan.builder.mounts import staging
-        from sampan.builder.work import mounting
-
-        sources = mounting.sources(self.stage, step)
-        return staging.Mounts(self.shared.database, self.shared.paths, action, sources)
-
-    def _check_emulation(self) -> None:
-        """Raises InvalidArgument where commands of the stage's platform do not run on this host."""
-        wanted = self.stage.planned.runs_on
-        host = platform.host_platform(os.uname().machine)
-        if wanted is None or wanted.architecture == host.architecture:
-            return
-        from sampan.linux import emulation
-
-        if not emulation.can_run(wanted.architecture, host.architecture):
-            raise InvalidArgument(
-                f"cannot run commands for {wanted} on {host}: no emulator is registered with binfmt_misc",
-                hint="register one: apt-get install qemu-user-static binfmt-support; or do what needs a command in a"
-                " stage FROM --platform=$BUILDPLATFORM",
-            )
-
-    def _run(self, step: Step, action: RunCommand, snapshot_id: str, work: Work) -> bool:
-        self._check_emulation()
-        process = f"process {wording.quoted(' '.join(action.args))} did not complete successfully"
-        mounts = self._mounts(step, action) if action.mounts else None
-        times = self.shared.times
-        if times is not None and times.fixes_files and ARGUMENT not in dict(action.env):
-            action = action._replace(secret_env=(*action.secret_env, (ARGUMENT, str(times.seconds))))
-        try:
-            code = running.run(
-                self.shared.paths,
-                self.shared.database,
-                action,
-                lower=self.stage.layers,
-                snapshot_id=snapshot_id,
-                network=self._network,
-                script_path=self.shared.workspace.folder() + "/script" if action.script else "",
-                on_output=work.output,
-                runtime=self.shared.options.runtime,
-                mounts=mounts,
-            )
-            if code != 0 and self.shared.options.on_error == "shell":
-                self._open_shell(step, action, snapshot_id, mounts)
-        except SampanError as error:
-            if isinstance(error, Unavailable):
-                raise
-            error.message = f"{process}: {error.message}"
-            raise
-        finally:
-            if mounts is not None:
-                mounts.close()
-        if code != 0:
-            hint = exitcodes.meaning(code, cgroup.memory_limit(action.cgroup_parent or self.shared.paths.cgroup))
-            if mounts is not None and mounts.absent:
-                hint = "; ".join(mounts.absent)
-            raise InvalidArgument(f"{process}: exit code: {code}", hint=hint)
-        return mounts is None or mounts.is_steady
 
 
 def _owner(root: int, text: str) -> owners.Owner:
