@@ -4,11 +4,11 @@ from sampan.testing.command import Sampan
 
 
 def test_a_range_of_host_ports_gives_the_first_free_one(sampan: Sampan) -> None:
-    published = "127.0.0.1:47100-47101:80"
+    published = "127.0.0.1:27100-27101:80"  # below the ports that the kernel gives to whoever asks for any
     for name in ("one", "two"):
         sampan("run", "-d", "--name", name, "-p", published, "busybox", "sleep", "100000")
-    assert sampan("port", "one", "80").out == "127.0.0.1:47100\n"
-    assert sampan("port", "two", "80").out == "127.0.0.1:47101\n"
+    assert sampan("port", "one", "80").out == "127.0.0.1:27100\n"
+    assert sampan("port", "two", "80").out == "127.0.0.1:27101\n"
     third = sampan("run", "--rm", "-p", published, "busybox", "true", code=125)
     assert "all ports are allocated" in third.err
 
